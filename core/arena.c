@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include "core/arena.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#define ALIGN_BYTES 16u
+#define BYTES_MAX_MAX (UINT64_C(1) << 62) /* rounding up and a header may be added without a wrap */
+
+struct arena_chunk {
+    struct arena_chunk *next;
+    uint64_t bytes; /* of data */
+    uint64_t bytes_used;
+    uint64_t is_pooled;
+    alignas(ALIGN_BYTES) uint8_t data[];
+};
+
+static_assert(sizeof(struct arena_chunk) % ALIGN_BYTES == 0, "data begins aligned");
+
+/* Under AddressSanitizer each take is its own piece of the heap, so that overruns are seen. */
+#ifdef __SANITIZE_ADDRESS__
+static const bool is_each_alone = true;
+#else
+static const bool is_each_alone = false;
+#endif
+
+void
+arena_pool_init(struct arena_pool *pool, uint64_t bytes_kept_max)
+{
+    *pool = (struct arena_pool){.bytes_kept_max = bytes_kept_max};
+}
+
+void
+arena_pool_deinit(struct arena_pool *pool)
+{
+    REQUIRE(pool->bytes_taken == 0);
+
+    while (pool->free != NULL) {
+        struct arena_chunk *chunk = pool->free;
+        pool->free = chunk->next;
+        free(chunk);
+    }
+    pool->free_count = 0;
+}
+
+static struct arena_chunk *
+pool_take(struct arena_pool *pool)
+{
+    struct arena_chunk *chunk = pool->free;
+
+    if (chunk != NULL) {
+        pool->free = chunk->next;
+        pool->free_count--;
+    } else {
+        chunk = malloc(sizeof(*chunk) + ARENA_CHUNK_BYTES);
+        if (chunk == NULL) {
+            return NULL;
+        }
+    }
+    *chunk = (struct arena_chunk){.bytes = ARENA_CHUNK_BYTES, .is_pooled = true};
+    pool->bytes_taken += chunk->bytes;
+    return chunk;
+}
+
+static struct arena_chunk *
+heap_take(struct arena_pool *pool, uint64_t bytes)
+{
+    struct arena_chunk *chunk = malloc(sizeof(*chunk) + bytes);
+
+    if (chunk == NULL) {
+        return NULL;
+    }
+    *chunk = (struct arena_chunk){.bytes = bytes, .bytes_used = bytes, .is_pooled = false};
+    pool->bytes_taken += bytes;
+    return chunk;
+}
+
+static void
+pool_put(struct arena_pool *pool, struct arena_chunk *chunk)
+{
+    ASSERT(pool->bytes_taken >= chunk->bytes);
+    pool->bytes_taken -= chunk->bytes;
+
+    if (!chunk->is_pooled || (pool->free_count + 1) * ARENA_CHUNK_BYTES > pool->bytes_kept_max) {
+        free(chunk);
+        return;
+    }
+    chunk->next = pool->free;
+    pool->free = chunk;
+    pool->free_count++;
+}
+
+void
+arena_init(struct arena *arena, struct arena_pool *pool, uint64_t bytes_max)
+{
+    if (bytes_max == 0) {
+        bytes_max = ARENA_BYTES_MAX;
+    }
+    *arena = (struct arena){.pool = pool, .bytes_max = bytes_max < BYTES_MAX_MAX ? bytes_max : BYTES_MAX_MAX};
+}
+
+void
+arena_reset(struct arena *arena)
+{
+    while (arena->chunk != NULL) {
+        struct arena_chunk *chunk = arena->chunk;
+        arena->chunk = chunk->next;
+        pool_put(arena->pool, chunk);
+    }
+    arena->bytes_used = 0;
+    arena->is_full = false;
+}
+
+/* The chunk in use stays at the head: it has room left for small takes. */
+static void *
+take_alone(struct arena *arena, uint64_t bytes)
+{
+    struct arena_chunk *chunk = heap_take(arena->pool, bytes);
+    struct arena_chunk *head = arena->chunk;
+
+    if (chunk == NULL) {
+        return NULL;
+    }
+    if (head != NULL && head->is_pooled) {
+        chunk->next = head->next;
+        head->next = chunk;
+    } else {
+        chunk->next = head;
+        arena->chunk = chunk;
+    }
+    return chunk->data;
+}
+
+/* Of two chunks the one with more room left is at the head, so that a large take does not waste the rest. */
+static void *
+take_shared(struct arena *arena, uint64_t bytes)
+{
+    struct arena_chunk *head = arena->chunk;
+    struct arena_chunk *chunk = head;
+    void *taken;
+
+    if (head == NULL || head->bytes - head->bytes_used < bytes) {
+        chunk = pool_take(arena->pool);
+        if (chunk == NULL) {
+            return NULL;
+        }
+        if (head != NULL && head->bytes - head->bytes_used > chunk->bytes - bytes) {
+            chunk->next = head->next;
+            head->next = chunk;
+        } else {
+            chunk->next = head;
+            arena->chunk = chunk;
+        }
+    }
+    taken = chunk->data + chunk->bytes_used;
+    chunk->bytes_used += bytes;
+    return taken;
+}
+
+void *
+arena_take(struct arena *arena, uint64_t bytes)
+{
+    uint64_t bytes_aligned;
+    void *taken;
+
+    REQUIRE(arena->pool != NULL);
+
+    if (arena->is_full || bytes > arena->bytes_max) {
+        arena->is_full = true;
+        return NULL;
+    }
+    bytes_aligned = bytes > 0 ? align_up(bytes, ALIGN_BYTES) : ALIGN_BYTES;
+    if (bytes_aligned > arena->bytes_max - arena->bytes_used) {
+        arena->is_full = true;
+        return NULL;
+    }
+
+    if (is_each_alone || bytes_aligned > ARENA_CHUNK_BYTES) {
+        taken = take_alone(arena, bytes);
+    } else {
+        taken = take_shared(arena, bytes_aligned);
+    }
+    if (taken == NULL) {
+        arena->is_full = true;
+        return NULL;
+    }
+    arena->bytes_used += bytes_aligned;
+    return taken;
+}
+
+void *
+arena_take_zero(struct arena *arena, uint64_t bytes)
+{
+    void *taken = arena_take(arena, bytes);
+
+    if (taken != NULL) {
+        memset(taken, 0, bytes);
+    }
+    return taken;
+}
+
+struct text
+arena_text(struct arena *arena, struct text text)
+{
+    char *copy = arena_take(arena, text.bytes);
+
+    if (copy == NULL) {
+        return (struct text){0};
+    }
+    if (text.bytes > 0) {
+        memcpy(copy, text.data, text.bytes);
+    }
+    return (struct text){.data = copy, .bytes = text.bytes};
+}
+
+void
+arena_join(struct arena *to, struct arena *from)
+{
+    struct arena_chunk *last = from->chunk;
+
+    if (last == NULL) {
+        return;
+    }
+    while (last->next != NULL) {
+        last = last->next;
+    }
+    last->next = to->chunk;
+    to->chunk = from->chunk;
+    to->bytes_used += from->bytes_used;
+    from->chunk = NULL;
+    from->bytes_used = 0;
+}
+
+void *
+arena_detach(struct arena *arena, uint64_t *out_bytes)
+{
+    struct arena_chunk *chunks = arena->chunk;
+
+    *out_bytes = 0;
+    for (const struct arena_chunk *chunk = chunks; chunk != NULL; chunk = chunk->next) {
+        *out_bytes += chunk->bytes;
+    }
+    arena->chunk = NULL;
+    arena->bytes_used = 0;
+    return chunks;
+}
+
+void
+arena_pool_adopt(struct arena_pool *pool, void *detached, uint64_t bytes)
+{
+    struct arena_chunk *chunk = detached;
+
+    while (chunk != NULL) {
+        struct arena_chunk *next = chunk->next;
+
+        ASSERT(bytes >= chunk->bytes);
+        bytes -= chunk->bytes;
+        pool_put(pool, chunk);
+        chunk = next;
+    }
+    ASSERT(bytes == 0);
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * arena - memory that dies together
+ *
+ * A chain of chunks from a pool of the shard. One request (or one turn) takes as much as it needs,
+ * up to a limit, and gives everything back at once. Overflow is sticky: arena_take() returns NULL,
+ * `is_full` stays set until the reset, and the request is answered with an error.
+ *
+ * Threads  Home shard only.
+ * Memory   Chunks are ARENA_CHUNK_BYTES, larger takes get a chunk of their own.
+ * Limits   bytes_max for each arena (ARENA_BYTES_MAX unless told).
+ */
+
+#include "core/base.h"
+
+#define ARENA_CHUNK_BYTES 32768u
+#define ARENA_BYTES_MAX (16u << 20)
+
+struct arena_chunk;
+
+/* The free chunks of one shard. */
+struct arena_pool {
+    struct arena_chunk *free;
+    uint64_t free_count;
+    uint64_t bytes_taken; /* in arenas now; a metric */
+    uint64_t bytes_kept_max;
+};
+
+struct arena {
+    struct arena_pool *pool;
+    struct arena_chunk *chunk;
+    uint64_t bytes_used;
+    uint64_t bytes_max;
+    bool is_full;
+};
+
+/* Boot. Keeps at most bytes_kept_max of free chunks. */
+void arena_pool_init(struct arena_pool *pool, uint64_t bytes_kept_max);
+void arena_pool_deinit(struct arena_pool *pool);
+
+/* Home. bytes_max 0 means ARENA_BYTES_MAX. */
+void arena_init(struct arena *arena, struct arena_pool *pool, uint64_t bytes_max);
+/* Home. Gives all memory back; the arena may be used again. May be called twice. */
+void arena_reset(struct arena *arena);
+
+/* Home. 16-byte aligned, not zeroed; NULL when the limit is reached. */
+MUST_USE void *arena_take(struct arena *arena, uint64_t bytes);
+/* Home. The same, zeroed. */
+MUST_USE void *arena_take_zero(struct arena *arena, uint64_t bytes);
+/* Home. A copy in the arena; data is NULL when the arena is full. */
+struct text arena_text(struct arena *arena, struct text text);
+
+/*
+ * An arena that was filled on one shard and lent to another comes back by its memory alone, so that it does
+ * not matter who still has the struct: the borrower joins and detaches, the pool's home adopts.
+ */
+
+/* Who was lent both. All memory of `from` (of the same pool) becomes that of `to`; `from` is empty. */
+void arena_join(struct arena *to, struct arena *from);
+/* Who was lent it. Empties the arena; NULL when it had no memory. The bytes are for arena_pool_adopt(). */
+void *arena_detach(struct arena *arena, uint64_t *out_bytes);
+/* Home of the pool. Takes back what was detached. */
+void arena_pool_adopt(struct arena_pool *pool, void *detached, uint64_t bytes);

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * env_sim - a disk and a clock played from a seed
+ *
+ * The simulated disk keeps, for every file, what is durable and what was written but not synced. A
+ * crash keeps the durable part and, for each unsynced write, by dice: all, nothing, a prefix of sectors
+ * or one torn sector; names created, renamed or unlinked since the last sync_folder may or may not
+ * survive. Asynchronous operations complete when the dice say so, in any order. Time moves only when
+ * told. Everything runs in one thread.
+ *
+ * Threads  One.
+ * Memory   From malloc: this is test machinery, it is not part of a running node.
+ */
+
+#include "core/env.h"
+
+struct sim_disk_options {
+    uint64_t seed;
+    /* Out of 1000, for each operation. 0 unless a test wants them. */
+    uint32_t write_fails_permille;    /* -EIO */
+    uint32_t zero_fill_fails_permille; /* -ENOSPC */
+};
+
+struct sim_disk;
+
+struct sim_disk *sim_disk_create(struct sim_disk_options options);
+void sim_disk_destroy(struct sim_disk *disk);
+/* The disk as the node sees it. */
+struct disk *sim_disk_interface(struct sim_disk *disk);
+/* Ends every open file and forgets or keeps unsynced data by dice. Envs of the dead node must be closed first. */
+void sim_disk_crash(struct sim_disk *disk);
+/* How many operations that change the disk were begun; and a bomb: from operation `at` on (the first ever is 0)
+   nothing reaches the disk any more, blocking calls are -EIO, operations never complete, and sim_disk_is_dead()
+   is true, until sim_disk_crash(). A zero_fill() is two operations: it may die with some of its zeros written. */
+uint64_t sim_disk_operation_count(const struct sim_disk *disk);
+void sim_disk_die_at(struct sim_disk *disk, uint64_t at);
+bool sim_disk_is_dead(const struct sim_disk *disk);
+/* Flips one bit of durable data (tests of corruption). False when the file is shorter. */
+bool sim_disk_flip(struct sim_disk *disk, const char *name, uint64_t offset, uint32_t bit);
+/* Durable and unsynced bytes as a reader would see them now; 0 or -ENOENT. For the checker that reads the log. */
+int sim_disk_snapshot(struct sim_disk *disk, const char *name, uint8_t **out_bytes, uint64_t *out_count);
+
+struct sim_clock {
+    struct mono_ns mono;
+    struct wall_ms wall;
+};
+
+/* An env for one simulated shard; clock is borrowed and shared by all shards of the run. */
+struct env *env_sim_create(struct sim_disk *disk, struct sim_clock *clock, uint64_t seed);
+/* Operations outstanding that could complete. */
+uint32_t env_sim_pending(struct env *env);
+/* Lets up to `count` outstanding operations, chosen by dice, complete; `done` is called by the next env_turn().
+   They take effect now: a write is durable, and a side task runs (with `here` SHARD_NONE, as on its thread). */
+void env_sim_release(struct env *env, uint32_t count);
+/* True once since env_wake() was last called, then false. */
+bool env_sim_was_woken(struct env *env);

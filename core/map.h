@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * map - finds numbers by hash: open addressing, 8 bytes an entry
+ *
+ * The map holds (hash, number) pairs; what a number stands for is the owner's, who says in a callback
+ * whether it is the one looked for. Linear probing, removal without marks, doubled at 7/8 full.
+ *
+ * Threads  Home shard only.
+ * Memory   From a region. Growing moves all entries at once (about 10 ns each).
+ * Errors   -ENOMEM when the region is at its limit.
+ */
+
+#include "core/region.h"
+
+#define MAP_NONE UINT32_MAX
+
+struct map_entry {
+    uint32_t tag;   /* of the hash */
+    uint32_t value; /* number + 1; 0 is empty */
+};
+
+struct map {
+    struct region *region;
+    struct map_entry *entries;
+    uint32_t capacity; /* a power of two, or 0 */
+    uint32_t count;
+};
+
+/* True when `value` is what `key` asks for. */
+typedef bool map_equal(const void *owner, uint32_t value, const void *key);
+
+static inline void
+map_init(struct map *map, struct region *region)
+{
+    *map = (struct map){.region = region};
+}
+void map_deinit(struct map *map);
+
+/* Home. The number, or MAP_NONE. */
+uint32_t map_find(const struct map *map, uint64_t hash, map_equal *equal, const void *owner, const void *key);
+/* Home. Adds a pair that is not there yet. */
+MUST_USE int map_insert(struct map *map, uint64_t hash, uint32_t value);
+/* Home. Removes the pair, which must be there. */
+void map_remove(struct map *map, uint64_t hash, uint32_t value);

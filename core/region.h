@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * region - the state memory of a shard: one address range, reserved at start
+ *
+ * Nothing is asked of the system after start: pages are touched when they are first used. Sizes are
+ * rounded to classes (16-byte steps to 128, then four classes to each doubling); a freed piece serves
+ * its class again. Pieces over REGION_LARGE_BYTES come in powers of two from their own lists.
+ *
+ * Threads  Home shard only; region_used() may be read by any thread.
+ * Errors   region_take() returns NULL when the limit is reached. Callers that have passed admission
+ *          treat that as fatal; admission refuses before it comes to that (region_is_tight()).
+ * Memory   In sanitizer builds each piece is its own malloc, so that overruns and leaks are seen.
+ */
+
+#include "core/base.h"
+
+#include <stdatomic.h>
+
+#define REGION_CLASS_COUNT 80u
+#define REGION_LARGE_BYTES 65536u
+
+struct region {
+    uint8_t *base;
+    uint64_t bytes_max;
+    uint64_t bytes_bumped; /* address space handed out so far */
+    _Atomic uint64_t bytes_used;
+    void *free[REGION_CLASS_COUNT];
+};
+
+/* Boot. Reserves address space only. -ENOMEM. */
+MUST_USE int region_init(struct region *region, uint64_t bytes_max);
+/* Boot. Everything taken is gone. */
+void region_deinit(struct region *region);
+
+/* Home. 16-byte aligned, not zeroed; NULL when the limit is reached. */
+MUST_USE void *region_take(struct region *region, uint64_t bytes);
+/* Home. Zeroed. */
+MUST_USE void *region_take_zero(struct region *region, uint64_t bytes);
+/* Home. `bytes` is what was asked for. NULL is allowed. */
+void region_put(struct region *region, void *piece, uint64_t bytes);
+/* Home. Like realloc: contents up to the lesser size are kept. NULL (piece untouched) at the limit. */
+MUST_USE void *region_resize(struct region *region, void *piece, uint64_t bytes_old, uint64_t bytes_new);
+/* Home. A copy; data NULL at the limit. Empty text takes nothing. */
+struct text region_text(struct region *region, struct text text);
+/* Any thread. */
+uint64_t region_used(const struct region *region);
+/* Any thread. Less than 1/16 of the limit is left. */
+bool region_is_tight(const struct region *region);

@@ -1,0 +1,892 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/sim_disk.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "core/sim_content.h"
+
+/*
+ * A file has two contents: `live` is what a reader sees, `durable` what a crash cannot take away, and a
+ * list of pending writes that lead from the second to the first. A sync plays the list into `durable`;
+ * a crash plays each entry by dice: whole, not at all, cut at a sector, or with one torn sector.
+ * Entries that are not `is_visible` are durable writes that never ended (and failed ones): readers do
+ * not see them, a sync does not keep them, a crash may.
+ *
+ * Names work the same: the live and the durable set of (name, file), and pending changes between them,
+ * each of which a crash keeps or loses on its own. One change sets at most one name and clears at most
+ * one, so a rename shows the old file or the new one and nothing between.
+ *
+ * Nothing is ordered by an address and nothing asks for the time: a run depends on its seed.
+ */
+
+#define SMALL_SECTOR_BYTES 512u
+#define DEATH_NEVER UINT64_MAX
+
+struct pending_write {
+    uint64_t offset;
+    uint64_t bytes;
+    bool is_visible;
+    uint8_t data[];
+};
+
+struct sim_file {
+    bool is_folder;
+    uint32_t held_count; /* by operations under way */
+    bool is_marked;
+    struct content live;
+    struct content durable;
+    struct pending_write **pending;
+    uint32_t pending_count;
+};
+
+struct name {
+    char text[DISK_NAME_BYTES_MAX];
+    struct sim_file *file;
+};
+
+struct names {
+    struct name *name;
+    uint32_t count;
+};
+
+struct name_change {
+    char folder[DISK_NAME_BYTES_MAX]; /* whose sync makes it durable */
+    char set[DISK_NAME_BYTES_MAX];    /* "" for none */
+    char clear[DISK_NAME_BYTES_MAX];  /* "" for none */
+    struct sim_file *file;
+};
+
+struct sim_disk {
+    struct disk disk;
+    struct sim_disk_options options;
+    uint64_t dice;
+    uint64_t operation_count;
+    uint64_t death;
+    bool is_dead;
+    struct sim_file **files; /* all there are, by age */
+    uint32_t file_count;
+    struct sim_file **handles; /* by number; numbers are never used again */
+    uint32_t handle_count;
+    struct names live;
+    struct names durable;
+    struct name_change *changes;
+    uint32_t change_count;
+};
+
+/* Memory: a simulator that has none has nothing to say. */
+
+static void *
+grown(void *memory, uint64_t count, uint64_t item_bytes)
+{
+    memory = realloc(memory, (count > 0 ? count : 1) * item_bytes);
+    ASSERT(memory != NULL);
+    return memory;
+}
+
+static uint64_t
+dice_below(struct sim_disk *disk, uint64_t limit)
+{
+    return sim_dice(&disk->dice) % limit;
+}
+
+static bool
+dice_permille(struct sim_disk *disk, uint32_t permille)
+{
+    return permille > 0 && dice_below(disk, 1000) < permille;
+}
+
+/* Files. */
+
+static struct sim_file *
+file_create(struct sim_disk *disk, bool is_folder)
+{
+    struct sim_file *file = calloc(1, sizeof(*file));
+
+    ASSERT(file != NULL);
+    file->is_folder = is_folder;
+    disk->files = grown(disk->files, disk->file_count + 1, sizeof(*disk->files));
+    disk->files[disk->file_count++] = file;
+    return file;
+}
+
+static void
+forget_pending(struct sim_file *file)
+{
+    for (uint32_t i = 0; i < file->pending_count; i++) {
+        free(file->pending[i]);
+    }
+    free(file->pending);
+    file->pending = NULL;
+    file->pending_count = 0;
+}
+
+static void
+file_destroy(struct sim_file *file)
+{
+    forget_pending(file);
+    content_clear(&file->live);
+    content_clear(&file->durable);
+    free(file);
+}
+
+static void
+add_pending(struct sim_file *file, const void *data, uint64_t bytes, uint64_t offset, bool is_visible)
+{
+    struct pending_write *write = malloc(sizeof(*write) + bytes);
+
+    ASSERT(write != NULL);
+    write->offset = offset;
+    write->bytes = bytes;
+    write->is_visible = is_visible;
+    if (data != NULL) {
+        memcpy(write->data, data, bytes);
+    } else {
+        memset(write->data, 0, bytes);
+    }
+    file->pending = grown(file->pending, file->pending_count + 1, sizeof(*file->pending));
+    file->pending[file->pending_count++] = write;
+}
+
+static void
+write_unsynced(struct sim_file *file, const void *data, uint64_t bytes, uint64_t offset)
+{
+    if (bytes > 0) {
+        content_write(&file->live, data, bytes, offset);
+        add_pending(file, data, bytes, offset, true);
+    }
+}
+
+/*
+ * The first `count` pending writes carry the bytes of a newer durable write where it overlaps them, so that
+ * none can bring old bytes back.
+ */
+static void
+overlay_pending(struct sim_file *file, uint32_t count, const uint8_t *data, uint64_t bytes, uint64_t offset)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        struct pending_write *write = file->pending[i];
+        uint64_t from = offset > write->offset ? offset : write->offset;
+        uint64_t until = offset + bytes < write->offset + write->bytes ? offset + bytes : write->offset + write->bytes;
+        if (from < until) {
+            memcpy(write->data + (from - write->offset), data + (from - offset), until - from);
+        }
+    }
+}
+
+static void
+make_durable(struct sim_file *file)
+{
+    uint32_t kept_count = 0;
+
+    for (uint32_t i = 0; i < file->pending_count; i++) {
+        struct pending_write *write = file->pending[i];
+        if (write->is_visible) {
+            content_write(&file->durable, write->data, write->bytes, write->offset);
+            overlay_pending(file, kept_count, write->data, write->bytes, write->offset);
+            free(write);
+        } else {
+            file->pending[kept_count++] = write;
+        }
+    }
+    file->pending_count = kept_count;
+}
+
+int
+sim_file_read(const struct sim_file *file, void *buffer, uint64_t bytes, uint64_t offset)
+{
+    if (bytes > file->live.bytes || offset > file->live.bytes - bytes) {
+        return -EIO;
+    }
+    content_read(&file->live, buffer, bytes, offset);
+    return 0;
+}
+
+int
+sim_file_write_durable(struct sim_disk *disk, struct sim_file *file, const void *data, uint64_t bytes, uint64_t offset)
+{
+    if (dice_permille(disk, disk->options.write_fails_permille)) {
+        add_pending(file, data, bytes, offset, false);
+        return -EIO;
+    }
+    overlay_pending(file, file->pending_count, data, bytes, offset);
+    content_write(&file->live, data, bytes, offset);
+    content_write(&file->durable, data, bytes, offset);
+    return 0;
+}
+
+void
+sim_file_abandon(struct sim_file *file, const void *data, uint64_t bytes, uint64_t offset)
+{
+    add_pending(file, data, bytes, offset, false);
+}
+
+/* Names. */
+
+static struct name *
+find_name(const struct names *names, const char *text)
+{
+    for (uint32_t i = 0; i < names->count; i++) {
+        if (strcmp(names->name[i].text, text) == 0) {
+            return &names->name[i];
+        }
+    }
+    return NULL;
+}
+
+static struct sim_file *
+find_file(const struct names *names, const char *text)
+{
+    struct name *name = find_name(names, text);
+
+    return name != NULL ? name->file : NULL;
+}
+
+static void
+set_name(struct names *names, const char *text, struct sim_file *file)
+{
+    struct name *name = find_name(names, text);
+
+    if (name == NULL) {
+        names->name = grown(names->name, names->count + 1, sizeof(*names->name));
+        name = &names->name[names->count++];
+        strcpy(name->text, text);
+    }
+    name->file = file;
+}
+
+static void
+clear_name(struct names *names, const char *text)
+{
+    struct name *name = find_name(names, text);
+
+    if (name != NULL) {
+        names->count--;
+        memmove(name, name + 1, (size_t)(&names->name[names->count] - name) * sizeof(*name));
+    }
+}
+
+/* "log/1.seg" is in "log"; "manifest" and "log" are in "". */
+static void
+folder_of(const char *text, char *out_folder)
+{
+    const char *slash = strchr(text, '/');
+    size_t bytes = slash != NULL ? (size_t)(slash - text) : 0;
+
+    memcpy(out_folder, text, bytes);
+    out_folder[bytes] = '\0';
+}
+
+static bool
+is_in_folder(const char *text, const char *folder)
+{
+    char own[DISK_NAME_BYTES_MAX];
+
+    folder_of(text, own);
+    return strcmp(own, folder) == 0;
+}
+
+static void
+check_name(const char *text)
+{
+    const char *slash = strchr(text, '/');
+
+    REQUIRE(text[0] != '\0');
+    REQUIRE(text[0] != '/');
+    REQUIRE(text[0] != '.');
+    REQUIRE(strlen(text) < DISK_NAME_BYTES_MAX);
+    REQUIRE(slash == NULL || (slash[1] != '\0' && strchr(slash + 1, '/') == NULL));
+}
+
+static bool
+has_folder(const struct names *names, const char *text)
+{
+    char folder[DISK_NAME_BYTES_MAX];
+
+    folder_of(text, folder);
+    if (folder[0] == '\0') {
+        return true;
+    }
+    struct sim_file *file = find_file(names, folder);
+    return file != NULL && file->is_folder;
+}
+
+static void
+apply_change(struct names *names, const struct name_change *change)
+{
+    if (change->clear[0] != '\0') {
+        clear_name(names, change->clear);
+    }
+    if (change->set[0] != '\0') {
+        set_name(names, change->set, change->file);
+    }
+}
+
+static void
+change_names(struct sim_disk *disk, const char *set, struct sim_file *file, const char *clear)
+{
+    disk->changes = grown(disk->changes, disk->change_count + 1, sizeof(*disk->changes));
+    struct name_change *change = &disk->changes[disk->change_count++];
+
+    *change = (struct name_change){.file = file};
+    folder_of(set[0] != '\0' ? set : clear, change->folder);
+    strcpy(change->set, set);
+    strcpy(change->clear, clear);
+    apply_change(&disk->live, change);
+}
+
+/* Files that no name, handle, pending change or operation knows any more go away. */
+static void
+sweep(struct sim_disk *disk)
+{
+    uint32_t kept_count = 0;
+
+    for (uint32_t i = 0; i < disk->file_count; i++) {
+        disk->files[i]->is_marked = disk->files[i]->held_count > 0;
+    }
+    for (uint32_t i = 0; i < disk->handle_count; i++) {
+        if (disk->handles[i] != NULL) {
+            disk->handles[i]->is_marked = true;
+        }
+    }
+    for (uint32_t i = 0; i < disk->live.count; i++) {
+        disk->live.name[i].file->is_marked = true;
+    }
+    for (uint32_t i = 0; i < disk->durable.count; i++) {
+        disk->durable.name[i].file->is_marked = true;
+    }
+    for (uint32_t i = 0; i < disk->change_count; i++) {
+        if (disk->changes[i].file != NULL) {
+            disk->changes[i].file->is_marked = true;
+        }
+    }
+    for (uint32_t i = 0; i < disk->file_count; i++) {
+        if (disk->files[i]->is_marked) {
+            disk->files[kept_count++] = disk->files[i];
+        } else {
+            file_destroy(disk->files[i]);
+        }
+    }
+    disk->file_count = kept_count;
+}
+
+/* The disk as the node sees it. */
+
+bool
+sim_disk_begin(struct sim_disk *disk)
+{
+    if (!disk->is_dead && disk->operation_count >= disk->death) {
+        disk->is_dead = true;
+    }
+    if (disk->is_dead) {
+        return false;
+    }
+    disk->operation_count++;
+    return true;
+}
+
+static struct sim_disk *
+sim_of(struct disk *disk)
+{
+    return CONTAINER_OF(disk, struct sim_disk, disk);
+}
+
+static struct sim_file *
+file_at(struct sim_disk *disk, struct disk_file file)
+{
+    REQUIRE(file.n >= 0);
+    REQUIRE((uint32_t)file.n < disk->handle_count);
+    REQUIRE(disk->handles[file.n] != NULL);
+    return disk->handles[file.n];
+}
+
+struct sim_file *
+sim_file_hold(struct sim_disk *disk, struct disk_file file)
+{
+    struct sim_file *held = file_at(disk, file);
+
+    held->held_count++;
+    return held;
+}
+
+void
+sim_file_drop(struct sim_file *file)
+{
+    REQUIRE(file->held_count > 0);
+    file->held_count--;
+}
+
+static int
+make_folder(struct disk *interface, const char *name)
+{
+    struct sim_disk *disk = sim_of(interface);
+
+    check_name(name);
+    REQUIRE(strchr(name, '/') == NULL);
+    if (!sim_disk_begin(disk)) {
+        return fault_new(-EIO);
+    }
+    struct sim_file *file = find_file(&disk->live, name);
+    if (file != NULL) {
+        return file->is_folder ? 0 : fault_new(-EEXIST);
+    }
+    change_names(disk, name, file_create(disk, true), "");
+    return 0;
+}
+
+static int
+open_file(struct disk *interface, const char *name, enum disk_open how, struct disk_file *out_file)
+{
+    struct sim_disk *disk = sim_of(interface);
+    struct sim_file *file = find_file(&disk->live, name);
+
+    check_name(name);
+    switch (how) {
+    case DISK_OPEN_CREATE:
+        if (!sim_disk_begin(disk)) {
+            return fault_new(-EIO);
+        }
+        if (file != NULL) {
+            return fault_new(-EEXIST);
+        }
+        if (!has_folder(&disk->live, name)) {
+            return fault_new(-ENOENT);
+        }
+        file = file_create(disk, false);
+        change_names(disk, name, file, "");
+        break;
+    case DISK_OPEN_EXISTING:
+        if (disk->is_dead) {
+            return fault_new(-EIO);
+        }
+        if (file == NULL) {
+            return fault_new(-ENOENT);
+        }
+        if (file->is_folder) {
+            return fault_new(-EISDIR);
+        }
+        break;
+    }
+    disk->handles = grown(disk->handles, disk->handle_count + 1, sizeof(*disk->handles));
+    *out_file = (struct disk_file){.n = (int32_t)disk->handle_count};
+    disk->handles[disk->handle_count++] = file;
+    return 0;
+}
+
+static void
+close_file(struct disk *interface, struct disk_file file)
+{
+    struct sim_disk *disk = sim_of(interface);
+
+    (void)file_at(disk, file);
+    disk->handles[file.n] = NULL;
+}
+
+static int
+size_of_file(struct disk *interface, struct disk_file file, uint64_t *out_bytes)
+{
+    struct sim_disk *disk = sim_of(interface);
+    const struct sim_file *open = file_at(disk, file);
+
+    if (disk->is_dead) {
+        return fault_new(-EIO);
+    }
+    *out_bytes = open->live.bytes;
+    return 0;
+}
+
+static int
+read_file(struct disk *interface, struct disk_file file, void *buffer, uint64_t bytes, uint64_t offset)
+{
+    struct sim_disk *disk = sim_of(interface);
+    const struct sim_file *open = file_at(disk, file);
+
+    if (disk->is_dead || sim_file_read(open, buffer, bytes, offset) != 0) {
+        return fault_new(-EIO);
+    }
+    return 0;
+}
+
+static int
+write_file(struct disk *interface, struct disk_file file, const void *buffer, uint64_t bytes, uint64_t offset)
+{
+    struct sim_disk *disk = sim_of(interface);
+    struct sim_file *open = file_at(disk, file);
+
+    if (!sim_disk_begin(disk)) {
+        return fault_new(-EIO);
+    }
+    if (dice_permille(disk, disk->options.write_fails_permille)) {
+        if (bytes > 0) {
+            add_pending(open, buffer, bytes, offset, false);
+        }
+        return fault_new(-EIO);
+    }
+    write_unsynced(open, buffer, bytes, offset);
+    return 0;
+}
+
+/* Two operations, so that the disk can die between the zeros and their durability. */
+static int
+zero_fill(struct disk *interface, struct disk_file file, uint64_t bytes)
+{
+    struct sim_disk *disk = sim_of(interface);
+    struct sim_file *open = file_at(disk, file);
+
+    if (!sim_disk_begin(disk)) {
+        return fault_new(-EIO);
+    }
+    if (dice_permille(disk, disk->options.zero_fill_fails_permille)) {
+        return fault_new(-ENOSPC);
+    }
+    if (disk->operation_count >= disk->death) {
+        write_unsynced(open, NULL, bytes, 0); /* some of the zeros may be there after the crash */
+    }
+    if (!sim_disk_begin(disk)) {
+        return fault_new(-EIO);
+    }
+    forget_pending(open);
+    content_clear(&open->live);
+    content_resize(&open->live, bytes);
+    content_clear(&open->durable);
+    content_resize(&open->durable, bytes);
+    return 0;
+}
+
+static int
+sync_file(struct disk *interface, struct disk_file file)
+{
+    struct sim_disk *disk = sim_of(interface);
+    struct sim_file *open = file_at(disk, file);
+
+    if (!sim_disk_begin(disk)) {
+        return fault_new(-EIO);
+    }
+    make_durable(open);
+    return 0;
+}
+
+static int
+rename_file(struct disk *interface, const char *from, const char *to)
+{
+    struct sim_disk *disk = sim_of(interface);
+
+    check_name(from);
+    check_name(to);
+    struct sim_file *file = find_file(&disk->live, from);
+    if (!sim_disk_begin(disk)) {
+        return fault_new(-EIO);
+    }
+    if (file == NULL || !has_folder(&disk->live, to)) {
+        return fault_new(-ENOENT);
+    }
+    REQUIRE(!file->is_folder);
+    struct sim_file *replaced = find_file(&disk->live, to);
+    if (replaced != NULL && replaced->is_folder) {
+        return fault_new(-EISDIR);
+    }
+    if (replaced != file) {
+        change_names(disk, to, file, from);
+    }
+    return 0;
+}
+
+static int
+unlink_file(struct disk *interface, const char *name)
+{
+    struct sim_disk *disk = sim_of(interface);
+    struct sim_file *file = find_file(&disk->live, name);
+
+    check_name(name);
+    if (!sim_disk_begin(disk)) {
+        return fault_new(-EIO);
+    }
+    if (file == NULL) {
+        return fault_new(-ENOENT);
+    }
+    if (file->is_folder) {
+        return fault_new(-EISDIR);
+    }
+    change_names(disk, "", NULL, name);
+    return 0;
+}
+
+static int
+sync_folder(struct disk *interface, const char *name)
+{
+    struct sim_disk *disk = sim_of(interface);
+    struct sim_file *folder = name[0] != '\0' ? find_file(&disk->live, name) : NULL;
+    uint32_t kept_count = 0;
+
+    if (!sim_disk_begin(disk)) {
+        return fault_new(-EIO);
+    }
+    if (name[0] != '\0' && (folder == NULL || !folder->is_folder)) {
+        return fault_new(-ENOENT);
+    }
+    for (uint32_t i = 0; i < disk->change_count; i++) {
+        if (strcmp(disk->changes[i].folder, name) == 0) {
+            apply_change(&disk->durable, &disk->changes[i]);
+        } else {
+            disk->changes[kept_count++] = disk->changes[i];
+        }
+    }
+    disk->change_count = kept_count;
+    sweep(disk);
+    return 0;
+}
+
+static int
+list_folder(struct disk *interface, const char *folder, void (*found)(void *context, const char *name), void *context)
+{
+    struct sim_disk *disk = sim_of(interface);
+    struct sim_file *file = folder[0] != '\0' ? find_file(&disk->live, folder) : NULL;
+    size_t skip = folder[0] != '\0' ? strlen(folder) + 1 : 0;
+    char(*texts)[DISK_NAME_BYTES_MAX] = NULL;
+    uint32_t count = 0;
+
+    if (disk->is_dead) {
+        return fault_new(-EIO);
+    }
+    if (folder[0] != '\0' && (file == NULL || !file->is_folder)) {
+        return fault_new(-ENOENT);
+    }
+    /* A copy, as `found` may open and unlink; in an order by dice, as nobody may rely on one. */
+    for (uint32_t i = 0; i < disk->live.count; i++) {
+        const struct name *name = &disk->live.name[i];
+        if (name->file->is_folder || !is_in_folder(name->text, folder)) {
+            continue;
+        }
+        texts = grown(texts, count + 1, sizeof(*texts));
+        uint64_t at = dice_below(disk, count + 1);
+        if (at < count) {
+            memcpy(texts[count], texts[at], sizeof(*texts));
+        }
+        strcpy(texts[at], name->text + skip);
+        count++;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        found(context, texts[i]);
+    }
+    free(texts);
+    return 0;
+}
+
+static const struct disk_ops sim_disk_ops = {
+    .make_folder = make_folder,
+    .open = open_file,
+    .close = close_file,
+    .size = size_of_file,
+    .read = read_file,
+    .write = write_file,
+    .zero_fill = zero_fill,
+    .sync = sync_file,
+    .rename = rename_file,
+    .unlink = unlink_file,
+    .sync_folder = sync_folder,
+    .list = list_folder,
+};
+
+/* The disk as the test sees it. */
+
+struct sim_disk *
+sim_disk_create(struct sim_disk_options options)
+{
+    struct sim_disk *disk = calloc(1, sizeof(*disk));
+
+    ASSERT(disk != NULL);
+    disk->disk = (struct disk){.ops = &sim_disk_ops, .is_direct = true};
+    disk->options = options;
+    disk->dice = options.seed;
+    disk->death = DEATH_NEVER;
+    return disk;
+}
+
+void
+sim_disk_destroy(struct sim_disk *disk)
+{
+    if (disk == NULL) {
+        return;
+    }
+    for (uint32_t i = 0; i < disk->file_count; i++) {
+        REQUIRE(disk->files[i]->held_count == 0); /* its envs are closed */
+        file_destroy(disk->files[i]);
+    }
+    free(disk->files);
+    free(disk->handles);
+    free(disk->live.name);
+    free(disk->durable.name);
+    free(disk->changes);
+    free(disk);
+}
+
+struct disk *
+sim_disk_interface(struct sim_disk *disk)
+{
+    return &disk->disk;
+}
+
+/* Keeps a run of whole sectors, and of one sector more the first or the second half. */
+static void
+tear(struct sim_disk *disk, struct sim_file *file, const struct pending_write *write, uint64_t sector_bytes)
+{
+    uint64_t first = write->offset / sector_bytes;
+    uint64_t sector_count = (write->offset + write->bytes - 1) / sector_bytes - first + 1;
+    uint64_t torn = (first + dice_below(disk, sector_count)) * sector_bytes;
+    bool is_head_new = dice_below(disk, 2) == 0;
+    bool is_rest_kept = dice_below(disk, 2) == 0;
+    uint64_t middle = torn + sector_bytes / 2;
+    uint64_t end = write->offset + write->bytes;
+    uint64_t torn_end = torn + sector_bytes < end ? torn + sector_bytes : end;
+    uint64_t torn_begin = torn > write->offset ? torn : write->offset;
+
+    content_write(&file->durable, write->data, torn_begin - write->offset, write->offset);
+    if (is_head_new && torn_begin < middle) {
+        uint64_t until = middle < end ? middle : end;
+        content_write(&file->durable, write->data + (torn_begin - write->offset), until - torn_begin, torn_begin);
+    }
+    if (!is_head_new && torn_end > middle) {
+        uint64_t from = middle > write->offset ? middle : write->offset;
+        content_write(&file->durable, write->data + (from - write->offset), torn_end - from, from);
+    }
+    if (is_rest_kept) {
+        content_write(&file->durable, write->data + (torn_end - write->offset), end - torn_end, torn_end);
+    }
+}
+
+static void
+crash_write(struct sim_disk *disk, struct sim_file *file, const struct pending_write *write)
+{
+    uint64_t sector_bytes = dice_below(disk, 2) == 0 ? SMALL_SECTOR_BYTES : DISK_SECTOR_BYTES;
+    uint64_t end = write->offset + write->bytes;
+    uint64_t sector_count = (end - 1) / sector_bytes - write->offset / sector_bytes + 1;
+
+    switch (dice_below(disk, 4)) {
+    case 0:
+        content_write(&file->durable, write->data, write->bytes, write->offset);
+        break;
+    case 1:
+        break;
+    case 2: {
+        uint64_t cut = (write->offset / sector_bytes + dice_below(disk, sector_count)) * sector_bytes;
+        if (cut > write->offset) {
+            content_write(&file->durable, write->data, cut - write->offset, write->offset);
+        }
+        break;
+    }
+    case 3:
+        tear(disk, file, write, sector_bytes);
+        break;
+    }
+    /* A file may have grown although what it grew by is lost: then that is zeros. */
+    if (end > file->durable.bytes && dice_below(disk, 4) == 0) {
+        content_resize(&file->durable, end);
+    }
+}
+
+static void
+crash_names(struct sim_disk *disk)
+{
+    uint32_t kept_count = 0;
+
+    for (uint32_t i = 0; i < disk->change_count; i++) {
+        if (dice_below(disk, 2) == 0) {
+            apply_change(&disk->durable, &disk->changes[i]);
+        }
+    }
+    disk->change_count = 0;
+
+    /* What is in a folder that is lost is lost. */
+    for (uint32_t i = 0; i < disk->durable.count; i++) {
+        if (has_folder(&disk->durable, disk->durable.name[i].text)) {
+            disk->durable.name[kept_count++] = disk->durable.name[i];
+        }
+    }
+    disk->durable.count = kept_count;
+
+    disk->live.count = 0;
+    for (uint32_t i = 0; i < disk->durable.count; i++) {
+        set_name(&disk->live, disk->durable.name[i].text, disk->durable.name[i].file);
+    }
+}
+
+void
+sim_disk_crash(struct sim_disk *disk)
+{
+    for (uint32_t i = 0; i < disk->file_count; i++) {
+        struct sim_file *file = disk->files[i];
+        REQUIRE(file->held_count == 0); /* the envs of the dead node are closed */
+        if (file->pending_count == 0) {
+            continue; /* live is durable already */
+        }
+        for (uint32_t k = 0; k < file->pending_count; k++) {
+            crash_write(disk, file, file->pending[k]);
+        }
+        forget_pending(file);
+        content_copy(&file->live, &file->durable);
+    }
+    crash_names(disk);
+    memset(disk->handles, 0, disk->handle_count * sizeof(*disk->handles));
+    sweep(disk);
+    disk->is_dead = false;
+    disk->death = DEATH_NEVER;
+}
+
+uint64_t
+sim_disk_operation_count(const struct sim_disk *disk)
+{
+    return disk->operation_count;
+}
+
+void
+sim_disk_die_at(struct sim_disk *disk, uint64_t at)
+{
+    disk->death = at;
+}
+
+bool
+sim_disk_is_dead(const struct sim_disk *disk)
+{
+    return disk->is_dead;
+}
+
+static void
+flip(struct content *content, uint64_t offset, uint32_t bit)
+{
+    uint8_t byte;
+
+    content_read(content, &byte, 1, offset);
+    byte ^= (uint8_t)(1u << bit % 8);
+    content_write(content, &byte, 1, offset);
+}
+
+bool
+sim_disk_flip(struct sim_disk *disk, const char *name, uint64_t offset, uint32_t bit)
+{
+    struct sim_file *file = find_file(&disk->live, name);
+
+    if (file == NULL || file->is_folder || offset >= file->durable.bytes) {
+        return false;
+    }
+    flip(&file->durable, offset, bit);
+    if (offset < file->live.bytes) {
+        flip(&file->live, offset, bit);
+    }
+    return true;
+}
+
+int
+sim_disk_snapshot(struct sim_disk *disk, const char *name, uint8_t **out_bytes, uint64_t *out_count)
+{
+    struct sim_file *file = find_file(&disk->live, name);
+
+    if (file == NULL || file->is_folder) {
+        return -ENOENT;
+    }
+    uint8_t *bytes = grown(NULL, file->live.bytes, 1);
+
+    content_read(&file->live, bytes, file->live.bytes, 0);
+    *out_bytes = bytes;
+    *out_count = file->live.bytes;
+    return 0;
+}
