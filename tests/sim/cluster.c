@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/sim/cluster.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define SEGMENT_BYTES (1u << 20)
+#define BLOCK_BYTES (112u << 10)
+#define REGION_BYTES (UINT64_C(1) << 30)
+#define CREDIT_BYTES (96u << 10)
+#define START_WALL_MS INT64_C(1780315200000)
+#define DRAIN_ROUNDS_MAX 200000u
+#define DICTIONARY_DAY_COUNT 12u
+
+uint64_t
+dice_roll(struct dice *dice)
+{
+    uint64_t value = dice->state += UINT64_C(0x9e3779b97f4a7c15);
+
+    value = (value ^ (value >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+    value = (value ^ (value >> 27)) * UINT64_C(0x94d049bb133111eb);
+    return value ^ (value >> 31);
+}
+
+uint32_t
+dice_below(struct dice *dice, uint32_t count)
+{
+    return (uint32_t)(dice_roll(dice) % count);
+}
+
+bool
+dice_chance(struct dice *dice, uint32_t percent)
+{
+    return dice_below(dice, 100) < percent;
+}
+
+static uint64_t
+roll_for_node(void *context)
+{
+    return dice_roll(context);
+}
+
+static bool
+look_up_is_late(void *context)
+{
+    struct shard *shard = context;
+    struct cluster *cluster = CONTAINER_OF(shard->node, struct cluster, node);
+
+    return dice_chance(&cluster->dice, cluster->late_percent);
+}
+
+static void
+node_failed(struct node *node, int status, const char *what)
+{
+    struct cluster *cluster = CONTAINER_OF(node, struct cluster, node);
+
+    if (!cluster->has_failed) {
+        snprintf(cluster->failure, sizeof(cluster->failure), "%d: %s", status, what);
+    }
+    cluster->has_failed = true;
+}
+
+void
+cluster_init(struct cluster *cluster, uint64_t seed)
+{
+    memset(cluster, 0, sizeof(*cluster));
+    cluster->dice.state = seed * 2 + 1;
+    cluster->disk = sim_disk_create((struct sim_disk_options){.seed = dice_roll(&cluster->dice)});
+    cluster->clock.mono.ns = NS_PER_S;
+    cluster->clock.wall.ms = START_WALL_MS;
+    cluster->rules = (struct rules){
+        .out_of_orderness_ms = 60000,
+        .session_gap_ms = 30 * 60 * 1000,
+        .session_horizon_ms = MS_PER_DAY,
+        .dedup_events = 4194304,
+    };
+    if (dice_chance(&cluster->dice, 30)) {
+        cluster->rules.allowed_lateness_ms = dice_below(&cluster->dice, 120000);
+    }
+    if (dice_chance(&cluster->dice, 20)) {
+        cluster->rules.session_horizon_ms = 3600000;
+    }
+    cluster->late_percent = dice_below(&cluster->dice, 3) * 10;
+}
+
+void
+cluster_deinit(struct cluster *cluster)
+{
+    cluster_stop(cluster);
+    sim_disk_destroy(cluster->disk);
+}
+
+static void
+close_shards(struct cluster *cluster, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        here = (struct shard_id){.n = (uint16_t)i};
+        shard_close(&cluster->shards[i]);
+    }
+    node_close(&cluster->node);
+    cluster->shard_count = 0;
+}
+
+bool
+cluster_start(struct cluster *cluster, uint32_t shard_count)
+{
+    struct recovery_report report;
+    int r;
+
+    cluster->has_failed = false;
+    r = node_open(&cluster->node, sim_disk_interface(cluster->disk),
+                  (struct node_options){
+                      .shard_count = shard_count,
+                      .partition_count = 5,
+                      .slice_count = 7,
+                      .rules = cluster->rules,
+                      .deadline_ns = UINT64_MAX / 4,
+                      .dictionary_day_count_max = DICTIONARY_DAY_COUNT,
+                      .credit_bytes = CREDIT_BYTES,
+                      .dice = roll_for_node,
+                      .dice_context = &cluster->dice,
+                      .fatal = node_failed,
+                  },
+                  &report);
+    if (r != 0) {
+        if (!sim_disk_is_dead(cluster->disk)) {
+            snprintf(cluster->failure, sizeof(cluster->failure), "start: %d %.200s", r, report.reason);
+            cluster->has_failed = true;
+        }
+        return false;
+    }
+    for (uint32_t stage = 0; stage < STAGE_COUNT; stage++) {
+        for (uint32_t from = 0; from < shard_count; from++) {
+            for (uint32_t to = 0; to < shard_count; to++) {
+                mesh_lane(&cluster->node.mesh, stage, from, to)->is_held = true;
+            }
+        }
+    }
+    for (uint32_t i = 0; i < shard_count; i++) {
+        r = shard_open(&cluster->shards[i],
+                       (struct shard_options){
+                           .node = &cluster->node,
+                           .id = {.n = (uint16_t)i},
+                           .env = env_sim_create(cluster->disk, &cluster->clock, dice_roll(&cluster->dice)),
+                           .region_bytes = REGION_BYTES,
+                           .segment_bytes = SEGMENT_BYTES,
+                           .block_bytes = BLOCK_BYTES,
+                           .wall_floor = report.wall_floor,
+                           .is_late = look_up_is_late,
+                       });
+        if (r != 0) {
+            close_shards(cluster, i);
+            if (!sim_disk_is_dead(cluster->disk)) {
+                snprintf(cluster->failure, sizeof(cluster->failure), "shard: %d", r);
+                cluster->has_failed = true;
+            }
+            return false;
+        }
+    }
+    cluster->shard_count = shard_count;
+    return true;
+}
+
+void
+cluster_stop(struct cluster *cluster)
+{
+    if (cluster->shard_count > 0) {
+        close_shards(cluster, cluster->shard_count);
+    }
+}
+
+void
+cluster_crash(struct cluster *cluster)
+{
+    cluster_stop(cluster);
+    sim_disk_crash(cluster->disk);
+}
+
+bool
+cluster_is_dead(const struct cluster *cluster)
+{
+    return sim_disk_is_dead(cluster->disk) || cluster->has_failed;
+}
+
+static void
+turn(struct cluster *cluster, struct shard *shard)
+{
+    cluster->clock.mono.ns += 1 + dice_below(&cluster->dice, 20000);
+    shard_turn(shard);
+    env_turn(shard->env, (struct mono_ns){.ns = 0});
+}
+
+static void
+show_some_messages(struct cluster *cluster)
+{
+    uint32_t stage = dice_below(&cluster->dice, STAGE_COUNT);
+    uint32_t from = dice_below(&cluster->dice, cluster->shard_count);
+    uint32_t to = dice_below(&cluster->dice, cluster->shard_count);
+
+    lane_unhold(mesh_lane(&cluster->node.mesh, stage, from, to), 1 + dice_below(&cluster->dice, 16));
+}
+
+bool
+cluster_step(struct cluster *cluster)
+{
+    struct shard *shard = &cluster->shards[dice_below(&cluster->dice, cluster->shard_count)];
+    uint32_t what = dice_below(&cluster->dice, 100);
+
+    cluster->steps++;
+    if (what < 45) {
+        turn(cluster, shard);
+    } else if (what < 80) {
+        show_some_messages(cluster);
+    } else if (what < 92) {
+        env_sim_release(shard->env, 1 + dice_below(&cluster->dice, 4));
+    } else if (what < 96) {
+        here = shard->id;
+        keeper_look_ups_arrive(shard->keeper, 1 + dice_below(&cluster->dice, 4));
+    } else {
+        uint64_t ms = dice_below(&cluster->dice, 30);
+
+        cluster->clock.mono.ns += ms * NS_PER_MS;
+        cluster->clock.wall.ms += (int64_t)ms;
+    }
+    return !cluster_is_dead(cluster);
+}
+
+static bool
+is_all_idle(struct cluster *cluster)
+{
+    for (uint32_t i = 0; i < cluster->shard_count; i++) {
+        if (!shard_is_idle(&cluster->shards[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool
+cluster_drain(struct cluster *cluster)
+{
+    uint32_t idle_rounds = 0;
+
+    for (uint32_t round = 0; round < DRAIN_ROUNDS_MAX && idle_rounds < 3; round++) {
+        uint64_t held = 0;
+
+        for (uint32_t stage = 0; stage < STAGE_COUNT; stage++) {
+            for (uint32_t from = 0; from < cluster->shard_count; from++) {
+                for (uint32_t to = 0; to < cluster->shard_count; to++) {
+                    struct lane *lane = mesh_lane(&cluster->node.mesh, stage, from, to);
+
+                    held += lane_unhold(lane, UINT64_MAX) + !lane_is_empty(lane);
+                }
+            }
+        }
+        for (uint32_t i = 0; i < cluster->shard_count; i++) {
+            here = cluster->shards[i].id;
+            keeper_look_ups_arrive(cluster->shards[i].keeper, UINT32_MAX);
+            env_sim_release(cluster->shards[i].env, UINT32_MAX);
+            turn(cluster, &cluster->shards[i]);
+            if (cluster_is_dead(cluster)) {
+                return false;
+            }
+        }
+        idle_rounds = held == 0 && is_all_idle(cluster) ? idle_rounds + 1 : 0;
+    }
+    if (idle_rounds < 3) {
+        snprintf(cluster->failure, sizeof(cluster->failure), "the node does not come to rest");
+        cluster->has_failed = true;
+        return false;
+    }
+    return true;
+}
+
+uint64_t
+cluster_state_hash(struct cluster *cluster)
+{
+    uint64_t hash = 0;
+
+    for (uint32_t i = 0; i < cluster->shard_count; i++) {
+        here = cluster->shards[i].id;
+        hash += sequencer_state_hash(cluster->shards[i].sequencer);
+        hash += keeper_state_hash(cluster->shards[i].keeper);
+    }
+    return hash;
+}

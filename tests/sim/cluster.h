@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * cluster - a node whose shards, clock, lanes and disk are played from one seed
+ *
+ * All shards run in this thread. cluster_step() does one thing, chosen by dice: a turn of a shard, a few
+ * messages of a lane come into sight, a disk operation completes, a look-up arrives, time passes.
+ *
+ * Threads  One.
+ */
+
+#include "core/env_sim.h"
+#include "shards/shard.h"
+#include "storage/recovery.h"
+
+struct dice {
+    uint64_t state;
+};
+
+/* The next number; the same seed gives the same numbers. */
+uint64_t dice_roll(struct dice *dice);
+/* 0 .. count-1. */
+uint32_t dice_below(struct dice *dice, uint32_t count);
+/* True in `percent` of 100. */
+bool dice_chance(struct dice *dice, uint32_t percent);
+
+struct cluster {
+    struct dice dice;
+    struct sim_disk *disk;
+    struct sim_clock clock;
+    struct rules rules;
+    struct node node;
+    struct shard shards[SHARD_COUNT_MAX];
+    uint32_t shard_count; /* 0: not running */
+    uint32_t late_percent; /* look-ups that answer later */
+    bool has_failed;      /* node->fatal was called */
+    char failure[256];
+    uint64_t steps;
+};
+
+void cluster_init(struct cluster *cluster, uint64_t seed);
+void cluster_deinit(struct cluster *cluster);
+
+/* Starts a node with this many shards. False when the disk died on the way: crash, and start again. */
+bool cluster_start(struct cluster *cluster, uint32_t shard_count);
+/* The process dies here and now; the disk keeps what it would keep. */
+void cluster_crash(struct cluster *cluster);
+/* The process ends and the disk keeps everything. */
+void cluster_stop(struct cluster *cluster);
+/* One thing happens. False: the disk is dead, or the node has failed. */
+bool cluster_step(struct cluster *cluster);
+/* Until nothing is in flight. False as above. */
+bool cluster_drain(struct cluster *cluster);
+bool cluster_is_dead(const struct cluster *cluster);
+uint64_t cluster_state_hash(struct cluster *cluster);

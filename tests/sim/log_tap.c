@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/sim/log_tap.h"
+
+#include "core/hash.h"
+#include "storage/segment.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+struct names {
+    char name[4096][SEGMENT_NAME_BYTES];
+    uint32_t count;
+};
+
+static void
+found(void *context, const char *name)
+{
+    struct names *names = context;
+
+    if (names->count < COUNT_OF(names->name)) {
+        snprintf(names->name[names->count++], SEGMENT_NAME_BYTES, "log/%.20s", name);
+    }
+}
+
+static bool
+is_block(const uint8_t *at, uint64_t room, const struct segment_header *segment)
+{
+    struct log_block_header header;
+    uint32_t checksum;
+
+    memcpy(&header, at, sizeof(header));
+    if (header.magic != LOG_BLOCK_MAGIC || !uuid_equal(header.store_id, segment->store_id) ||
+        header.epoch != segment->epoch || header.stream != segment->stream || header.segment != segment->index ||
+        header.length < sizeof(header) || header.length > room) {
+        return false;
+    }
+    checksum = header.checksum;
+    header.checksum = 0;
+    return checksum32_more(checksum32(&header, sizeof(header)), at + sizeof(header),
+                           header.length - sizeof(header)) == checksum;
+}
+
+static void
+add_block(struct log_tap *tap, const uint8_t *at)
+{
+    if (tap->count == tap->count_max) {
+        tap->count_max = tap->count_max * 2 + 64;
+        tap->blocks = realloc(tap->blocks, tap->count_max * sizeof(*tap->blocks));
+    }
+    tap->blocks[tap->count++].header = (const void *)at;
+}
+
+static void
+read_file(struct log_tap *tap, struct sim_disk *disk, const char *name)
+{
+    struct segment_header segment;
+    uint8_t *bytes;
+    uint64_t count;
+
+    if (sim_disk_snapshot(disk, name, &bytes, &count) != 0) {
+        return;
+    }
+    tap->files = realloc(tap->files, (tap->file_count + 1) * sizeof(*tap->files));
+    tap->files[tap->file_count++] = bytes;
+    if (count < DISK_SECTOR_BYTES) {
+        return;
+    }
+    memcpy(&segment, bytes, sizeof(segment));
+    if (segment.magic != SEGMENT_MAGIC || !uuid_equal(segment.store_id, tap->manifest.store_id)) {
+        return;
+    }
+    for (uint64_t offset = DISK_SECTOR_BYTES; offset + DISK_SECTOR_BYTES <= count; offset += DISK_SECTOR_BYTES) {
+        if (is_block(bytes + offset, count - offset, &segment)) {
+            add_block(tap, bytes + offset);
+        }
+    }
+}
+
+static int
+compare_blocks(const void *a, const void *b)
+{
+    const struct log_block_header *left = ((const struct log_tap_block *)a)->header;
+    const struct log_block_header *right = ((const struct log_tap_block *)b)->header;
+
+    if (left->epoch != right->epoch) {
+        return left->epoch < right->epoch ? -1 : 1;
+    }
+    if (left->stream != right->stream) {
+        return left->stream < right->stream ? -1 : 1;
+    }
+    return (left->sequence > right->sequence) - (left->sequence < right->sequence);
+}
+
+static const struct manifest_epoch *
+find_epoch(const struct log_tap *tap, uint64_t epoch)
+{
+    for (uint32_t i = 0; i < tap->manifest.epoch_count; i++) {
+        if (tap->manifest.epochs[i].epoch == epoch) {
+            return &tap->manifest.epochs[i];
+        }
+    }
+    return NULL;
+}
+
+uint32_t
+log_tap_stream_count(const struct log_tap *tap, uint64_t epoch)
+{
+    const struct manifest_epoch *row = find_epoch(tap, epoch);
+
+    return row == NULL ? 1 : row->stream_count;
+}
+
+/* Drops what is void, and notes what is missing. */
+static void
+keep_valid(struct log_tap *tap)
+{
+    uint32_t kept = 0;
+    uint64_t expected = 0;
+
+    for (uint32_t i = 0; i < tap->count; i++) {
+        const struct log_block_header *header = tap->blocks[i].header;
+        const struct manifest_epoch *epoch = find_epoch(tap, header->epoch);
+
+        if (epoch == NULL || header->stream >= epoch->stream_count ||
+            (epoch->is_ended && header->sequence >= epoch->stream_ends[header->stream])) {
+            continue;
+        }
+        if (kept == 0 || tap->blocks[kept - 1].header->epoch != header->epoch ||
+            tap->blocks[kept - 1].header->stream != header->stream) {
+            expected = 0;
+        }
+        if (header->sequence != expected) {
+            snprintf(tap->problem, sizeof(tap->problem), "epoch %llu stream %u: block %llu where %llu is due",
+                     (unsigned long long)header->epoch, header->stream, (unsigned long long)header->sequence,
+                     (unsigned long long)expected);
+        }
+        expected = header->sequence + 1;
+        tap->blocks[kept++] = tap->blocks[i];
+    }
+    tap->count = kept;
+}
+
+void
+log_tap_read(struct log_tap *tap, struct sim_disk *disk)
+{
+    struct disk *interface = sim_disk_interface(disk);
+    struct names *names = calloc(1, sizeof(*names));
+    char reason[MANIFEST_REASON_BYTES];
+
+    *tap = (struct log_tap){.count = 0};
+    if (manifest_load(interface, &tap->manifest, reason) != 0) {
+        snprintf(tap->problem, sizeof(tap->problem), "no manifest");
+        free(names);
+        return;
+    }
+    (void)!interface->ops->list(interface, "log", found, names);
+    for (uint32_t i = 0; i < names->count; i++) {
+        read_file(tap, disk, names->name[i]);
+    }
+    free(names);
+    if (tap->count > 0) {
+        qsort(tap->blocks, tap->count, sizeof(*tap->blocks), compare_blocks);
+    }
+    keep_valid(tap);
+}
+
+void
+log_tap_free(struct log_tap *tap)
+{
+    for (uint32_t i = 0; i < tap->file_count; i++) {
+        free(tap->files[i]);
+    }
+    free(tap->files);
+    free(tap->blocks);
+    manifest_deinit(&tap->manifest);
+    *tap = (struct log_tap){.count = 0};
+}

@@ -1,0 +1,415 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * sim - days in the life of a node, each from one seed
+ *
+ *     sim SEED            one seed, twice: prints what happened and the state's hash, which must be equal
+ *     sim FROM COUNT      many; prints the first that goes wrong
+ *
+ * A day: three clients send hostile batches to a node of 1 to 4 shards and send again what was not answered; the
+ * node is killed at dice's whim, also at any disk operation of its start, and comes back with another number of
+ * shards. What was answered can be read at once. At rest every answer equals the model's, and every answered
+ * event is in the log exactly once.
+ */
+
+#include "query/query.h"
+#include "tests/sim/check_run.h"
+#include "shards/ingest.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#define CLIENT_COUNT 3u
+#define BATCH_MAX 16u
+#define STARTS_MAX 200u
+#define EVENTS_LEAST 1000u
+
+struct day;
+
+struct client {
+    struct day *day;
+    struct traffic_event batch[BATCH_MAX];
+    uint32_t batch_count;
+    bool is_sent;     /* and not answered */
+    bool is_answered; /* durable: may be read back */
+    struct ingest_request request;
+    struct arena arena;
+    /* Reading back one of its events. */
+    bool is_reading;
+    bool is_read;
+    struct arena query_arena;
+    char wanted[32];
+};
+
+struct day {
+    uint64_t seed;
+    struct cluster cluster;
+    struct traffic traffic;
+    struct arena_pool arenas;
+    struct client clients[CLIENT_COUNT];
+    struct census census;
+    uint8_t *acked; /* by number of event */
+    uint64_t acked_count_max;
+    uint64_t answered;
+    uint64_t answered_read;
+    uint32_t crashes;
+    uint32_t starts;
+    uint32_t shard_counts; /* a bit for each number of shards */
+    uint64_t hash;
+    char why[512];
+};
+
+static void
+forget_requests(struct day *day)
+{
+    for (uint32_t i = 0; i < CLIENT_COUNT; i++) {
+        struct client *client = &day->clients[i];
+
+        client->is_sent = false;
+        client->is_reading = false;
+        arena_reset(&client->arena);
+        arena_reset(&client->query_arena);
+    }
+}
+
+static bool
+start(struct day *day)
+{
+    struct cluster *cluster = &day->cluster;
+
+    while (day->starts < STARTS_MAX) {
+        uint32_t shard_count = 1 + dice_below(&cluster->dice, 4);
+
+        day->starts++;
+        if (day->starts > 1 && dice_chance(&cluster->dice, 25)) { /* a start that does not get far */
+            sim_disk_die_at(cluster->disk, sim_disk_operation_count(cluster->disk) + 1 + dice_below(&cluster->dice, 12));
+        }
+        if (dice_chance(&cluster->dice, 10)) {
+            cluster->clock.wall.ms += dice_below(&cluster->dice, 40 * 60 * 1000); /* time while it was down */
+        }
+        if (cluster_start(cluster, shard_count)) {
+            day->shard_counts |= 1u << shard_count;
+            return true;
+        }
+        if (cluster->has_failed) {
+            snprintf(day->why, sizeof(day->why), "%s", cluster->failure);
+            return false;
+        }
+        day->crashes++;
+        sim_disk_crash(cluster->disk);
+    }
+    snprintf(day->why, sizeof(day->why), "the node never starts");
+    return false;
+}
+
+static void
+batch_done(struct ingest_request *request)
+{
+    struct client *client = request->context;
+    struct day *day = client->day;
+
+    ASSERT(request->accepted + request->duplicates == client->batch_count);
+    for (uint32_t i = 0; i < client->batch_count; i++) {
+        uint64_t number = client->batch[i].number;
+
+        if (number >= day->acked_count_max) {
+            uint64_t count = number * 2 + 64;
+
+            day->acked = realloc(day->acked, count);
+            memset(day->acked + day->acked_count_max, 0, count - day->acked_count_max);
+            day->acked_count_max = count;
+        }
+        day->acked[number] = 1;
+        traffic_event_id(number, client->wanted);
+        free(client->batch[i].texts);
+    }
+    day->answered += client->batch_count;
+    client->batch_count = 0;
+    client->is_sent = false;
+    client->is_answered = true;
+}
+
+static void
+send_batch(struct day *day, struct client *client)
+{
+    struct cluster *cluster = &day->cluster;
+    struct shard *shard = &cluster->shards[dice_below(&cluster->dice, cluster->shard_count)];
+
+    if (client->batch_count == 0) {
+        client->batch_count = 1 + dice_below(&cluster->dice, BATCH_MAX);
+        for (uint32_t i = 0; i < client->batch_count; i++) {
+            client->batch[i] = traffic_event(&day->traffic, cluster->clock.wall);
+        }
+    }
+    here = shard->id;
+    arena_reset(&client->arena);
+    arena_init(&client->arena, &day->arenas, 0);
+    if (!ingest_begin(&client->request, shard, &client->arena)) {
+        return;
+    }
+    for (uint32_t i = 0; i < client->batch_count; i++) {
+        struct event_draft draft = client->batch[i].draft;
+
+        draft.received_at = cluster->clock.wall;
+        if (!ingest_add(&client->request, &draft, i)) {
+            return;
+        }
+    }
+    client->is_sent = ingest_submit(&client->request, batch_done, client) == 0;
+}
+
+static void
+read_answered(void *context, enum query_answer_kind kind, struct text response)
+{
+    struct client *client = context;
+    struct day *day = client->day;
+    char key[64];
+
+    snprintf(key, sizeof(key), "\"eventId\":\"%s\"", client->wanted);
+    if (kind != QUERY_OK || memmem(response.data, response.bytes, key, strlen(key)) == NULL) {
+        snprintf(day->why, sizeof(day->why), "%s was answered but cannot be read: %.*s", client->wanted,
+                 (int)(response.bytes < 300 ? response.bytes : 300), response.data);
+    }
+    day->answered_read++;
+}
+
+static void
+read_finished(void *context)
+{
+    struct client *client = context;
+
+    client->is_reading = false;
+    client->is_read = true;
+}
+
+/* On any shard: what was answered must be there. */
+static void
+read_back(struct day *day, struct client *client)
+{
+    struct cluster *cluster = &day->cluster;
+    struct shard *shard = &cluster->shards[dice_below(&cluster->dice, cluster->shard_count)];
+    uint64_t number = strtoull(client->wanted + 1, NULL, 10);
+    char text[256];
+
+    client->is_answered = false;
+    client->is_reading = true;
+    arena_reset(&client->query_arena);
+    arena_init(&client->query_arena, &day->arenas, 0);
+    snprintf(text, sizeof(text), "{event(tenantId:\"t%u\",eventId:\"%s\"){eventId canonicalId session{sessionId}}}",
+             (uint32_t)(number % 7 % TRAFFIC_TENANT_COUNT), client->wanted);
+    struct query_request request = {
+        .shard = shard,
+        .arena = &client->query_arena,
+        .text = arena_text(&client->query_arena, text_of(text)),
+        .principal = principal_open(),
+        .now_ms = cluster->clock.wall.ms,
+        .answered = read_answered,
+        .finished = read_finished,
+        .context = client,
+    };
+    here = shard->id;
+    query_start(&request);
+}
+
+static void
+client_acts(struct day *day)
+{
+    struct cluster *cluster = &day->cluster;
+    struct client *client = &day->clients[dice_below(&cluster->dice, CLIENT_COUNT)];
+
+    if (dice_chance(&cluster->dice, 2)) { /* a quiet while, or a long one */
+        cluster->clock.wall.ms += dice_below(&cluster->dice, dice_chance(&cluster->dice, 20) ? 7200000 : 60000);
+    }
+    if (client->is_sent || client->is_reading) {
+        return;
+    }
+    if (client->is_answered && dice_chance(&cluster->dice, 50)) {
+        read_back(day, client);
+        return;
+    }
+    send_batch(day, client);
+}
+
+/* Sends until `events` were answered; dies on the way when it is to. False: something is wrong. */
+static bool
+work(struct day *day, uint64_t events, bool is_mortal)
+{
+    struct cluster *cluster = &day->cluster;
+    uint64_t steps = 0;
+    uint64_t last_step = is_mortal ? 200 + dice_below(&cluster->dice, 12000) : UINT64_MAX;
+
+    if (is_mortal && dice_chance(&cluster->dice, 50)) {
+        sim_disk_die_at(cluster->disk, sim_disk_operation_count(cluster->disk) + 1 + dice_below(&cluster->dice, 150));
+    }
+    while (day->answered < events && day->why[0] == '\0') {
+        if (!cluster_step(cluster)) {
+            if (sim_disk_is_dead(cluster->disk)) {
+                return true;
+            }
+            snprintf(day->why, sizeof(day->why), "%s", cluster->failure);
+            return false;
+        }
+        if (steps % 8 == 0) {
+            client_acts(day);
+        }
+        if (++steps > last_step) {
+            return true;
+        }
+        if (steps > 20000000) {
+            snprintf(day->why, sizeof(day->why), "no progress: %llu answered", (unsigned long long)day->answered);
+        }
+    }
+    return day->why[0] == '\0';
+}
+
+/* Every event that was answered is in the log once; one that was not, at most once. */
+static bool
+check_census(struct day *day)
+{
+    for (uint64_t i = 0; i < day->census.count; i++) {
+        bool is_acked = i < day->acked_count_max && day->acked[i] != 0;
+
+        if (day->census.times[i] > 1 || (is_acked && day->census.times[i] != 1)) {
+            snprintf(day->why, sizeof(day->why), "event %llu is in the log %u times%s", (unsigned long long)i,
+                     day->census.times[i], is_acked ? ", and was answered" : "");
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool
+check(struct day *day)
+{
+    if (!cluster_drain(&day->cluster)) {
+        if (!sim_disk_is_dead(day->cluster.disk)) {
+            snprintf(day->why, sizeof(day->why), "%s", day->cluster.failure);
+        }
+        return false;
+    }
+    return day->why[0] == '\0' && check_run(&day->cluster, &day->traffic, &day->census, day->why) && check_census(day);
+}
+
+static bool
+live(struct day *day)
+{
+    struct cluster *cluster = &day->cluster;
+    uint32_t lives = 3 + dice_below(&cluster->dice, 2);
+
+    if (!start(day)) {
+        return false;
+    }
+    for (uint32_t life = 0; life < lives; life++) {
+        bool is_last = life + 1 == lives;
+        uint64_t goal = EVENTS_LEAST * (life + 1) / lives;
+
+        if (!work(day, goal, !is_last)) {
+            return false;
+        }
+        if (is_last || (!cluster_is_dead(cluster) && dice_chance(&cluster->dice, 30))) {
+            sim_disk_die_at(cluster->disk, UINT64_MAX);
+            if (!check(day)) {
+                return false;
+            }
+        }
+        if (!is_last) {
+            day->crashes++;
+            forget_requests(day);
+            cluster_crash(cluster);
+            if (!start(day)) {
+                return false;
+            }
+        }
+    }
+    day->hash = cluster_state_hash(cluster);
+
+    /* A restart with another number of shards knows the same. */
+    forget_requests(day);
+    uint32_t before = cluster->shard_count;
+    cluster_crash(cluster);
+    if (!cluster_start(cluster, before % 4 + 1) || !check(day)) {
+        return false;
+    }
+    if (cluster_state_hash(cluster) != day->hash) {
+        snprintf(day->why, sizeof(day->why), "the state differs after a restart with %u shards", before % 4 + 1);
+        return false;
+    }
+    return true;
+}
+
+static bool
+run_day(uint64_t seed, struct day *day)
+{
+    bool is_good;
+
+    memset(day, 0, sizeof(*day));
+    day->seed = seed;
+    cluster_init(&day->cluster, seed);
+    traffic_init(&day->traffic, &day->cluster.dice, day->cluster.clock.wall);
+    arena_pool_init(&day->arenas, 4u << 20);
+    for (uint32_t i = 0; i < CLIENT_COUNT; i++) {
+        day->clients[i].day = day;
+        arena_init(&day->clients[i].arena, &day->arenas, 0);
+        arena_init(&day->clients[i].query_arena, &day->arenas, 0);
+    }
+    is_good = live(day);
+    cluster_stop(&day->cluster);
+    forget_requests(day);
+    for (uint32_t i = 0; i < CLIENT_COUNT; i++) {
+        for (uint32_t e = 0; e < day->clients[i].batch_count; e++) {
+            free(day->clients[i].batch[e].texts);
+        }
+    }
+    arena_pool_deinit(&day->arenas);
+    cluster_deinit(&day->cluster);
+    free(day->census.times);
+    free(day->acked);
+    if (!is_good && day->why[0] == '\0') {
+        snprintf(day->why, sizeof(day->why), "%s", day->cluster.failure);
+    }
+    return is_good;
+}
+
+static void
+tell(const struct day *day, bool is_good)
+{
+    printf("seed %llu: %s, %llu events answered, %llu read back, %u crashes, %u starts, %llu steps, state %016llx%s%s\n",
+           (unsigned long long)day->seed, is_good ? "ok" : "FAILED", (unsigned long long)day->answered,
+           (unsigned long long)day->answered_read, day->crashes, day->starts,
+           (unsigned long long)day->cluster.steps, (unsigned long long)day->hash, is_good ? "" : "\n  ",
+           is_good ? "" : day->why);
+}
+
+int
+main(int argc, char **argv)
+{
+    static struct day day;
+    uint64_t from = argc > 1 ? strtoull(argv[1], NULL, 10) : 1;
+    uint64_t count = argc > 2 ? strtoull(argv[2], NULL, 10) : 1;
+    uint64_t crashes = 0;
+    uint64_t events = 0;
+
+    if (argc <= 2) {
+        bool is_good = run_day(from, &day);
+        uint64_t hash = day.hash;
+
+        tell(&day, is_good);
+        if (is_good) {
+            is_good = run_day(from, &day) && day.hash == hash;
+            printf("again: state %016llx, %s\n", (unsigned long long)day.hash, is_good ? "equal" : "NOT EQUAL");
+        }
+        return is_good ? 0 : 1;
+    }
+    for (uint64_t seed = from; seed < from + count; seed++) {
+        if (!run_day(seed, &day)) {
+            tell(&day, false);
+            return 1;
+        }
+        crashes += day.crashes;
+        events += day.answered;
+    }
+    printf("%llu seeds, %llu events, %llu crashes: every answer equal to the model's\n", (unsigned long long)count,
+           (unsigned long long)events, (unsigned long long)crashes);
+    return 0;
+}
