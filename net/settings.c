@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include "net/settings.h"
+
+#include <sched.h>
+#include <stdlib.h>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "core/here.h"
+
+#define MEMORY_PERCENT 60u
+
+/* clang-format off: one row is one expression. */
+static const struct conf_row rows[] = {
+#define SETTING(field, row_key, row_type, row_initial, row_unit, row_min, row_max, row_help) \
+    {.key = (row_key), \
+     .type = CONF_##row_type, \
+     .offset = offsetof(struct settings, field), \
+     .initial = (row_initial), \
+     .unit = (row_unit), \
+     .min = (row_min), \
+     .max = (row_max), \
+     .help = (row_help)},
+#include "net/settings.def"
+#undef SETTING
+};
+/* clang-format on */
+
+const struct conf_table settings_table = {
+    .row = rows,
+    .row_count = COUNT_OF(rows),
+    .environment_prefix = "MILLRACE_",
+};
+
+void
+settings_open(struct settings *settings)
+{
+    memset(settings, 0, sizeof(*settings));
+    conf_open(&settings->conf, &settings_table, settings);
+}
+
+void
+settings_close(struct settings *settings)
+{
+    conf_close(&settings->conf);
+}
+
+int
+settings_load(struct settings *settings, const char *file, char *const environment[])
+{
+    int r;
+
+    if (file != NULL) {
+        r = conf_read_file(&settings->conf, file);
+        if (r != 0) {
+            return fault_up(r);
+        }
+    }
+    return fault_up(conf_read_environment(&settings->conf, environment));
+}
+
+bool
+settings_listen_parts(const char *listen, struct text *out_host, uint16_t *out_port)
+{
+    const char *colon = strrchr(listen, ':');
+    struct text host;
+    unsigned long port;
+    char *end;
+
+    if (colon == NULL || colon == listen || colon[1] < '0' || colon[1] > '9') {
+        return false;
+    }
+    port = strtoul(colon + 1, &end, 10);
+    if (*end != '\0' || port > UINT16_MAX || end - colon > 6) {
+        return false;
+    }
+    host = (struct text){.data = listen, .bytes = (uint32_t)(colon - listen)};
+    if (host.data[0] == '[') {
+        if (host.bytes < 3 || host.data[host.bytes - 1] != ']') {
+            return false;
+        }
+        host = (struct text){.data = host.data + 1, .bytes = host.bytes - 2};
+    } else if (memchr(host.data, ':', host.bytes) != NULL) {
+        return false; /* an IPv6 address without brackets: where does it end? */
+    }
+    *out_host = host;
+    *out_port = (uint16_t)port;
+    return true;
+}
+
+static bool
+is_loopback(struct text host)
+{
+    if (text_equal(host, TEXT("localhost")) || text_equal(host, TEXT("::1"))) {
+        return true;
+    }
+    if (host.bytes < 4 || memcmp(host.data, "127.", 4) != 0) {
+        return false;
+    }
+    for (uint32_t i = 0; i < host.bytes; i++) { /* 127.0.0.1.example.org is a name, and anywhere */
+        if (host.data[i] != '.' && (host.data[i] < '0' || host.data[i] > '9')) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static int
+refuse(struct settings *settings, const char *why)
+{
+    snprintf(settings->conf.problem, sizeof(settings->conf.problem), "%s", why);
+    return CONF_REFUSED;
+}
+
+int
+settings_check(struct settings *settings)
+{
+    struct text host;
+    uint16_t port;
+
+    if (!settings_listen_parts(settings->listen, &host, &port)) {
+        return refuse(settings, "listen: not host:port, like 127.0.0.1:8080 or [::1]:8080");
+    }
+    if (!is_loopback(host) && !settings->insecure) {
+        return refuse(settings,
+                      "listen: without keys anybody could read and write: loopback only, unless insecure is "
+                      "set (--insecure)");
+    }
+    if (settings->log_block_bytes > settings->log_segment_bytes / 16) {
+        return refuse(settings, "log.block_bytes: at most a sixteenth of log.segment_bytes");
+    }
+    if (settings->log_block_bytes % 4096 != 0 || settings->log_segment_bytes % 4096 != 0) {
+        return refuse(settings, "log.block_bytes, log.segment_bytes: whole multiples of 4KiB");
+    }
+    if (settings->net_body_bytes_max > settings->net_body_memory_bytes) {
+        return refuse(settings, "net.body_bytes_max: more than net.body_memory");
+    }
+    return 0;
+}
+
+uint32_t
+settings_shard_count(const struct settings *settings)
+{
+    cpu_set_t set;
+    int count = 1;
+
+    if (settings->shards != 0) {
+        return (uint32_t)settings->shards;
+    }
+    if (sched_getaffinity(0, sizeof(set), &set) == 0) {
+        count = CPU_COUNT(&set);
+    }
+    return count < (int)SHARD_COUNT_MAX ? (uint32_t)count : SHARD_COUNT_MAX;
+}
+
+/* The limit of the control group that a container is, UINT64_MAX when there is none. */
+static uint64_t
+group_memory_bytes(void)
+{
+    static const char *const paths[] = {"/sys/fs/cgroup/memory.max",
+                                        "/sys/fs/cgroup/memory/memory.limit_in_bytes"};
+    uint64_t least = UINT64_MAX;
+
+    for (uint32_t i = 0; i < COUNT_OF(paths); i++) {
+        char said[64];
+        int fd = open(paths[i], O_RDONLY | O_CLOEXEC);
+        ssize_t bytes = fd >= 0 ? read(fd, said, sizeof(said) - 1) : -1;
+
+        if (fd >= 0) {
+            close(fd);
+        }
+        if (bytes > 0 && said[0] >= '0' && said[0] <= '9') {
+            uint64_t limit;
+
+            said[bytes] = '\0';
+            limit = strtoull(said, NULL, 10);
+            least = limit < least ? limit : least;
+        }
+    }
+    return least;
+}
+
+uint64_t
+settings_memory_bytes(const struct settings *settings)
+{
+    uint64_t machine_bytes;
+    uint64_t group_bytes;
+
+    if (settings->storage_memory_bytes != 0) {
+        return settings->storage_memory_bytes;
+    }
+    machine_bytes = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
+    group_bytes = group_memory_bytes();
+    return (group_bytes < machine_bytes ? group_bytes : machine_bytes) / 100 * MEMORY_PERCENT;
+}

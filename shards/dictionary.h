@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * dictionary - numbers for the values of one dimension of a tenant
+ *
+ * The first DICTIONARY_DAY_COUNT_MAX distinct values on a day (the event's day) have a code on that day, later
+ * ones fall under CODE_OTHER for that day. A value keeps its code over all days on which it has one.
+ *
+ * Threads  Home shard only; used by the sequencer, in log order.
+ * Memory   Region.
+ */
+
+#include "core/map.h"
+#include "core/table.h"
+#include "shards/message.h"
+
+#define DICTIONARY_DAY_COUNT_MAX 10000u
+
+struct dictionary {
+    struct region *region;
+    struct table values; /* struct dictionary_value, code - CODE_FIRST */
+    struct map by_text;
+    struct table days;   /* struct dictionary_day */
+    struct map by_day;
+    struct table admitted; /* (day, code) pairs of days that are not the value's newest */
+    struct map by_admission;
+    uint32_t day_count_max;
+};
+
+/* day_count_max: DICTIONARY_DAY_COUNT_MAX but in tests. */
+void dictionary_init(struct dictionary *dictionary, struct region *region, uint32_t day_count_max);
+void dictionary_deinit(struct dictionary *dictionary);
+/* Home. The code of a value (bytes 0: absent) for an event of that day, given now when need be. -ENOMEM. */
+MUST_USE int dictionary_code(struct dictionary *dictionary, struct text value, int64_t day, uint32_t *out_code);
+/* Home. The code that a value has, CODE_UNKNOWN when it never got one. Changes nothing. */
+uint32_t dictionary_find(const struct dictionary *dictionary, struct text value);
+/* Home. "(none)", "(other)" or the value; lent for ever. */
+struct text dictionary_text(const struct dictionary *dictionary, uint32_t code);

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "shards/history.h"
+
+static_assert(sizeof(struct hash128) == sizeof(struct store_key), "an ID's hash is a key");
+
+#define ID_HASH_OFFSET ((uint32_t)(sizeof(struct kept_event) + offsetof(struct event_record, id_hash)))
+
+void
+history_init(struct history *history, struct memory *memory, const uint64_t seed[2])
+{
+    *history = (struct history){0};
+    store_init(&history->by_id, (struct store_options){
+                                    .region = memory->region,
+                                    .seed = {seed[0], seed[1]},
+                                    .key_offset = ID_HASH_OFFSET,
+                                });
+}
+
+int
+history_compare(const void *item, const void *key)
+{
+    const struct kept_event *event = item;
+    const uint64_t *position = key;
+
+    return (event->position > *position) - (event->position < *position);
+}
+
+static struct kept_event *
+copy_event(struct memory *memory, const struct applied_event *applied, bool is_in_session)
+{
+    static_assert(EVENT_TRAITS == EVENT_TEXT_COUNT - 2 && EVENT_CONTEXT == EVENT_TEXT_COUNT - 1, "they are the last");
+    const struct event_record *record = applied->record;
+    uint32_t end = record->text_end[EVENT_TRAITS - 1];
+    uint64_t bytes = align_up(offsetof(struct event_record, texts) + end, 8);
+    struct kept_event *event = memory_take(memory, sizeof(*event) + bytes);
+    struct event_record *copy = (struct event_record *)(void *)(event + 1);
+
+    *event = (struct kept_event){
+        .position = applied->position,
+        .person = applied->person,
+        .is_late = applied->is_late,
+        .is_in_session = is_in_session,
+    };
+    memcpy(event->code, applied->code, sizeof(event->code));
+    memcpy(copy, record, offsetof(struct event_record, texts));
+    memcpy(copy->texts, record->texts, end);
+    memset(copy->texts + end, 0, bytes - offsetof(struct event_record, texts) - end);
+    copy->header.bytes = (uint32_t)bytes;
+    copy->text_end[EVENT_TRAITS] = (uint16_t)end;
+    copy->text_end[EVENT_CONTEXT] = (uint16_t)end;
+    return event;
+}
+
+static void
+note_id(struct memory *memory, struct history *history, struct kept_event *event)
+{
+    const struct kept_event *known = history_find(history, kept_event_record(event)->id_hash);
+
+    if (known == NULL) {
+        if (store_add(&history->by_id, event) != 0) {
+            memory_exhausted(memory);
+        }
+    } else if (known->position < event->position) {
+        (void)store_replace(&history->by_id, event);
+    }
+}
+
+void
+history_add(struct memory *memory, struct history *history, struct order *person_events,
+            const struct applied_event *applied, bool is_in_session)
+{
+    struct kept_event *event = copy_event(memory, applied, is_in_session);
+    int64_t time = applied->record->event_time.ms;
+
+    order_insert(memory, &history->events, time, &event->position, event, history_compare);
+    order_insert(memory, person_events, time, &event->position, event, history_compare);
+    note_id(memory, history, event);
+}
+
+const struct kept_event *
+history_find(const struct history *history, struct hash128 id_hash)
+{
+    struct store_key key;
+
+    memcpy(&key, &id_hash, sizeof(key));
+    return store_peek(&history->by_id, key);
+}

@@ -1,0 +1,605 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "shards/keeper.h"
+
+#include "shards/keeper_state.h"
+#include "shards/profile_codec.h"
+
+#include <errno.h>
+
+#define KEEPER_MAGIC 0x6b656570u
+#define TURN_COUNT 32u        /* messages of one lane between two looks at the clock */
+#define ROUND_SHARE_COUNT 64u /* shares looked at in a step for sessions that have closed */
+#define CLOSE_COUNT 256u      /* sessions closed of one share in a step */
+#define QUESTION_NS (100 * NS_PER_US)
+
+/* Until the first settings record of a partition; every log begins with one. */
+static const struct settings_record settings_first = {
+    .out_of_orderness_ms = 60000,
+    .session_gap_ms = 30 * INT64_C(60000),
+    .session_horizon_ms = MS_PER_DAY,
+};
+
+static void
+init_secrets(struct keeper *keeper)
+{
+    const uint8_t *secret = keeper->options.node->secret;
+
+    /* The key of event IDs is the one of record_write_event(): the first half of the store's secret. */
+    memcpy(&keeper->id_key.lo, secret, sizeof(keeper->id_key.lo));
+    memcpy(&keeper->id_key.hi, secret + 8, sizeof(keeper->id_key.hi));
+    memcpy(keeper->seed, secret + 16, sizeof(keeper->seed));
+}
+
+static struct store_options
+store_options(const struct keeper *keeper, uint32_t key_offset)
+{
+    return (struct store_options){
+        .region = keeper->memory.region,
+        .seed = {keeper->seed[0], keeper->seed[1]},
+        .key_offset = key_offset,
+    };
+}
+
+static bool
+take_tables(struct keeper *keeper)
+{
+    const struct node *node = keeper->options.node;
+    struct region *region = keeper->options.region;
+
+    keeper->partitions = region_take_zero(region, node->partition_count * sizeof(*keeper->partitions));
+    keeper->persons = region_take_zero(region, node->slice_count * sizeof(*keeper->persons));
+    keeper->sources = region_take_zero(region, node->shard_count * sizeof(*keeper->sources));
+    keeper->outboxes = region_take_zero(region, node->shard_count * sizeof(*keeper->outboxes));
+    return keeper->partitions != NULL && keeper->persons != NULL && keeper->sources != NULL &&
+           keeper->outboxes != NULL;
+}
+
+static void
+init_tables(struct keeper *keeper)
+{
+    const struct node *node = keeper->options.node;
+    struct store_options persons = store_options(keeper, offsetof(struct person, canonical));
+
+    persons.is_late = keeper->options.is_late;
+    persons.context = keeper->options.context;
+    for (uint32_t i = 0; i < node->slice_count; i++) {
+        store_init(&keeper->persons[i], persons);
+    }
+    store_init(&keeper->queues, store_options(keeper, offsetof(struct key_queue, key)));
+    store_init(&keeper->handovers, store_options(keeper, offsetof(struct handover, loser)));
+    for (uint32_t i = 0; i < node->partition_count; i++) {
+        struct keeper_partition *partition = &keeper->partitions[i];
+        partition->rules = (struct session_rules){.gap_ms = settings_first.session_gap_ms,
+                                                  .horizon_ms = settings_first.session_horizon_ms};
+        partition->out_of_orderness_ms = settings_first.out_of_orderness_ms;
+        table_init(&partition->tenants, keeper->memory.region, sizeof(struct keeper_tenant));
+    }
+}
+
+int
+keeper_open(struct keeper_options options, struct keeper **out_keeper)
+{
+    struct keeper *keeper = region_take_zero(options.region, sizeof(*keeper));
+
+    if (keeper == NULL) {
+        return fault_new(-ENOMEM);
+    }
+    *keeper = (struct keeper){
+        .magic = KEEPER_MAGIC,
+        .options = options,
+        .memory = {.region = options.region, .node = options.node},
+    };
+    init_secrets(keeper);
+    if (!take_tables(keeper)) {
+        keeper_close(keeper);
+        return fault_new(-ENOMEM);
+    }
+    init_tables(keeper);
+    *out_keeper = keeper;
+    return 0;
+}
+
+/* What it kept goes with the region. */
+void
+keeper_close(struct keeper *keeper)
+{
+    if (keeper == NULL) {
+        return;
+    }
+    REQUIRE(keeper->magic == KEEPER_MAGIC);
+    keeper->magic = 0;
+}
+
+struct keeper_tenant *
+keeper_known_tenant(const struct keeper *keeper, uint16_t partition, uint32_t tenant_no)
+{
+    const struct table *tenants = &keeper->partitions[partition].tenants;
+
+    if (tenant_no >= tenants->count) {
+        return NULL;
+    }
+    struct keeper_tenant *tenant = table_at(tenants, tenant_no);
+    return tenant->is_known ? tenant : NULL;
+}
+
+struct keeper_tenant *
+keeper_tenant(struct keeper *keeper, uint16_t partition, uint32_t tenant_no)
+{
+    struct table *tenants = &keeper->partitions[partition].tenants;
+
+    while (tenants->count <= tenant_no) {
+        if (table_add(tenants) == NULL) {
+            memory_exhausted(&keeper->memory);
+        }
+    }
+    struct keeper_tenant *tenant = table_at(tenants, tenant_no);
+    if (!tenant->is_known) {
+        tenant->is_known = true;
+        tenant->watermark = NO_WATERMARK;
+    }
+    return tenant;
+}
+
+void
+keeper_raise(struct keeper_tenant *tenant, struct event_ms watermark)
+{
+    if (watermark.ms > tenant->watermark.ms) {
+        tenant->watermark = watermark;
+    }
+}
+
+static struct event_ms
+clock_watermark(const struct keeper_partition *partition, const struct keeper_tenant *tenant)
+{
+    if (!tenant->has_clock) {
+        return NO_WATERMARK;
+    }
+    return tenant_clock_watermark(&tenant->clock, partition->wall, partition->out_of_orderness_ms);
+}
+
+struct event_ms
+keeper_watermark(const struct keeper_partition *partition, const struct keeper_tenant *tenant)
+{
+    struct event_ms now = clock_watermark(partition, tenant);
+
+    return now.ms > tenant->watermark.ms ? now : tenant->watermark;
+}
+
+struct share *
+keeper_share(struct keeper *keeper, uint16_t partition, uint32_t tenant_no, uint16_t slice)
+{
+    struct keeper_tenant *tenant = keeper_tenant(keeper, partition, tenant_no);
+
+    REQUIRE(slice < keeper->options.node->slice_count);
+    REQUIRE(node_slice_owner(keeper->options.node, slice) == keeper->options.home.n);
+    if (tenant->shares == NULL) {
+        tenant->shares = memory_take_zero(&keeper->memory, keeper->options.node->slice_count * sizeof(*tenant->shares));
+    }
+    if (tenant->shares[slice] == NULL) {
+        struct share *share = memory_take_zero(&keeper->memory, sizeof(*share));
+        share->slice = slice;
+        share->partition = partition;
+        share->tenant_no = tenant_no;
+        history_init(&share->history, &keeper->memory, keeper->seed);
+        share->next = keeper->shares;
+        keeper->shares = share;
+        tenant->shares[slice] = share;
+    }
+    return tenant->shares[slice];
+}
+
+uint64_t
+keeper_applied_count(const struct keeper_partition *partition)
+{
+    uint64_t count = partition->sent_count;
+
+    if (partition->unfinished_first != NULL && partition->unfinished_first->job.position < count) {
+        count = partition->unfinished_first->job.position;
+    }
+    return count;
+}
+
+/* What the clock said so far stays: a watermark never goes back. */
+static void
+fold_clock(struct keeper_partition *partition, struct keeper_tenant *tenant)
+{
+    keeper_raise(tenant, clock_watermark(partition, tenant));
+}
+
+static void
+take_progress(struct keeper *keeper, const struct message *message)
+{
+    struct keeper_partition *partition = &keeper->partitions[message->partition];
+    const struct progress *progress = message->payload;
+
+    for (uint32_t i = 0; i < progress->tenant_count; i++) {
+        const struct progress_tenant *moved = &progress->tenants[i];
+        struct keeper_tenant *tenant = keeper_tenant(keeper, message->partition, moved->tenant_no);
+        fold_clock(partition, tenant);
+        tenant->clock = moved->clock;
+        tenant->has_clock = true;
+        keeper_raise(tenant, moved->clock.watermark);
+    }
+    if (progress->wall.ms > partition->wall.ms) {
+        partition->wall = progress->wall;
+    }
+    /* NO_POSITION: nothing is in its log yet. */
+    if (message->position != NO_POSITION && message->position + 1 > partition->sent_count) {
+        partition->sent_count = message->position + 1;
+    }
+    keeper->wants_round = true;
+}
+
+static void
+take_settings(struct keeper *keeper, const struct message *message)
+{
+    struct keeper_partition *partition = &keeper->partitions[message->partition];
+    const struct settings_record *settings = message->payload;
+    bool is_new_gap = settings->session_gap_ms != partition->rules.gap_ms;
+
+    if (settings->out_of_orderness_ms != partition->out_of_orderness_ms) {
+        for (uint32_t i = 0; i < partition->tenants.count; i++) {
+            struct keeper_tenant *tenant = table_at(&partition->tenants, i);
+            fold_clock(partition, tenant);
+        }
+    }
+    partition->rules = (struct session_rules){.gap_ms = settings->session_gap_ms,
+                                              .horizon_ms = settings->session_horizon_ms};
+    partition->out_of_orderness_ms = settings->out_of_orderness_ms;
+    for (struct share *share = keeper->shares; is_new_gap && share != NULL; share = share->next) {
+        if (share->partition == message->partition) {
+            share_regap(&keeper->memory, share, settings->session_gap_ms);
+        }
+    }
+}
+
+static void
+take_message(struct keeper *keeper, uint16_t source, const struct message *message)
+{
+    struct job job = {
+        .slice = message->slice,
+        .partition = message->partition,
+        .source = source,
+        .position = message->position,
+    };
+
+    REQUIRE(message->partition < keeper->options.node->partition_count);
+    job.rules = keeper->partitions[message->partition].rules;
+    switch ((enum message_kind)message->kind) {
+    case MESSAGE_EVENT:
+        job.kind = JOB_EVENT;
+        job.event = message->payload;
+        keeper_dispatch(keeper, &job, job.event->canonical);
+        return;
+    case MESSAGE_TAKE:
+        job.kind = JOB_TAKE;
+        job.merge = message->payload;
+        keeper_dispatch(keeper, &job, job.merge->winner);
+        return;
+    case MESSAGE_GIVE:
+        job.kind = JOB_GIVE;
+        job.merge = message->payload;
+        keeper_dispatch(keeper, &job, job.merge->loser);
+        return;
+    case MESSAGE_SETTINGS:
+        take_settings(keeper, message);
+        return;
+    case MESSAGE_PROGRESS:
+        take_progress(keeper, message);
+        return;
+    case MESSAGE_PART:
+    case MESSAGE_HANDOVER:
+    case MESSAGE_ASK:
+    case MESSAGE_RELEASE:
+    case MESSAGE_PART_DONE:
+    case MESSAGE_ANSWER:
+        break;
+    }
+    base_die("REQUIRE", "the message belongs on an apply lane", __FILE__, __LINE__);
+}
+
+static struct lane *
+lane_from(struct keeper *keeper, uint32_t stage, uint32_t from)
+{
+    return mesh_lane(&keeper->options.node->mesh, stage, from, keeper->options.home.n);
+}
+
+static void
+drain_handovers(struct keeper *keeper)
+{
+    for (uint32_t from = 0; from < keeper->options.node->shard_count; from++) {
+        struct lane *lane = lane_from(keeper, STAGE_HANDOVER, from);
+        for (;;) {
+            const struct lane_slot *slot = lane_fetch(lane);
+            if (slot == NULL) {
+                break;
+            }
+            struct message message;
+            memcpy(&message, slot, sizeof(message));
+            keeper_receive(keeper, &message);
+        }
+        (void)lane_release(lane);
+    }
+}
+
+static bool
+is_over(const struct keeper *keeper, struct mono_ns until)
+{
+    return keeper->options.now(keeper->options.context).ns >= until.ns;
+}
+
+/* Some of each lane. True when a lane may have more. */
+static bool
+read_lanes(struct keeper *keeper)
+{
+    bool has_more = false;
+
+    for (uint32_t from = 0; from < keeper->options.node->shard_count; from++) {
+        struct lane *lane = lane_from(keeper, STAGE_APPLY, from);
+        uint32_t count = 0;
+        while (count < TURN_COUNT && keeper_has_room(keeper, (uint16_t)from)) {
+            const struct lane_slot *slot = lane_fetch(lane);
+            if (slot == NULL) {
+                break;
+            }
+            struct message message;
+            memcpy(&message, slot, sizeof(message));
+            take_message(keeper, (uint16_t)from, &message);
+            count++;
+        }
+        if (count > 0) {
+            (void)lane_release(lane);
+            has_more = has_more || count == TURN_COUNT;
+        }
+    }
+    return has_more;
+}
+
+/* Questions whose position is reached may be answered. */
+static void
+wake_questions(struct keeper *keeper)
+{
+    for (uint32_t i = 0; keeper->asked_waiting_count > 0 && i < keeper->options.node->partition_count; i++) {
+        struct keeper_partition *partition = &keeper->partitions[i];
+        uint64_t applied = keeper_applied_count(partition);
+        while (partition->asked.first != NULL && partition->asked.first->question->reading.position < applied) {
+            struct asked *asked = partition->asked.first;
+            asked_list_remove(asked);
+            keeper->asked_waiting_count--;
+            asked_list_append(&keeper->runnable, asked);
+        }
+    }
+}
+
+static uint32_t
+count_questions(const struct asked_list *list)
+{
+    uint32_t count = 0;
+
+    for (const struct asked *asked = list->first; asked != NULL; asked = asked->next) {
+        count++;
+    }
+    return count;
+}
+
+/* One piece of each question. True when one has more. */
+static bool
+run_questions(struct keeper *keeper, struct mono_ns until)
+{
+    uint32_t count = count_questions(&keeper->runnable);
+
+    for (; count > 0 && keeper->runnable.first != NULL; count--) {
+        struct asked *asked = keeper->runnable.first;
+        struct mono_ns now = keeper->options.now(keeper->options.context);
+        struct mono_ns soon = {.ns = now.ns + QUESTION_NS < until.ns ? now.ns + QUESTION_NS : until.ns};
+
+        asked_list_remove(asked);
+        asked_list_append(&keeper->runnable, asked); /* at the end, should it have more */
+        if (keeper_answer(keeper, asked, soon) == STEP_MORE && now.ns >= until.ns) {
+            break;
+        }
+    }
+    return keeper->runnable.first != NULL;
+}
+
+static bool
+close_share(struct keeper *keeper, struct share *share)
+{
+    const struct keeper_partition *partition = &keeper->partitions[share->partition];
+    const struct keeper_tenant *tenant = keeper_known_tenant(keeper, share->partition, share->tenant_no);
+
+    return share_close(&keeper->memory, share, keeper_watermark(partition, tenant), partition->rules.gap_ms,
+                       CLOSE_COUNT) < CLOSE_COUNT;
+}
+
+/* Closing work for everyone, a little at a time. It moves counts only; answers never wait for it. */
+static bool
+go_round(struct keeper *keeper)
+{
+    if (keeper->round == NULL) {
+        if (!keeper->wants_round) {
+            return false;
+        }
+        keeper->wants_round = false;
+        keeper->round = keeper->shares;
+    }
+    for (uint32_t i = 0; i < ROUND_SHARE_COUNT && keeper->round != NULL; i++) {
+        if (!close_share(keeper, keeper->round)) {
+            return true;
+        }
+        keeper->round = keeper->round->next;
+    }
+    return keeper->round != NULL || keeper->wants_round;
+}
+
+enum step
+keeper_step(struct keeper *keeper, struct mono_ns until)
+{
+    REQUIRE(keeper->magic == KEEPER_MAGIC);
+    REQUIRE_HERE(keeper->options.home);
+    bool has_more;
+
+    keeper_free_outgoing(keeper);
+    keeper_retry_giving(keeper);
+    do {
+        drain_handovers(keeper);
+        has_more = read_lanes(keeper);
+        has_more = !keeper_run_queues(keeper, until) || has_more;
+        wake_questions(keeper);
+        has_more = run_questions(keeper, until) || has_more;
+    } while (has_more && !is_over(keeper, until));
+    has_more = go_round(keeper) || has_more;
+    /* Nobody rings when a hand-over lane has room again. */
+    has_more = keeper->giving != NULL || has_more;
+    return has_more ? STEP_MORE : STEP_DONE;
+}
+
+static uint64_t
+store_arrive_all(struct keeper *keeper, uint64_t count)
+{
+    uint64_t left = 0;
+
+    for (uint32_t i = 0; i < keeper->options.node->slice_count; i++) {
+        count -= store_arrive(&keeper->persons[i], count);
+        left += keeper->persons[i].late_count;
+    }
+    return left;
+}
+
+uint32_t
+keeper_look_ups_arrive(struct keeper *keeper, uint32_t count)
+{
+    return (uint32_t)store_arrive_all(keeper, count);
+}
+
+bool
+keeper_is_idle(const struct keeper *keeper)
+{
+    struct mesh *mesh = &keeper->options.node->mesh;
+
+    if (keeper->queues.count > 0 || keeper->handovers.count > 0 || keeper->asked_count > 0 ||
+        keeper->outgoing_count > 0) {
+        return false;
+    }
+    for (uint32_t from = 0; from < keeper->options.node->shard_count; from++) {
+        if (!lane_is_empty(mesh_lane(mesh, STAGE_APPLY, from, keeper->options.home.n)) ||
+            !lane_is_empty(mesh_lane(mesh, STAGE_HANDOVER, from, keeper->options.home.n))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+struct keeper_counts
+keeper_counts(const struct keeper *keeper)
+{
+    struct keeper_counts counts = {.profiles = keeper->profile_count, .events = keeper->event_count};
+
+    for (const struct share *share = keeper->shares; share != NULL; share = share->next) {
+        counts.sessions_open += share->closings.count;
+    }
+    return counts;
+}
+
+/* State hash: a sum over things, each hashed with where it lies, so that no order is needed. */
+
+struct hashing {
+    struct keeper *keeper;
+    uint64_t sum;
+};
+
+static uint64_t
+hash_piece(uint64_t seed, const void *data, uint64_t bytes)
+{
+    return hash64(seed, (struct text){.data = data, .bytes = (uint32_t)bytes});
+}
+
+static uint64_t
+seed_of(const struct share *share, uint64_t kind)
+{
+    uint64_t words[4] = {kind, share->slice, share->partition, share->tenant_no};
+
+    return hash_piece(0, words, sizeof(words));
+}
+
+static void
+hash_person(void *context, void *record)
+{
+    struct hashing *hashing = context;
+    struct memory *memory = &hashing->keeper->memory;
+    const struct person *person = record;
+    struct order_place place = {0};
+
+    if (person->profile != NULL) {
+        struct profile_label label = {.canonical = person->canonical, .person = person->number};
+        uint64_t bytes = profile_codec_bytes(person->profile);
+        void *encoded = memory_take(memory, bytes);
+        profile_codec_encode(person->profile, label, encoded);
+        hashing->sum += hash_piece(seed_of(person->share, 1), encoded, bytes);
+        memory_put(memory, encoded, bytes);
+    }
+    for (;;) {
+        const struct order_entry *entry = order_next(&person->archive.order, &place);
+        if (entry == NULL) {
+            return;
+        }
+        uint64_t bytes = profile_codec_session_bytes(entry->item);
+        void *encoded = memory_take(memory, bytes);
+        profile_codec_encode_session(entry->item, encoded);
+        hashing->sum += hash_piece(seed_of(person->share, 2) + person->number, encoded, bytes);
+        memory_put(memory, encoded, bytes);
+    }
+}
+
+static void
+hash_events(struct hashing *hashing, const struct share *share)
+{
+    struct order_place place = {0};
+
+    for (;;) {
+        const struct order_entry *entry = order_next(&share->history.events, &place);
+        if (entry == NULL) {
+            return;
+        }
+        const struct kept_event *event = entry->item;
+        uint64_t seed = hash_piece(seed_of(share, 3), event, sizeof(*event));
+        hashing->sum += hash_piece(seed, kept_event_record(event), kept_event_record(event)->header.bytes);
+    }
+}
+
+static void
+hash_cube(struct hashing *hashing, const struct share *share)
+{
+    for (uint32_t i = 0; i < share->cube.hour_count; i++) {
+        const struct cube_hour *hour = share->cube.hours[i];
+        uint64_t seed = seed_of(share, 4) + (uint64_t)hour->hour;
+        for (uint32_t k = 0; k < hour->cell_count; k++) {
+            const struct cube_cell *cell = &hour->cells[k];
+            if (cell->events != 0 || cell->sessions != 0) {
+                hashing->sum += hash_piece(seed, cell, sizeof(*cell));
+            }
+        }
+        for (uint32_t k = 0; k < hour->user_count; k++) {
+            uint64_t cell_seed =
+                hash_piece(seed, hour->cells[hour->users[k].cell].code, sizeof(hour->cells[0].code));
+            hashing->sum += hash_piece(cell_seed, &hour->users[k].person, sizeof(hour->users[k].person));
+        }
+    }
+}
+
+uint64_t
+keeper_state_hash(struct keeper *keeper)
+{
+    struct hashing hashing = {.keeper = keeper};
+
+    for (struct share *share = keeper->shares; share != NULL; share = share->next) {
+        while (!close_share(keeper, share)) {
+        }
+        hash_events(&hashing, share);
+        hash_cube(&hashing, share);
+    }
+    for (uint32_t i = 0; i < keeper->options.node->slice_count; i++) {
+        store_each(&keeper->persons[i], hash_person, &hashing);
+    }
+    return hashing.sum;
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * keeper - keeps the people of a shard's slices
+ *
+ * Reads the apply and hand-over lanes that end at this shard, in order of each lane, and runs every kept event
+ * through the consumers (profile, sessions, history, cube, live). What waits for a key (a merge's winner whose
+ * loser has not arrived, a look-up that answers later) waits in that key's queue, in order, and holds up nobody
+ * else. Queues come from a fixed pool for each source lane; when it is empty that lane alone is not read, the
+ * hand-over lanes always are. Questions are answered at a position: once everything up to it is applied.
+ *
+ * Threads  Home shard only.
+ * Memory   The region of the shard.
+ * Limits   KEEPER_WAIT_MAX messages or KEEPER_WAIT_BYTES_MAX of them wait for each source lane.
+ * Order    Per partition as in its log, per person without exception. Nothing depends on the interleaving of
+ *          partitions or lanes.
+ */
+
+#include "core/arena.h"
+#include "core/region.h"
+#include "shards/node.h"
+#include "shards/question.h"
+
+#define KEEPER_WAIT_MAX 4096u
+#define KEEPER_WAIT_BYTES_MAX (8u << 20)
+
+struct metrics;
+struct keeper;
+
+enum step {
+    STEP_DONE,
+    STEP_MORE, /* stopped at its deadline: call again next turn */
+};
+
+struct keeper_options {
+    struct node *node;
+    struct shard_id home;
+    struct region *region;
+    struct arena_pool *arenas;
+    struct metrics *metrics; /* may be NULL */
+    /* Now, for deadlines inside a step. */
+    struct mono_ns (*now)(void *context);
+    /* The question is answered (or has a fault) and is the caller's again. */
+    void (*answered)(void *context, struct question *question);
+    /* Simulation: true makes this look-up answer later, when keeper_look_ups_arrive() is called. NULL: never. */
+    bool (*is_late)(void *context);
+    void *context;
+};
+
+/* Boot. -ENOMEM. */
+MUST_USE int keeper_open(struct keeper_options options, struct keeper **out_keeper);
+void keeper_close(struct keeper *keeper);
+
+/* Home. Drains hand-over lanes, then apply lanes, then waiting look-ups, then questions, until `until`. */
+enum step keeper_step(struct keeper *keeper, struct mono_ns until);
+/* Home. Takes a question to one of this shard's slices; `answered` comes from a keeper_step(), never from here. */
+void keeper_ask(struct keeper *keeper, struct question *question);
+/* Home. Forgets an unanswered question (its deadline passed): `answered` is called with fault -ETIMEDOUT. */
+void keeper_forget(struct keeper *keeper, struct question *question);
+
+/* Simulation. Lets up to `count` late look-ups arrive; returns how many are still out. */
+uint32_t keeper_look_ups_arrive(struct keeper *keeper, uint32_t count);
+/* Home. Nothing queued, awaited or unanswered. */
+bool keeper_is_idle(const struct keeper *keeper);
+/* Home. A sum of hashes of everything an answer depends on; the sum over all shards does not depend on their number. */
+uint64_t keeper_state_hash(struct keeper *keeper);
+/* Home. For gauges: living profiles, kept events, sessions open. */
+struct keeper_counts {
+    uint64_t profiles;
+    uint64_t events;
+    uint64_t sessions_open;
+};
+struct keeper_counts keeper_counts(const struct keeper *keeper);

@@ -1,0 +1,818 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "shards/keeper_state.h"
+
+#include <errno.h>
+
+/*
+ * A question waits in its partition's list until its position is applied, then runs, piece by piece. Pieces end at
+ * a deadline; a scan goes on behind the last item it looked at, whatever was added in between.
+ *
+ * Everything that is not closed or final by itself is judged by the greatest watermark known here, which is at
+ * least the reading's.
+ */
+
+#define TURN_COUNT 64u /* items between two looks at the clock */
+#define ROW_COUNT_FIRST 1024u
+
+void
+asked_list_append(struct asked_list *list, struct asked *asked)
+{
+    asked->list = list;
+    asked->next = NULL;
+    asked->previous = list->last;
+    if (list->last != NULL) {
+        list->last->next = asked;
+    } else {
+        list->first = asked;
+    }
+    list->last = asked;
+}
+
+void
+asked_list_remove(struct asked *asked)
+{
+    struct asked_list *list = asked->list;
+
+    if (asked->previous != NULL) {
+        asked->previous->next = asked->next;
+    } else {
+        list->first = asked->next;
+    }
+    if (asked->next != NULL) {
+        asked->next->previous = asked->previous;
+    } else {
+        list->last = asked->previous;
+    }
+    asked->list = NULL;
+}
+
+/* By position; from the end, for newer questions have greater ones. */
+static void
+insert_by_position(struct asked_list *list, struct asked *asked)
+{
+    struct asked *before = list->last;
+
+    while (before != NULL && before->question->reading.position > asked->question->reading.position) {
+        before = before->previous;
+    }
+    if (before == NULL && list->first != NULL) {
+        asked->list = list;
+        asked->previous = NULL;
+        asked->next = list->first;
+        list->first->previous = asked;
+        list->first = asked;
+        return;
+    }
+    if (before == NULL || before->next == NULL) {
+        asked_list_append(list, asked);
+        return;
+    }
+    asked->list = list;
+    asked->previous = before;
+    asked->next = before->next;
+    before->next->previous = asked;
+    before->next = asked;
+}
+
+static bool
+is_reached(const struct keeper *keeper, const struct reading *reading)
+{
+    if (!reading->is_known || reading->position == NO_POSITION) {
+        return true;
+    }
+    return reading->position < keeper_applied_count(&keeper->partitions[reading->partition]);
+}
+
+void
+keeper_ask(struct keeper *keeper, struct question *question)
+{
+    REQUIRE_HERE(keeper->options.home);
+    REQUIRE(question->reading.partition < keeper->options.node->partition_count);
+    REQUIRE(question->target < keeper->options.node->slice_count);
+    struct asked *asked = memory_take_zero(&keeper->memory, sizeof(*asked));
+
+    asked->question = question;
+    question->resume_pointer = asked;
+    question->fault = 0;
+    arena_init(&question->arena, keeper->options.arenas, 0);
+    keeper->asked_count++;
+    if (is_reached(keeper, &question->reading)) {
+        asked_list_append(&keeper->runnable, asked);
+        return;
+    }
+    insert_by_position(&keeper->partitions[question->reading.partition].asked, asked);
+    keeper->asked_waiting_count++;
+}
+
+void
+keeper_finish(struct keeper *keeper, struct asked *asked, int fault)
+{
+    struct question *question = asked->question;
+
+    if (asked->list != NULL) {
+        asked_list_remove(asked);
+    }
+    if (asked->waiting != NULL) {
+        asked->waiting->job.asked = NULL;
+    }
+    cube_work_destroy(keeper, asked->cube_work);
+    memory_put(&keeper->memory, asked, sizeof(*asked));
+    keeper->asked_count--;
+
+    if (fault == 0 && question->arena.is_full) {
+        fault = -E2BIG;
+    }
+    if (fault != 0) {
+        arena_reset(&question->arena);
+        memset(&question->answer, 0, sizeof(question->answer));
+    }
+    question->fault = fault;
+    question->resume_pointer = NULL;
+    keeper->options.answered(keeper->options.context, question);
+}
+
+void
+keeper_forget(struct keeper *keeper, struct question *question)
+{
+    REQUIRE_HERE(keeper->options.home);
+    struct asked *asked = question->resume_pointer;
+
+    if (asked == NULL) {
+        return; /* answered already */
+    }
+    REQUIRE(asked->question == question);
+    if (asked->list != NULL && asked->list != &keeper->runnable) {
+        keeper->asked_waiting_count--;
+    }
+    keeper_finish(keeper, asked, -ETIMEDOUT);
+}
+
+struct share *
+keeper_share_of(const struct keeper *keeper, const struct question *question)
+{
+    const struct reading *reading = &question->reading;
+
+    if (!reading->is_known) {
+        return NULL;
+    }
+    const struct keeper_tenant *tenant = keeper_known_tenant(keeper, reading->partition, reading->tenant_no);
+
+    if (tenant == NULL || tenant->shares == NULL) {
+        return NULL;
+    }
+    return tenant->shares[question->target];
+}
+
+struct event_ms
+keeper_watermark_of(struct keeper *keeper, const struct question *question)
+{
+    const struct reading *reading = &question->reading;
+    struct keeper_tenant *tenant = keeper_tenant(keeper, reading->partition, reading->tenant_no);
+
+    keeper_raise(tenant, reading->watermark);
+    return keeper_watermark(&keeper->partitions[reading->partition], tenant);
+}
+
+static int64_t
+gap_of(const struct keeper *keeper, const struct question *question)
+{
+    return keeper->partitions[question->reading.partition].rules.gap_ms;
+}
+
+/* A person of the question's slice; NULL for none. */
+static const struct person *
+person_of(const struct keeper *keeper, const struct question *question, const struct member *member)
+{
+    struct store_key key;
+
+    if (member->slice != question->target) {
+        return NULL;
+    }
+    memcpy(&key, &member->canonical, sizeof(key));
+    return store_peek(&keeper->persons[question->target], key);
+}
+
+/* Rows of an answer, in its arena. */
+
+static bool
+is_full(const struct question *question)
+{
+    return question->arena.is_full;
+}
+
+/* A zeroed row at the end; NULL when the arena is full. */
+static void *
+add_row(struct asked *asked, uint32_t row_bytes)
+{
+    struct arena *arena = &asked->question->arena;
+
+    if (asked->row_count == asked->row_capacity) {
+        uint32_t capacity = asked->row_capacity == 0 ? ROW_COUNT_FIRST : asked->row_capacity * 2;
+        void *rows = arena_take(arena, (uint64_t)capacity * row_bytes);
+        if (rows == NULL) {
+            return NULL;
+        }
+        if (asked->row_count > 0) {
+            memcpy(rows, asked->rows, (uint64_t)asked->row_count * row_bytes);
+        }
+        asked->rows = rows;
+        asked->row_capacity = capacity;
+    }
+    void *row = (uint8_t *)asked->rows + (uint64_t)asked->row_count * row_bytes;
+
+    asked->row_count++;
+    memset(row, 0, row_bytes);
+    return row;
+}
+
+static const struct text_count *
+copy_counts(struct arena *arena, const struct counts *counts, uint64_t other, uint32_t *out_count)
+{
+    uint32_t count = counts->count + (other > 0 ? 1 : 0);
+    struct text_count *rows = arena_take(arena, (uint64_t)count * sizeof(*rows));
+
+    if (rows == NULL) {
+        return NULL;
+    }
+    for (uint32_t i = 0; i < counts->count; i++) {
+        rows[i] = (struct text_count){.key = arena_text(arena, counts->rows[i].name), .count = counts->rows[i].count};
+    }
+    if (other > 0) {
+        rows[count - 1] = (struct text_count){.key = TEXT("other"), .count = other};
+    }
+    if (!arena->is_full) {
+        counts_rank(rows, count);
+    }
+    *out_count = count;
+    return rows;
+}
+
+static const struct text_count *
+copy_top(struct arena *arena, const struct top *top, uint32_t *out_count)
+{
+    struct text_count *rows = arena_take(arena, (uint64_t)top->count * sizeof(*rows));
+
+    if (rows == NULL) {
+        return NULL;
+    }
+    for (uint32_t i = 0; i < top->count; i++) {
+        rows[i] = (struct text_count){.key = arena_text(arena, top_name(&top->rows[i])), .count = top->rows[i].count};
+    }
+    if (!arena->is_full) {
+        counts_rank(rows, top->count);
+    }
+    *out_count = top->count;
+    return rows;
+}
+
+static void
+copy_session(struct arena *arena, struct session_row *row, const struct session *session, bool is_open)
+{
+    struct text *pages = arena_take(arena, (uint64_t)session->page_count * sizeof(*pages));
+    uint32_t *sources = arena_take(arena, (uint64_t)session->source_count * sizeof(*sources));
+
+    *row = (struct session_row){
+        .session_id = session->session_id,
+        .revision = session->revision,
+        .person = session->person,
+        .is_open = is_open,
+        .start = session->start,
+        .end = session->end,
+        .event_count = session->event_count,
+        .pages = pages,
+        .exit_page = arena_text(arena, session->exit_page.text),
+        .device_type = arena_text(arena, session->latest[SESSION_DEVICE_TYPE].text),
+        .browser = arena_text(arena, session->latest[SESSION_BROWSER].text),
+        .os = arena_text(arena, session->latest[SESSION_OS].text),
+        .country = arena_text(arena, session->latest[SESSION_COUNTRY].text),
+        .sources = sources,
+    };
+    row->event_types = copy_counts(arena, &session->event_types, 0, &row->event_type_count);
+    for (uint32_t i = 0; pages != NULL && i < session->page_count; i++) {
+        pages[i] = arena_text(arena, session->pages[i].page);
+    }
+    if (arena->is_full) {
+        return; /* the answer will be a fault */
+    }
+    row->page_count = session->page_count;
+    row->entry_page = session->page_count > 0 ? pages[0] : (struct text){0};
+    memcpy(sources, session->sources, session->source_count * sizeof(*sources));
+    row->source_count = session->source_count;
+}
+
+/* Profile. */
+
+static const struct bucket *
+copy_buckets(struct arena *arena, const struct bucket_list *list, uint32_t *out_count)
+{
+    struct bucket *rows = arena_take(arena, (uint64_t)list->count * sizeof(*rows));
+
+    if (rows == NULL) {
+        return NULL;
+    }
+    if (list->count > 0) {
+        memcpy(rows, list->rows, (uint64_t)list->count * sizeof(*rows));
+    }
+    *out_count = list->count;
+    return rows;
+}
+
+static const struct trait_row *
+copy_traits(struct arena *arena, const struct traits *traits, uint32_t *out_count)
+{
+    struct trait_row *rows = arena_take(arena, (uint64_t)traits->count * sizeof(*rows));
+    uint32_t count = 0;
+
+    if (rows == NULL) {
+        return NULL;
+    }
+    for (uint32_t i = 0; i < traits->count; i++) {
+        const struct trait *trait = &traits->rows[i];
+        if (trait->value.bytes > 0) {
+            rows[count++] = (struct trait_row){.key = arena_text(arena, trait->key),
+                                               .value = arena_text(arena, trait->value)};
+        }
+    }
+    *out_count = count;
+    return rows;
+}
+
+static void
+copy_session_totals(struct arena *arena, struct profile_answer *answer, const struct session_set *sessions,
+                    struct event_ms watermark, int64_t gap_ms)
+{
+    const struct session *current = session_set_current(sessions, watermark, gap_ms);
+
+    answer->total_sessions = sessions->archived_count + sessions->count;
+    answer->closed_sessions = sessions->archived_count;
+    answer->closed_duration_ms = sessions->archived_duration_ms;
+    for (uint32_t i = 0; i < sessions->count; i++) {
+        if (session_is_closed(sessions->rows[i], watermark, gap_ms)) {
+            answer->closed_sessions++;
+            answer->closed_duration_ms += (uint64_t)session_duration_ms(sessions->rows[i]);
+        }
+    }
+    if (current != NULL) {
+        struct session_row *row = arena_take(arena, sizeof(*row));
+        if (row != NULL) {
+            copy_session(arena, row, current, true);
+        }
+        answer->current_session = row;
+    }
+}
+
+static void
+copy_profile(struct arena *arena, struct profile_answer *answer, const struct profile *profile)
+{
+    *answer = (struct profile_answer){
+        .is_known = true,
+        .first_seen = profile->first_seen,
+        .last_seen = profile->last_seen,
+        .total_events = profile->total_events,
+        .page_views = profile->kinds[PROFILE_PAGE_VIEWS],
+        .clicks = profile->kinds[PROFILE_CLICKS],
+        .signups = profile->kinds[PROFILE_SIGNUPS],
+        .logins = profile->kinds[PROFILE_LOGINS],
+        .feature_uses = profile->kinds[PROFILE_FEATURE_USES],
+        .last_page = arena_text(arena, profile->latest[PROFILE_LAST_PAGE].text),
+        .last_country = arena_text(arena, profile->latest[PROFILE_LAST_COUNTRY].text),
+        .last_device = arena_text(arena, profile->latest[PROFILE_LAST_DEVICE].text),
+        .last_browser = arena_text(arena, profile->latest[PROFILE_LAST_BROWSER].text),
+        .last_os = arena_text(arena, profile->latest[PROFILE_LAST_OS].text),
+    };
+    answer->hours = copy_buckets(arena, &profile->buckets.hours, &answer->hour_count);
+    answer->days = copy_buckets(arena, &profile->buckets.days, &answer->day_count);
+    answer->event_counts =
+        copy_counts(arena, &profile->event_counts, profile->other_count, &answer->event_count_count);
+    answer->top_pages = copy_top(arena, &profile->top_pages, &answer->top_page_count);
+    answer->top_features = copy_top(arena, &profile->top_features, &answer->top_feature_count);
+    answer->traits = copy_traits(arena, &profile->traits, &answer->trait_count);
+}
+
+void
+keeper_answer_profile(struct keeper *keeper, struct asked *asked, const struct person *person)
+{
+    struct question *question = asked->question;
+    struct arena *arena = &question->arena;
+    struct profile_answer *answer = arena_take_zero(arena, sizeof(*answer));
+
+    asked->waiting = NULL;
+    if (person != NULL && person->profile == NULL) {
+        keeper_finish(keeper, asked, -ESTALE);
+        return;
+    }
+    if (answer != NULL && person != NULL) {
+        copy_profile(arena, answer, person->profile);
+        copy_session_totals(arena, answer, &person->profile->sessions, keeper_watermark_of(keeper, question),
+                            gap_of(keeper, question));
+    }
+    question->answer.profile = answer;
+    keeper_finish(keeper, asked, 0);
+}
+
+static enum step
+ask_profile(struct keeper *keeper, struct asked *asked)
+{
+    struct question *question = asked->question;
+
+    asked_list_remove(asked);
+    if (!question->reading.is_known) {
+        keeper_answer_profile(keeper, asked, NULL);
+        return STEP_DONE;
+    }
+    keeper_dispatch(keeper,
+                    &(struct job){
+                        .kind = JOB_QUESTION,
+                        .slice = question->target,
+                        .partition = question->reading.partition,
+                        .asked = asked,
+                    },
+                    question->ask.profile.canonical);
+    return STEP_DONE;
+}
+
+/* Events. */
+
+static const struct event_record *
+copy_record(struct arena *arena, const struct event_record *record)
+{
+    void *copy = arena_take(arena, record->header.bytes);
+
+    if (copy != NULL) {
+        memcpy(copy, record, record->header.bytes);
+    }
+    return copy;
+}
+
+static void
+add_event_row(struct asked *asked, const struct kept_event *event)
+{
+    struct event_row *row = add_row(asked, sizeof(*row));
+
+    if (row != NULL) {
+        *row = (struct event_row){
+            .position = event->position,
+            .person = event->person,
+            .is_late = event->is_late,
+            .is_in_session = event->is_in_session,
+            .record = copy_record(&asked->question->arena, kept_event_record(event)),
+        };
+    }
+}
+
+static void
+finish_events(struct keeper *keeper, struct asked *asked)
+{
+    struct events_answer *answer = arena_take(&asked->question->arena, sizeof(*answer));
+
+    if (answer != NULL) {
+        *answer = (struct events_answer){.rows = asked->rows, .count = asked->row_count};
+    }
+    asked->question->answer.events = answer;
+    keeper_finish(keeper, asked, 0);
+}
+
+/* What is asked for begins in front of `to` and behind `after`. */
+static void
+start_events(struct scan *scan, const struct event_scan *ask)
+{
+    if (ask->has_after && ask->after.event_time.ms < ask->to.ms) {
+        scan_start_at(scan, ask->after.event_time.ms, &ask->after.position);
+    } else {
+        scan_start_at(scan, ask->to.ms, NULL);
+    }
+}
+
+/* False: the arena is full. */
+static bool
+begin_events(struct keeper *keeper, struct asked *asked, const struct share *share)
+{
+    struct question *question = asked->question;
+    const struct event_scan *ask = question->ask.events;
+    uint32_t count = ask->members != NULL ? ask->member_count : 1;
+
+    asked->scan = scan_create_events(&question->arena, count > 0 ? count : 1);
+    if (asked->scan == NULL) {
+        return false;
+    }
+    start_events(asked->scan, ask);
+    if (ask->members == NULL) {
+        scan_add_order(asked->scan, &share->history.events);
+        return true;
+    }
+    for (uint32_t i = 0; i < ask->member_count; i++) {
+        const struct person *person = person_of(keeper, question, &ask->members[i]);
+        if (person != NULL) {
+            scan_add_order(asked->scan, &person->events);
+        }
+    }
+    return true;
+}
+
+static bool
+tri_takes(enum tri tri, bool is_so)
+{
+    return tri == TRI_ANY || (tri == TRI_YES) == is_so;
+}
+
+static bool
+text_takes(struct text wanted, struct text is)
+{
+    return wanted.bytes == 0 || text_equal(wanted, is);
+}
+
+static bool
+takes_event(const struct event_scan *ask, const struct kept_event *event)
+{
+    const struct event_record *record = kept_event_record(event);
+
+    return tri_takes(ask->late, event->is_late) && (!ask->only_in_session || event->is_in_session) &&
+           text_takes(ask->event_type, event_text(record, EVENT_EVENT_TYPE)) &&
+           text_takes(ask->device_type, event_text(record, EVENT_DEVICE_TYPE)) &&
+           text_takes(ask->country, event_text(record, EVENT_COUNTRY));
+}
+
+static bool
+is_time_up(const struct keeper *keeper, uint32_t count, struct mono_ns until)
+{
+    return count % TURN_COUNT == 0 && keeper->options.now(keeper->options.context).ns >= until.ns;
+}
+
+static enum step
+answer_events(struct keeper *keeper, struct asked *asked, struct mono_ns until)
+{
+    const struct event_scan *ask = asked->question->ask.events;
+    const struct share *share = keeper_share_of(keeper, asked->question);
+
+    if (share == NULL || (asked->scan == NULL && !begin_events(keeper, asked, share))) {
+        finish_events(keeper, asked);
+        return STEP_DONE;
+    }
+    scan_resume(asked->scan);
+    for (uint32_t count = 1; asked->row_count < ask->count_max && !is_full(asked->question); count++) {
+        const struct kept_event *event = scan_next(asked->scan);
+        if (event == NULL || kept_event_record(event)->event_time.ms < ask->from.ms) {
+            break;
+        }
+        if (takes_event(ask, event)) {
+            add_event_row(asked, event);
+        }
+        if (is_time_up(keeper, count, until)) {
+            return STEP_MORE;
+        }
+    }
+    finish_events(keeper, asked);
+    return STEP_DONE;
+}
+
+static enum step
+answer_event(struct keeper *keeper, struct asked *asked)
+{
+    struct question *question = asked->question;
+    const struct share *share = keeper_share_of(keeper, question);
+
+    if (share != NULL) {
+        struct text event_id = question->ask.event.event_id;
+        const struct keeper_tenant *tenant =
+            keeper_known_tenant(keeper, question->reading.partition, question->reading.tenant_no);
+        const struct kept_event *event =
+            history_find(&share->history, hash128_keyed(keeper->id_key, tenant->name, event_id));
+        if (event != NULL && text_equal(event_text(kept_event_record(event), EVENT_EVENT_ID), event_id)) {
+            add_event_row(asked, event);
+        }
+    }
+    finish_events(keeper, asked);
+    return STEP_DONE;
+}
+
+/* Sessions. */
+
+static void
+add_session_row(struct asked *asked, const struct session *session, bool is_open)
+{
+    struct session_row *row = add_row(asked, sizeof(*row));
+
+    if (row != NULL) {
+        copy_session(&asked->question->arena, row, session, is_open);
+    }
+}
+
+static void
+finish_sessions(struct keeper *keeper, struct asked *asked)
+{
+    struct sessions_answer *answer = arena_take(&asked->question->arena, sizeof(*answer));
+
+    if (answer != NULL) {
+        *answer = (struct sessions_answer){.rows = asked->rows, .count = asked->row_count};
+    }
+    asked->question->answer.sessions = answer;
+    keeper_finish(keeper, asked, 0);
+}
+
+static void
+start_sessions(struct scan *scan, const struct session_scan *ask)
+{
+    if (ask->has_after && ask->after.start.ms < ask->to.ms) {
+        scan_start_at(scan, ask->after.start.ms, &ask->after.session_id);
+    } else {
+        scan_start_at(scan, ask->to.ms, NULL);
+    }
+}
+
+/* The winner is the last member; when it lies here and has no profile any more, the members are out of date. */
+static bool
+is_stale(const struct keeper *keeper, const struct question *question, const struct member *members, uint32_t count)
+{
+    const struct person *winner = count > 0 ? person_of(keeper, question, &members[count - 1]) : NULL;
+
+    return winner != NULL && winner->profile == NULL;
+}
+
+/* Live sessions are sought anew in each piece: a profile may come and go between two. */
+static bool
+begin_sessions(struct keeper *keeper, struct asked *asked, const struct share *share)
+{
+    struct question *question = asked->question;
+    const struct session_scan *ask = question->ask.sessions;
+    uint32_t count = ask->members != NULL ? 2 * ask->member_count : 1;
+
+    if (asked->scan == NULL) {
+        asked->scan = scan_create_sessions(&question->arena, count > 0 ? count : 1);
+        if (asked->scan == NULL) {
+            return false;
+        }
+        start_sessions(asked->scan, ask);
+    }
+    scan_clear(asked->scan);
+    if (ask->members == NULL) {
+        scan_add_order(asked->scan, &share->sessions);
+    }
+    for (uint32_t i = 0; ask->members != NULL && i < ask->member_count; i++) {
+        const struct person *person = person_of(keeper, question, &ask->members[i]);
+        if (person == NULL) {
+            continue;
+        }
+        scan_add_order(asked->scan, &person->archive.order);
+        if (person->profile != NULL) {
+            scan_add_sessions(asked->scan, &person->profile->sessions);
+        }
+    }
+    scan_resume(asked->scan);
+    return true;
+}
+
+static enum step
+answer_sessions(struct keeper *keeper, struct asked *asked, struct mono_ns until)
+{
+    struct question *question = asked->question;
+    const struct session_scan *ask = question->ask.sessions;
+    const struct share *share = keeper_share_of(keeper, question);
+
+    if (share == NULL) {
+        finish_sessions(keeper, asked);
+        return STEP_DONE;
+    }
+    if (ask->members != NULL && is_stale(keeper, question, ask->members, ask->member_count)) {
+        keeper_finish(keeper, asked, -ESTALE);
+        return STEP_DONE;
+    }
+    if (!begin_sessions(keeper, asked, share)) {
+        finish_sessions(keeper, asked);
+        return STEP_DONE;
+    }
+    struct event_ms watermark = keeper_watermark_of(keeper, question);
+    int64_t gap_ms = gap_of(keeper, question);
+
+    for (uint32_t count = 1; asked->row_count < ask->count_max && !is_full(question); count++) {
+        const struct session *session = scan_next(asked->scan);
+        if (session == NULL || session->start.ms < ask->from.ms) {
+            break;
+        }
+        bool is_open = !session_is_closed(session, watermark, gap_ms);
+        if (tri_takes(ask->open, is_open)) {
+            add_session_row(asked, session, is_open);
+        }
+        if (is_time_up(keeper, count, until)) {
+            return STEP_MORE;
+        }
+    }
+    finish_sessions(keeper, asked);
+    return STEP_DONE;
+}
+
+/*
+ * The session of an event: it covers the event's time and has the event's person among its sources. There may be
+ * two: one that was final before its person was merged, and one that came with the merge and reaches over it. The
+ * first one was final sooner, so it ends sooner, and an event that old could not have joined the second.
+ */
+static const struct session *
+better(const struct session *known, const struct session *session, uint32_t person, struct event_ms time)
+{
+    if (session->start.ms > time.ms || session->end.ms < time.ms || !session_has_source(session, person)) {
+        return known;
+    }
+    return known == NULL || session->end.ms < known->end.ms ? session : known;
+}
+
+static const struct session *
+search_archive(const struct session_archive *archive, const struct session *found, uint32_t number,
+               struct event_ms time)
+{
+    if (archive->order.count == 0 || time.ms == INT64_MAX) {
+        return found;
+    }
+    struct order_place place = order_seek(&archive->order, time.ms + 1, NULL, share_compare_session);
+
+    for (;;) {
+        const struct order_entry *entry = order_previous(&archive->order, &place);
+        if (entry == NULL || entry->time < time.ms - archive->duration_ms_max) {
+            return found;
+        }
+        found = better(found, entry->item, number, time);
+    }
+}
+
+static enum step
+answer_event_session(struct keeper *keeper, struct asked *asked)
+{
+    struct question *question = asked->question;
+    const struct member *members = question->ask.event_session.members;
+    uint32_t member_count = question->ask.event_session.member_count;
+    uint32_t number = question->ask.event_session.person;
+    struct event_ms time = question->ask.event_session.event_time;
+    const struct session *found = NULL;
+
+    if (!question->reading.is_known) {
+        finish_sessions(keeper, asked);
+        return STEP_DONE;
+    }
+    if (is_stale(keeper, question, members, member_count)) {
+        keeper_finish(keeper, asked, -ESTALE);
+        return STEP_DONE;
+    }
+    for (uint32_t i = 0; i < member_count; i++) {
+        const struct person *person = person_of(keeper, question, &members[i]);
+        if (person == NULL) {
+            continue;
+        }
+        found = search_archive(&person->archive, found, number, time);
+        for (uint32_t k = 0; person->profile != NULL && k < person->profile->sessions.count; k++) {
+            found = better(found, person->profile->sessions.rows[k], number, time);
+        }
+    }
+    if (found != NULL) {
+        add_session_row(asked, found,
+                        !session_is_closed(found, keeper_watermark_of(keeper, question), gap_of(keeper, question)));
+    }
+    finish_sessions(keeper, asked);
+    return STEP_DONE;
+}
+
+static enum step
+answer_open_sessions(struct keeper *keeper, struct asked *asked, struct mono_ns until)
+{
+    struct question *question = asked->question;
+    struct share *share = keeper_share_of(keeper, question);
+
+    if (share != NULL) {
+        struct event_ms watermark = keeper_watermark_of(keeper, question);
+        while (share_close(&keeper->memory, share, watermark, gap_of(keeper, question), TURN_COUNT) == TURN_COUNT) {
+            if (is_time_up(keeper, 0, until)) {
+                return STEP_MORE;
+            }
+        }
+    }
+    question->answer.open_sessions = share != NULL ? share->closings.count : 0;
+    keeper_finish(keeper, asked, 0);
+    return STEP_DONE;
+}
+
+enum step
+keeper_answer(struct keeper *keeper, struct asked *asked, struct mono_ns until)
+{
+    switch (asked->question->kind) {
+    case QUESTION_PROFILE:
+        return ask_profile(keeper, asked);
+    case QUESTION_EVENTS:
+        return answer_events(keeper, asked, until);
+    case QUESTION_EVENT:
+        return answer_event(keeper, asked);
+    case QUESTION_SESSIONS:
+        return answer_sessions(keeper, asked, until);
+    case QUESTION_EVENT_SESSION:
+        return answer_event_session(keeper, asked);
+    case QUESTION_CUBE:
+        return keeper_answer_cube(keeper, asked, until);
+    case QUESTION_OPEN_SESSIONS:
+        return answer_open_sessions(keeper, asked, until);
+    case QUESTION_TENANTS:
+    case QUESTION_STAMP:
+    case QUESTION_RESOLVE:
+    case QUESTION_PEOPLE:
+    case QUESTION_MERGES:
+    case QUESTION_CODES:
+    case QUESTION_USERS:
+        break;
+    }
+    base_die("REQUIRE", "the question is one to a slice", __FILE__, __LINE__);
+}

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/uuid.h"
+#include "shards/keeper_state.h"
+#include "shards/profile_codec.h"
+
+/*
+ * A kept event goes through the consumers in this order: profile (with its sessions, which decide whether the event
+ * takes part), history, cube. A merge is two jobs: GIVE archives what is final, takes the loser's sessions out of
+ * its slice and sends the encoded profile; TAKE waits for it and combines. Hand-overs of a shard to itself go by
+ * its lane to itself, so that there is one way.
+ */
+
+static void
+name_tenant(struct keeper *keeper, struct keeper_tenant *tenant, struct text name)
+{
+    char text[128];
+
+    if (LIKELY(tenant->name.bytes > 0)) {
+        return;
+    }
+    REQUIRE(name.bytes > 0 && name.bytes <= 64);
+    tenant->name = memory_text(&keeper->memory, name);
+    memcpy(text, "millrace/", 9);
+    memcpy(text + 9, name.data, name.bytes);
+    tenant->namespace = uuid_v5(UUID_NAMESPACE_OID, (struct text){.data = text, .bytes = 9 + name.bytes});
+}
+
+/* The person with a profile, both made when they are not there. */
+static struct person *
+living_person(struct keeper *keeper, const struct job *job, struct uuid canonical, uint32_t number, uint32_t tenant_no,
+              struct person **person)
+{
+    if (*person == NULL) {
+        struct person *new = memory_take_zero(&keeper->memory, sizeof(*new));
+        new->canonical = canonical;
+        new->number = number;
+        new->share = keeper_share(keeper, job->partition, tenant_no, job->slice);
+        if (store_add(&keeper->persons[job->slice], new) != 0) {
+            memory_exhausted(&keeper->memory);
+        }
+        *person = new;
+    }
+    if ((*person)->profile == NULL) {
+        (*person)->profile = profile_create(&keeper->memory);
+        keeper->profile_count++;
+    }
+    return *person;
+}
+
+static struct profile_change
+profile_change(struct keeper *keeper, const struct job *job, const struct keeper_tenant *tenant,
+               struct event_ms watermark)
+{
+    return (struct profile_change){
+        .memory = &keeper->memory,
+        .rules = job->rules,
+        .tenant_namespace = tenant->namespace,
+        .watermark = watermark,
+    };
+}
+
+static void
+apply_event(struct keeper *keeper, const struct job *job, struct person **out_person)
+{
+    const struct applied_event *event = job->event;
+    struct keeper_tenant *tenant = keeper_tenant(keeper, job->partition, event->tenant_no);
+
+    name_tenant(keeper, tenant, event_text(event->record, EVENT_TENANT_ID));
+    keeper_raise(tenant, event->watermark);
+
+    struct person *person =
+        living_person(keeper, job, event->canonical, event->person, event->tenant_no, out_person);
+    struct profile_change change = profile_change(keeper, job, tenant, event->watermark);
+    bool is_in_session = profile_apply(person, &change, event);
+
+    history_add(&keeper->memory, &person->share->history, &person->events, event, is_in_session);
+    cube_add_event(&keeper->memory, &person->share->cube, event->record->event_time, event->code, event->person);
+    keeper->event_count++;
+    keeper->traits_ignored += change.traits_ignored;
+}
+
+static struct handover *
+find_handover(const struct keeper *keeper, struct uuid loser)
+{
+    struct store_key key;
+
+    memcpy(&key, &loser, sizeof(key));
+    return store_peek(&keeper->handovers, key);
+}
+
+static enum job_answer
+apply_take(struct keeper *keeper, const struct job *job, struct person **out_person)
+{
+    const struct applied_merge *merge = job->merge;
+    struct handover *handover = find_handover(keeper, merge->loser);
+
+    if (handover == NULL) {
+        return JOB_BLOCKED;
+    }
+    struct keeper_tenant *tenant = keeper_tenant(keeper, job->partition, merge->tenant_no);
+
+    name_tenant(keeper, tenant, merge->tenant_id);
+    keeper_raise(tenant, merge->watermark);
+    struct person *person =
+        living_person(keeper, job, merge->winner, merge->winner_person, merge->tenant_no, out_person);
+    struct profile_change change = profile_change(keeper, job, tenant, merge->watermark);
+
+    profile_combine(person, &change, handover->profile);
+    keeper->traits_ignored += change.traits_ignored;
+    store_remove(&keeper->handovers, handover);
+    memory_put(&keeper->memory, handover, sizeof(*handover));
+    return JOB_DONE;
+}
+
+static void
+post(struct keeper *keeper, struct lane *lane, uint16_t to, struct outgoing *outgoing, const struct message *message)
+{
+    struct outbox *outbox = &keeper->outboxes[to];
+
+    outgoing->next = NULL;
+    outgoing->lane_index = lane_index(lane);
+    struct lane_slot *slot = lane_claim(lane);
+
+    ASSERT(slot != NULL);
+    memcpy(slot, message, sizeof(*message));
+    if (outbox->last != NULL) {
+        outbox->last->next = outgoing;
+    } else {
+        outbox->first = outgoing;
+    }
+    outbox->last = outgoing;
+    keeper->outgoing_count++;
+}
+
+static enum job_answer
+apply_give(struct keeper *keeper, const struct job *job, struct person **out_person)
+{
+    const struct applied_merge *merge = job->merge;
+    uint16_t to = node_slice_owner(keeper->options.node, merge->winner_slice);
+    struct lane *lane = mesh_lane(&keeper->options.node->mesh, STAGE_HANDOVER, keeper->options.home.n, to);
+
+    if (lane_room(lane) == 0) {
+        return JOB_BLOCKED;
+    }
+    struct keeper_tenant *tenant = keeper_tenant(keeper, job->partition, merge->tenant_no);
+
+    name_tenant(keeper, tenant, merge->tenant_id);
+    keeper_raise(tenant, merge->watermark);
+    struct person *person =
+        living_person(keeper, job, merge->loser, merge->loser_person, merge->tenant_no, out_person);
+    struct profile_change change = profile_change(keeper, job, tenant, merge->watermark);
+
+    profile_detach(person, &change);
+    uint64_t bytes = profile_codec_bytes(person->profile);
+    struct outgoing *outgoing = memory_take(&keeper->memory, sizeof(*outgoing) + bytes);
+    outgoing->bytes = sizeof(*outgoing) + bytes;
+    profile_codec_encode(person->profile,
+                         (struct profile_label){
+                             .canonical = person->canonical, .person = person->number, .tenant_no = merge->tenant_no},
+                         outgoing + 1);
+    post(keeper, lane, to, outgoing,
+         &(struct message){
+             .kind = MESSAGE_HANDOVER,
+             .slice = merge->winner_slice,
+             .partition = job->partition,
+             .from = keeper->options.home.n,
+             .position = job->position,
+             .payload = outgoing + 1,
+             .bytes = bytes,
+             .canonical = merge->winner,
+         });
+    profile_destroy(&keeper->memory, person->profile);
+    person->profile = NULL;
+    keeper->profile_count--;
+    return JOB_DONE;
+}
+
+enum job_answer
+keeper_apply(struct keeper *keeper, const struct job *job, struct person **person)
+{
+    switch (job->kind) {
+    case JOB_EVENT:
+        apply_event(keeper, job, person);
+        return JOB_DONE;
+    case JOB_TAKE:
+        return apply_take(keeper, job, person);
+    case JOB_GIVE:
+        return apply_give(keeper, job, person);
+    case JOB_QUESTION:
+        break;
+    }
+    if (job->asked != NULL) { /* else it was forgotten */
+        keeper_answer_profile(keeper, job->asked, *person);
+    }
+    return JOB_DONE;
+}
+
+void
+keeper_receive(struct keeper *keeper, const struct message *message)
+{
+    struct profile_label label;
+    struct profile *profile;
+
+    if (profile_codec_decode(&keeper->memory, message->payload, message->bytes, &label, &profile) != 0) {
+        base_die("ASSERT", "a hand-over can be read", __FILE__, __LINE__);
+    }
+    struct handover *handover = memory_take(&keeper->memory, sizeof(*handover));
+
+    memcpy(&handover->loser, &label.canonical, sizeof(handover->loser));
+    handover->profile = profile;
+    if (store_add(&keeper->handovers, handover) != 0) {
+        memory_exhausted(&keeper->memory);
+    }
+    keeper_wake(keeper, message->canonical);
+}
+
+void
+keeper_free_outgoing(struct keeper *keeper)
+{
+    const struct node *node = keeper->options.node;
+
+    for (uint32_t to = 0; keeper->outgoing_count > 0 && to < node->shard_count; to++) {
+        struct outbox *outbox = &keeper->outboxes[to];
+        if (outbox->first == NULL) {
+            continue;
+        }
+        uint64_t passed =
+            lane_passed(mesh_lane(&keeper->options.node->mesh, STAGE_HANDOVER, keeper->options.home.n, to));
+        while (outbox->first != NULL && passed > outbox->first->lane_index) {
+            struct outgoing *outgoing = outbox->first;
+            outbox->first = outgoing->next;
+            if (outbox->first == NULL) {
+                outbox->last = NULL;
+            }
+            memory_put(&keeper->memory, outgoing, outgoing->bytes);
+            keeper->outgoing_count--;
+        }
+    }
+}

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * keeper_state - what the files of the keeper share
+ *
+ * keeper.c runs the step: lanes, partitions, rounds. keeper_wait.c holds what waits for a key. keeper_apply.c
+ * applies a job to a person. keeper_answer.c and keeper_cube.c answer questions.
+ *
+ *   lane -> job -> its key waits?  yes -> appended to the key's queue
+ *                                  no  -> look-up: found -> applied
+ *                                                  later -> a queue for the key, LOADING
+ *   TAKE without its hand-over, GIVE without room on the lane: the job stays at the head of its key's queue
+ *
+ * Threads  Home shard only. For keeper*.c alone.
+ */
+
+#include "core/table.h"
+#include "shards/keeper.h"
+#include "shards/profile.h"
+#include "shards/scan.h"
+
+enum job_kind {
+    JOB_EVENT,
+    JOB_TAKE,
+    JOB_GIVE,
+    JOB_QUESTION,
+};
+
+enum job_answer {
+    JOB_DONE,
+    JOB_BLOCKED, /* nothing happened; it stays at the head of its key's queue */
+};
+
+struct asked;
+
+/* A message for a key, or a question for one. */
+struct job {
+    enum job_kind kind;
+    uint16_t slice;
+    uint16_t partition;
+    uint16_t source; /* shard whose apply lane it came on */
+    uint64_t position;
+    struct session_rules rules; /* in force where it stands in the log */
+    const struct applied_event *event;
+    const struct applied_merge *merge;
+    struct asked *asked;
+};
+
+/* A job that waits, with a copy of its payload behind it. */
+struct waiting {
+    struct waiting *next;               /* of its key, in order */
+    struct waiting *partition_next;     /* unfinished ones of its partition, in log order */
+    struct waiting *partition_previous;
+    uint64_t bytes;
+    struct job job;
+};
+
+struct key_queue {
+    struct store_key key;
+    struct keeper *keeper;
+    struct store_waiter waiter;
+    struct person *person; /* NULL: there is none. Known once it is not loading. */
+    struct waiting *first;
+    struct waiting *last;
+    struct key_queue *next; /* of the list it is on */
+    uint16_t slice;
+    bool is_loading;
+    bool is_listed; /* to be run, or waiting for room on a hand-over lane */
+};
+
+/* A loser's profile that has arrived; by the loser, who is merged only once. */
+struct handover {
+    struct store_key loser;
+    struct profile *profile;
+};
+
+/* A hand-over on its way; the encoded profile follows. */
+struct outgoing {
+    struct outgoing *next;
+    uint64_t lane_index; /* free when lane_passed() is beyond it */
+    uint64_t bytes;      /* of all of it */
+};
+
+struct outbox {
+    struct outgoing *first;
+    struct outgoing *last;
+};
+
+struct source {
+    uint32_t wait_count;
+    uint64_t wait_bytes;
+};
+
+struct keeper_tenant {
+    bool is_known;
+    bool has_clock;
+    struct event_ms watermark; /* greatest seen */
+    struct tenant_clock clock;
+    struct text name;
+    struct uuid namespace;
+    struct share **shares; /* [slice_count] */
+};
+
+/* A list of questions. */
+struct asked_list {
+    struct asked *first;
+    struct asked *last;
+};
+
+struct keeper_partition {
+    struct session_rules rules;
+    int64_t out_of_orderness_ms;
+    struct wall_ms wall;
+    uint64_t sent_count; /* positions below were sent to us */
+    struct waiting *unfinished_first;
+    struct waiting *unfinished_last;
+    struct asked_list asked; /* by position of their reading */
+    struct table tenants;    /* struct keeper_tenant by tenant_no */
+};
+
+/* A question while we have it; question->resume_pointer leads here. */
+struct asked {
+    struct question *question;
+    struct asked *next;
+    struct asked *previous;
+    struct asked_list *list; /* NULL: in a key's queue */
+    struct waiting *waiting; /* in a key's queue */
+    struct scan *scan;       /* in the question's arena */
+    void *rows;              /* likewise */
+    uint32_t row_count;
+    uint32_t row_capacity;
+    struct cube_work *cube_work;
+};
+
+struct keeper {
+    uint32_t magic;
+    struct keeper_options options;
+    struct memory memory;
+    uint64_t seed[2];
+    struct hash_key id_key; /* of event IDs */
+    struct keeper_partition *partitions;
+    struct store *persons; /* [slice_count], struct person by canonical; those of our slices */
+    struct source *sources; /* [shard_count] */
+    struct outbox *outboxes;
+    uint32_t outgoing_count;
+
+    struct store queues; /* struct key_queue */
+    struct key_queue *spare;
+    struct key_queue *ready_first;
+    struct key_queue *ready_last;
+    struct key_queue *giving; /* wait for room on a hand-over lane */
+    struct store handovers;
+
+    struct asked_list runnable;
+    uint32_t asked_count;         /* all that are unanswered */
+    uint32_t asked_waiting_count; /* of those, in lists of partitions */
+
+    struct share *shares; /* all */
+    struct share *round;  /* where the closing round goes on; NULL: none is running */
+    bool wants_round;     /* the clock moved since it began */
+    uint64_t profile_count;
+    uint64_t event_count;
+    uint64_t traits_ignored;
+};
+
+/* keeper.c */
+
+/* The tenant, noted when it is new. */
+struct keeper_tenant *keeper_tenant(struct keeper *keeper, uint16_t partition, uint32_t tenant_no);
+/* NULL when it is not known here. */
+struct keeper_tenant *keeper_known_tenant(const struct keeper *keeper, uint16_t partition, uint32_t tenant_no);
+/* The greatest watermark that any of event, PROGRESS and question has told. */
+struct event_ms keeper_watermark(const struct keeper_partition *partition, const struct keeper_tenant *tenant);
+void keeper_raise(struct keeper_tenant *tenant, struct event_ms watermark);
+/* The share of a slice in a tenant, made when it is not there. */
+struct share *keeper_share(struct keeper *keeper, uint16_t partition, uint32_t tenant_no, uint16_t slice);
+/* Positions below are applied. */
+uint64_t keeper_applied_count(const struct keeper_partition *partition);
+
+/* keeper_wait.c */
+
+/* Applies the job now, or queues it behind its key. */
+void keeper_dispatch(struct keeper *keeper, const struct job *job, struct uuid key);
+/* Runs queues that can go on. False: the time is up. */
+bool keeper_run_queues(struct keeper *keeper, struct mono_ns until);
+/* Whatever waits at the head of this key's queue may go on now. */
+void keeper_wake(struct keeper *keeper, struct uuid key);
+/* Queues that wait for room on a hand-over lane try again. */
+void keeper_retry_giving(struct keeper *keeper);
+bool keeper_has_room(const struct keeper *keeper, uint16_t source);
+
+/* keeper_apply.c */
+
+/* *person is NULL when there is none, and is set when one is made. */
+enum job_answer keeper_apply(struct keeper *keeper, const struct job *job, struct person **person);
+/* A hand-over message has come. */
+void keeper_receive(struct keeper *keeper, const struct message *message);
+/* Frees what receivers have passed. */
+void keeper_free_outgoing(struct keeper *keeper);
+
+/* keeper_answer.c */
+
+/* Goes on with a question that may be answered. STEP_DONE: it was handed back, or went to a key's queue. */
+enum step keeper_answer(struct keeper *keeper, struct asked *asked, struct mono_ns until);
+/* Answers QUESTION_PROFILE. */
+void keeper_answer_profile(struct keeper *keeper, struct asked *asked, const struct person *person);
+/* Hands the question back. */
+void keeper_finish(struct keeper *keeper, struct asked *asked, int fault);
+/* What of its tenant lies in the question's slice; NULL for nothing. */
+struct share *keeper_share_of(const struct keeper *keeper, const struct question *question);
+/* Raised by the reading's. */
+struct event_ms keeper_watermark_of(struct keeper *keeper, const struct question *question);
+void asked_list_append(struct asked_list *list, struct asked *asked);
+void asked_list_remove(struct asked *asked);
+
+/* keeper_cube.c */
+
+enum step keeper_answer_cube(struct keeper *keeper, struct asked *asked, struct mono_ns until);
+void cube_work_destroy(struct keeper *keeper, struct cube_work *work);

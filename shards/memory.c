@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "shards/memory.h"
+
+#include "shards/node.h"
+
+#define FATAL_STATUS 74
+#define ARRAY_COUNT_FIRST 2u
+
+void
+memory_exhausted(struct memory *memory)
+{
+    memory->node->fatal(memory->node, FATAL_STATUS, "memory");
+    /* The simulator notes it and comes back, but there is nothing to go on with. */
+    base_die("ASSERT", "state memory is exhausted", __FILE__, __LINE__);
+}
+
+void *
+memory_take(struct memory *memory, uint64_t bytes)
+{
+    void *piece = region_take(memory->region, bytes);
+
+    if (UNLIKELY(piece == NULL)) {
+        memory_exhausted(memory);
+    }
+    return piece;
+}
+
+void *
+memory_take_zero(struct memory *memory, uint64_t bytes)
+{
+    void *piece = memory_take(memory, bytes);
+
+    memset(piece, 0, bytes);
+    return piece;
+}
+
+void
+memory_put(struct memory *memory, void *piece, uint64_t bytes)
+{
+    region_put(memory->region, piece, bytes);
+}
+
+void *
+memory_grow(struct memory *memory, void *array, uint32_t *capacity, uint32_t count, uint32_t item_bytes)
+{
+    if (LIKELY(count < *capacity)) {
+        return array;
+    }
+    uint32_t larger = *capacity == 0 ? ARRAY_COUNT_FIRST : *capacity * 2;
+    void *moved;
+
+    if (array == NULL) {
+        moved = region_take(memory->region, (uint64_t)larger * item_bytes);
+    } else {
+        moved = region_resize(memory->region, array, (uint64_t)*capacity * item_bytes, (uint64_t)larger * item_bytes);
+    }
+    if (UNLIKELY(moved == NULL)) {
+        memory_exhausted(memory);
+    }
+    *capacity = larger;
+    return moved;
+}
+
+struct text
+memory_text(struct memory *memory, struct text text)
+{
+    if (text.bytes == 0) {
+        return (struct text){0};
+    }
+    char *copy = memory_take(memory, text.bytes);
+
+    memcpy(copy, text.data, text.bytes);
+    return (struct text){.data = copy, .bytes = text.bytes};
+}
+
+void
+memory_text_put(struct memory *memory, struct text *text)
+{
+    if (text->bytes > 0) {
+        region_put(memory->region, (void *)(uintptr_t)text->data, text->bytes);
+    }
+    *text = (struct text){0};
+}
+
+void
+memory_text_set(struct memory *memory, struct text *to, struct text text)
+{
+    if (text_equal(*to, text)) {
+        return;
+    }
+    memory_text_put(memory, to);
+    *to = memory_text(memory, text);
+}

@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "shards/order.h"
+
+#define CHUNK_COUNT_FIRST 4u
+
+static uint64_t
+chunk_bytes(uint32_t capacity)
+{
+    return sizeof(struct order_chunk) + capacity * sizeof(struct order_entry);
+}
+
+static struct order_chunk *
+chunk_at(const struct order *order, uint32_t index)
+{
+    return order->chunk_capacity == 0 ? order->of.only : order->of.chunks[index];
+}
+
+static void
+set_chunk(struct order *order, uint32_t index, struct order_chunk *chunk)
+{
+    if (order->chunk_capacity == 0) {
+        order->of.only = chunk;
+    } else {
+        order->of.chunks[index] = chunk;
+    }
+}
+
+static bool
+is_less(const struct order_entry *entry, int64_t time, const void *key, order_compare *compare)
+{
+    if (entry->time != time) {
+        return entry->time < time;
+    }
+    return key != NULL && compare(entry->item, key) < 0;
+}
+
+/* The last chunk that begins with less than (time, key), or the first chunk. */
+static uint32_t
+seek_chunk(const struct order *order, int64_t time, const void *key, order_compare *compare)
+{
+    uint32_t low = 0;
+    uint32_t high = order->chunk_count;
+
+    /* Usually it is the last. */
+    if (high > 1 && is_less(&chunk_at(order, high - 1)->entries[0], time, key, compare)) {
+        return high - 1;
+    }
+    while (high - low > 1) {
+        uint32_t middle = low + (high - low) / 2;
+        if (is_less(&chunk_at(order, middle)->entries[0], time, key, compare)) {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
+struct order_place
+order_seek(const struct order *order, int64_t time, const void *key, order_compare *compare)
+{
+    if (order->count == 0) {
+        return (struct order_place){0};
+    }
+    uint32_t at = seek_chunk(order, time, key, compare);
+    const struct order_chunk *chunk = chunk_at(order, at);
+    uint32_t low = 0;
+    uint32_t high = chunk->count;
+
+    if (is_less(&chunk->entries[high - 1], time, key, compare)) {
+        return (struct order_place){.chunk = at, .index = high};
+    }
+    while (low < high) {
+        uint32_t middle = (low + high) / 2;
+        if (is_less(&chunk->entries[middle], time, key, compare)) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return (struct order_place){.chunk = at, .index = low};
+}
+
+struct order_place
+order_end(const struct order *order)
+{
+    if (order->chunk_count == 0) {
+        return (struct order_place){0};
+    }
+    return (struct order_place){.chunk = order->chunk_count - 1,
+                                .index = chunk_at(order, order->chunk_count - 1)->count};
+}
+
+const struct order_entry *
+order_previous(const struct order *order, struct order_place *place)
+{
+    if (place->index == 0) {
+        if (place->chunk == 0) {
+            return NULL;
+        }
+        place->chunk--;
+        place->index = chunk_at(order, place->chunk)->count;
+    }
+    place->index--;
+    return &chunk_at(order, place->chunk)->entries[place->index];
+}
+
+const struct order_entry *
+order_next(const struct order *order, struct order_place *place)
+{
+    if (place->chunk >= order->chunk_count) {
+        return NULL;
+    }
+    if (place->index == chunk_at(order, place->chunk)->count) {
+        if (place->chunk + 1 == order->chunk_count) {
+            return NULL;
+        }
+        place->chunk++;
+        place->index = 0;
+    }
+    return &chunk_at(order, place->chunk)->entries[place->index++];
+}
+
+static struct order_chunk *
+chunk_create(struct memory *memory, uint32_t capacity)
+{
+    struct order_chunk *chunk = memory_take(memory, chunk_bytes(capacity));
+
+    chunk->count = 0;
+    chunk->capacity = capacity;
+    return chunk;
+}
+
+static struct order_chunk *
+chunk_grow(struct memory *memory, struct order *order, uint32_t at)
+{
+    struct order_chunk *chunk = chunk_at(order, at);
+    struct order_chunk *larger = chunk_create(memory, chunk->capacity * 2);
+
+    larger->count = chunk->count;
+    memcpy(larger->entries, chunk->entries, chunk->count * sizeof(*chunk->entries));
+    memory_put(memory, chunk, chunk_bytes(chunk->capacity));
+    set_chunk(order, at, larger);
+    return larger;
+}
+
+static void
+insert_chunk(struct memory *memory, struct order *order, uint32_t at, struct order_chunk *chunk)
+{
+    if (order->chunk_capacity == 0 && order->chunk_count == 0) {
+        order->of.only = chunk;
+        order->chunk_count = 1;
+        return;
+    }
+    if (order->chunk_capacity == 0) {
+        struct order_chunk *only = order->of.only;
+        order->of.chunks = memory_grow(memory, NULL, &order->chunk_capacity, 0, sizeof(struct order_chunk *));
+        order->of.chunks[0] = only;
+    }
+    order->of.chunks = memory_grow(memory, order->of.chunks, &order->chunk_capacity, order->chunk_count,
+                                   sizeof(struct order_chunk *));
+    memmove(&order->of.chunks[at + 1], &order->of.chunks[at], (order->chunk_count - at) * sizeof(struct order_chunk *));
+    order->of.chunks[at] = chunk;
+    order->chunk_count++;
+}
+
+/* Makes room at a place whose chunk is full. */
+static void
+make_room(struct memory *memory, struct order *order, struct order_place *place)
+{
+    struct order_chunk *chunk = chunk_at(order, place->chunk);
+    struct order_chunk *more;
+
+    if (chunk->capacity < ORDER_CHUNK_COUNT) {
+        (void)chunk_grow(memory, order, place->chunk);
+        return;
+    }
+    more = chunk_create(memory, ORDER_CHUNK_COUNT);
+    insert_chunk(memory, order, place->chunk + 1, more);
+    if (place->index == chunk->count && place->chunk + 2 == order->chunk_count) {
+        *place = (struct order_place){.chunk = place->chunk + 1, .index = 0};
+        return;
+    }
+    uint32_t half = chunk->count / 2;
+    more->count = chunk->count - half;
+    memcpy(more->entries, &chunk->entries[half], more->count * sizeof(*chunk->entries));
+    chunk->count = half;
+    if (place->index > half) {
+        *place = (struct order_place){.chunk = place->chunk + 1, .index = place->index - half};
+    }
+}
+
+void
+order_insert(struct memory *memory, struct order *order, int64_t time, const void *key, void *item,
+             order_compare *compare)
+{
+    if (order->chunk_count == 0) {
+        insert_chunk(memory, order, 0, chunk_create(memory, CHUNK_COUNT_FIRST));
+    }
+    struct order_place place = order_seek(order, time, key, compare);
+
+    if (chunk_at(order, place.chunk)->count == chunk_at(order, place.chunk)->capacity) {
+        make_room(memory, order, &place);
+    }
+    struct order_chunk *chunk = chunk_at(order, place.chunk);
+
+    memmove(&chunk->entries[place.index + 1], &chunk->entries[place.index],
+            (chunk->count - place.index) * sizeof(*chunk->entries));
+    chunk->entries[place.index] = (struct order_entry){.time = time, .item = item};
+    chunk->count++;
+    order->count++;
+}
+
+void
+order_remove(struct memory *memory, struct order *order, int64_t time, const void *key, const void *item,
+             order_compare *compare)
+{
+    struct order_place place = order_seek(order, time, key, compare);
+    const struct order_entry *entry = order_next(order, &place);
+
+    while (entry != NULL && entry->item != item) {
+        REQUIRE(entry->time == time);
+        entry = order_next(order, &place);
+    }
+    REQUIRE(entry != NULL);
+    struct order_chunk *chunk = chunk_at(order, place.chunk);
+    uint32_t index = place.index - 1;
+
+    memmove(&chunk->entries[index], &chunk->entries[index + 1], (chunk->count - index - 1) * sizeof(*chunk->entries));
+    chunk->count--;
+    order->count--;
+    if (chunk->count > 0 || order->chunk_count == 1) {
+        return;
+    }
+    memory_put(memory, chunk, chunk_bytes(chunk->capacity));
+    order->chunk_count--;
+    memmove(&order->of.chunks[place.chunk], &order->of.chunks[place.chunk + 1],
+            (order->chunk_count - place.chunk) * sizeof(struct order_chunk *));
+}
+
+void
+order_clear(struct memory *memory, struct order *order)
+{
+    for (uint32_t i = 0; i < order->chunk_count; i++) {
+        struct order_chunk *chunk = chunk_at(order, i);
+        memory_put(memory, chunk, chunk_bytes(chunk->capacity));
+    }
+    if (order->chunk_capacity > 0) {
+        memory_put(memory, order->of.chunks, (uint64_t)order->chunk_capacity * sizeof(struct order_chunk *));
+    }
+    *order = (struct order){0};
+}

@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "shards/partition.h"
+
+#include "core/hash.h"
+
+#include <errno.h>
+
+#define LIVE_MS (10 * 60 * INT64_C(1000))
+
+static uint64_t
+node_seed(const struct node *node)
+{
+    uint64_t seed;
+
+    memcpy(&seed, node->secret, sizeof(seed));
+    return seed;
+}
+
+void
+partition_init(struct partition *partition, const struct node *node, struct region *region, uint16_t number)
+{
+    *partition = (struct partition){
+        .number = number,
+        .region = region,
+        .node = node,
+        .last_received = {.ms = INT64_MIN},
+        .wall = {.ms = INT64_MIN},
+    };
+    dedup_init(&partition->dedup, region);
+    table_init(&partition->tenants, region, sizeof(struct tenant *));
+    table_init(&partition->moved, region, sizeof(uint32_t));
+    table_init(&partition->watched, region, sizeof(uint32_t));
+    map_init(&partition->by_name, region);
+}
+
+void
+partition_deinit(struct partition *partition)
+{
+    for (uint32_t i = 0; i < partition->tenants.count; i++) {
+        struct tenant *tenant = partition_tenant_at(partition, i);
+
+        identity_deinit(&tenant->identity);
+        for (uint32_t d = 0; d < DIMENSION_COUNT; d++) {
+            dictionary_deinit(&tenant->dictionaries[d]);
+        }
+        region_put(partition->region, (void *)(uintptr_t)tenant->name.data, tenant->name.bytes);
+        region_put(partition->region, tenant, sizeof(*tenant));
+    }
+    dedup_deinit(&partition->dedup);
+    table_deinit(&partition->tenants);
+    table_deinit(&partition->moved);
+    table_deinit(&partition->watched);
+    map_deinit(&partition->by_name);
+}
+
+static bool
+is_same_tenant(const void *owner, uint32_t number, const void *key)
+{
+    return text_equal(partition_tenant_at(owner, number)->name, *(const struct text *)key);
+}
+
+static uint32_t
+find_tenant(const struct partition *partition, struct text name)
+{
+    return map_find(&partition->by_name, hash64(node_seed(partition->node), name), is_same_tenant, partition, &name);
+}
+
+struct tenant *
+partition_tenant(const struct partition *partition, struct text name)
+{
+    uint32_t no = find_tenant(partition, name);
+
+    return no == MAP_NONE ? NULL : partition_tenant_at(partition, no);
+}
+
+/* The tenant of a sequenced event: known, or made now. */
+static struct tenant *
+tenant_of(struct partition *partition, struct text name)
+{
+    uint32_t no = find_tenant(partition, name);
+    struct tenant *tenant;
+    struct tenant **slot;
+
+    if (no != MAP_NONE) {
+        return partition_tenant_at(partition, no);
+    }
+    tenant = region_take_zero(partition->region, sizeof(*tenant));
+    slot = tenant == NULL ? NULL : table_add(&partition->tenants);
+    if (slot == NULL) {
+        return NULL;
+    }
+    *slot = tenant;
+    tenant->no = partition->tenants.count - 1;
+    tenant->name = region_text(partition->region, name);
+    tenant->clock.watermark = NO_WATERMARK;
+    tenant->newest_time = NO_WATERMARK;
+    identity_init(&tenant->identity, partition->region, name, node_seed(partition->node) ^ tenant->no);
+    for (uint32_t i = 0; i < DIMENSION_COUNT; i++) {
+        dictionary_init(&tenant->dictionaries[i], partition->region, partition->node->dictionary_day_count_max);
+    }
+    if (tenant->name.data == NULL ||
+        map_insert(&partition->by_name, hash64(node_seed(partition->node), name), tenant->no) != 0) {
+        return NULL;
+    }
+    return tenant;
+}
+
+int
+partition_sequence(struct partition *partition, const struct record_header *record, uint64_t durable_when)
+{
+    partition->next_position++;
+    if (record->kind == RECORD_SETTINGS) {
+        const struct settings_record *settings = (const void *)record;
+        uint64_t share = settings->dedup_events / partition->node->partition_count;
+
+        partition->newest_settings = *settings;
+        return dedup_resize(&partition->dedup, share == 0 ? 1 : (uint32_t)(share < INT32_MAX ? share : INT32_MAX));
+    }
+    if (record->kind == RECORD_EVENT) {
+        const struct event_record *event = (const void *)record;
+        struct tenant *tenant = tenant_of(partition, event_text(event, EVENT_TENANT_ID));
+
+        if (tenant == NULL) {
+            return fault_new(-ENOMEM);
+        }
+        partition->last_received = event->received_at;
+        return dedup_add(&partition->dedup, event->id_hash, tenant->no, event->received_at, durable_when);
+    }
+    return 0;
+}
+
+/* Puts a tenant on a list of numbers, whose table only ever grows. */
+static int
+list_tenant(struct table *list, uint32_t *count, uint32_t no)
+{
+    if (*count == list->count && table_add(list) == NULL) {
+        return fault_new(-ENOMEM);
+    }
+    *(uint32_t *)table_at(list, (*count)++) = no;
+    return 0;
+}
+
+/* SEMANTICS' order: late?, identity, watermark; then codes, which depend on nothing else. */
+int
+partition_apply_event(struct partition *partition, const struct event_record *record, uint64_t position,
+                      struct wall_ms wall, struct partition_outcome *out_outcome)
+{
+    struct tenant *tenant = partition_tenant(partition, event_text(record, EVENT_TENANT_ID));
+    const struct settings_record *settings = &partition->settings;
+    struct applied_event *event = &out_outcome->event;
+    struct event_ms before;
+    struct event_ms after;
+    struct identity_outcome identity;
+    int r;
+
+    ASSERT(tenant != NULL);
+    before = tenant_clock_watermark(&tenant->clock, wall, settings->out_of_orderness_ms);
+    *out_outcome = (struct partition_outcome){.person_count_before = tenant->identity.living};
+    *event = (struct applied_event){
+        .record = record,
+        .position = position,
+        .tenant_no = tenant->no,
+        .watermark_before = before,
+        .is_late = before.ms != INT64_MIN && record->event_time.ms < before.ms - settings->allowed_lateness_ms,
+    };
+
+    r = identity_apply(&tenant->identity, record, position, &identity);
+    if (r != 0) {
+        return fault_up(r);
+    }
+    after.ms = record->event_time.ms - settings->out_of_orderness_ms;
+    after.ms = after.ms > before.ms ? after.ms : before.ms;
+    if (record->event_time.ms >= tenant->newest_time.ms) {
+        tenant->newest_time = record->event_time;
+        tenant->newest_received = record->received_at;
+    }
+    tenant->clock = (struct tenant_clock){
+        .watermark = after,
+        .block_wall = wall,
+        .is_live = tenant->newest_received.ms - tenant->newest_time.ms <= LIVE_MS,
+    };
+    tenant->total_events++;
+
+    event->watermark = after;
+    event->person = identity.person;
+    event->canonical = identity_canonical(&tenant->identity, identity.person)->uuid;
+    out_outcome->alias_refused = identity.alias_refused;
+    out_outcome->limit_reached = identity.limit_reached;
+    out_outcome->merge_count = identity.merge_count;
+    for (uint32_t i = 0; i < identity.merge_count; i++) {
+        struct table *merges = &tenant->identity.merges;
+        const struct merge *merge = table_at(merges, merges->count - identity.merge_count + i);
+        struct uuid loser = identity_canonical(&tenant->identity, merge->loser)->uuid;
+        struct uuid winner = identity_canonical(&tenant->identity, merge->winner)->uuid;
+
+        out_outcome->merges[i] = (struct applied_merge){
+            .position = position,
+            .tenant_no = tenant->no,
+            .loser_person = merge->loser,
+            .winner_person = merge->winner,
+            .loser_slice = node_slice(partition->node, loser),
+            .winner_slice = node_slice(partition->node, winner),
+            .loser = loser,
+            .winner = winner,
+            .watermark = before,
+            .tenant_id = tenant->name,
+        };
+    }
+
+    static const enum event_text dimension_texts[DIMENSION_COUNT] = {
+        [DIMENSION_EVENT_TYPE] = EVENT_EVENT_TYPE, [DIMENSION_COUNTRY] = EVENT_COUNTRY,
+        [DIMENSION_DEVICE_TYPE] = EVENT_DEVICE_TYPE, [DIMENSION_BROWSER] = EVENT_BROWSER,
+        [DIMENSION_OS] = EVENT_OS, [DIMENSION_PAGE_URL] = EVENT_PAGE_URL,
+    };
+    for (uint32_t i = 0; i < DIMENSION_COUNT; i++) {
+        r = dictionary_code(&tenant->dictionaries[i], event_text(record, dimension_texts[i]),
+                            floor_div(record->event_time.ms, MS_PER_DAY), &event->code[i]);
+        if (r != 0) {
+            return fault_up(r);
+        }
+    }
+
+    if (!tenant->has_moved) {
+        tenant->has_moved = true;
+        r = list_tenant(&partition->moved, &partition->moved_count, tenant->no);
+        if (r != 0) {
+            return fault_up(r);
+        }
+    }
+    if (tenant->clock.is_live && !tenant->is_watched) {
+        tenant->is_watched = true;
+        r = list_tenant(&partition->watched, &partition->watched_count, tenant->no);
+    }
+    return r;
+}
+
+void
+partition_apply_settings(struct partition *partition, const struct settings_record *settings)
+{
+    partition->settings = *settings;
+}
+
+void
+partition_see(struct partition *partition, struct wall_ms wall)
+{
+    if (wall.ms > partition->wall.ms) {
+        partition->wall = wall;
+        partition->has_progress |= partition->watched_count > 0;
+    }
+}
+
+struct event_ms
+partition_watermark(const struct partition *partition, const struct tenant *tenant)
+{
+    return tenant_clock_watermark(&tenant->clock, partition->wall, partition->settings.out_of_orderness_ms);
+}
+
+bool
+partition_needs_clock(struct partition *partition)
+{
+    uint32_t kept = 0;
+
+    /* Linear: over tenants that were live lately, once a second. Those whose sessions all closed leave the list. */
+    for (uint32_t i = 0; i < partition->watched_count; i++) {
+        uint32_t no = *(uint32_t *)table_at(&partition->watched, i);
+        struct tenant *tenant = partition_tenant_at(partition, no);
+        int64_t open_until = tenant->newest_time.ms + partition->settings.session_gap_ms;
+
+        if (tenant->clock.is_live && partition_watermark(partition, tenant).ms <= open_until) {
+            *(uint32_t *)table_at(&partition->watched, kept++) = no;
+        } else {
+            tenant->is_watched = false;
+        }
+    }
+    partition->watched_count = kept;
+    return kept > 0;
+}
+
+struct reading
+partition_reading(const struct partition *partition, const struct tenant *tenant)
+{
+    return (struct reading){
+        .is_known = tenant != NULL && tenant->total_events > 0,
+        .partition = partition->number,
+        .tenant_no = tenant == NULL ? 0 : tenant->no,
+        .position = partition->applied_count == 0 ? NO_POSITION : partition->applied_count - 1,
+        .watermark = tenant == NULL ? NO_WATERMARK : partition_watermark(partition, tenant),
+        .wall = partition->wall,
+    };
+}
+
+static uint64_t
+identifier_state_hash(const struct identity *identity, uint32_t person)
+{
+    const struct canonical *canonical = identity_canonical(identity, person);
+    uint64_t hash = 0;
+
+    for (const struct identifier *i = canonical->first; i != NULL; i = i->next) {
+        hash = hash_mix(hash + hash64(i->kind, (struct text){.data = i->value, .bytes = i->bytes}));
+    }
+    hash += hash64(canonical->merge_count, (struct text){.data = (const char *)canonical->uuid.byte, .bytes = 16});
+    return hash_mix(hash + identity_living(identity, person));
+}
+
+uint64_t
+partition_state_hash(const struct partition *partition)
+{
+    uint64_t hash = hash_mix(partition->applied_count + partition->number);
+
+    for (uint32_t t = 0; t < partition->tenants.count; t++) {
+        const struct tenant *tenant = partition_tenant_at(partition, t);
+
+        hash = hash_mix(hash + hash64(t, tenant->name) + tenant->total_events);
+        hash = hash_mix(hash + (uint64_t)tenant->clock.watermark.ms + tenant->clock.is_live);
+        for (uint32_t p = 0; p < tenant->identity.canonicals.count; p++) {
+            hash = hash_mix(hash + identifier_state_hash(&tenant->identity, p));
+        }
+        for (uint32_t d = 0; d < DIMENSION_COUNT; d++) {
+            hash = hash_mix(hash + tenant->dictionaries[d].values.count);
+        }
+    }
+    return hash;
+}

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * partition - what the sequencer knows of one partition: its tenants, its window, how far it has come
+ *
+ * Two stages, both in log order: *sequenced* (appended or replayed: positions, duplicates, received_at, tenants are
+ * numbered) and *applied* (durable: watermark, identity, dictionaries). Everything here is a function of the log.
+ *
+ * Threads  Home shard only.
+ * Memory   Region.
+ */
+
+#include "shards/dedup.h"
+#include "shards/dictionary.h"
+#include "shards/identity.h"
+#include "shards/node.h"
+#include "shards/question.h"
+
+struct tenant {
+    struct text name;
+    uint32_t no;
+    /* Applied. */
+    uint64_t total_events;
+    struct tenant_clock clock;
+    struct event_ms newest_time;     /* greatest event_time, and when that event was received */
+    struct wall_ms newest_received;
+    bool has_moved;  /* since the last PROGRESS */
+    bool is_watched; /* on the list of tenants that need the wall clock */
+    struct identity identity;
+    struct dictionary dictionaries[DIMENSION_COUNT];
+};
+
+struct applying;
+
+/* A run of records of one partition, waiting to be applied. */
+struct piece {
+    struct piece *next;
+    struct applying *from; /* its block */
+    const uint8_t *record; /* next to apply */
+    uint64_t position;
+    uint32_t count;        /* left; 0: only the wall clock is of interest */
+};
+
+struct partition {
+    uint16_t number;
+    struct region *region;
+    const struct node *node;
+
+    /* Sequenced. */
+    uint64_t next_position;
+    struct wall_ms last_received;
+    struct dedup dedup;
+    struct settings_record newest_settings; /* header.bytes 0: none yet */
+    struct table tenants; /* struct tenant * */
+    struct map by_name;
+
+    /* Applied. */
+    uint64_t durable_count; /* positions below are durable */
+    uint64_t applied_count; /* positions below are applied */
+    struct settings_record settings;
+    struct wall_ms wall; /* of the last block seen */
+    struct piece *first_piece;
+    struct piece *last_piece;
+    bool has_progress; /* to be told at the end of the step */
+    struct table moved;   /* uint32_t tenant_no: moved since the last PROGRESS; only `moved_count` are valid */
+    uint32_t moved_count;
+    struct table watched; /* uint32_t tenant_no, `watched_count` valid */
+    uint32_t watched_count;
+
+    /* Questions that wait until everything durable at their arrival is applied. */
+    struct question *first_parked;
+    struct question *last_parked;
+};
+
+/* Boot. */
+void partition_init(struct partition *partition, const struct node *node, struct region *region, uint16_t number);
+void partition_deinit(struct partition *partition);
+
+/* Home. NULL when the tenant has no event. */
+struct tenant *partition_tenant(const struct partition *partition, struct text name);
+static inline struct tenant *
+partition_tenant_at(const struct partition *partition, uint32_t no)
+{
+    return *(struct tenant **)table_at(&partition->tenants, no);
+}
+
+/* Home. Notes that a record is in the log at next_position (durable_when: see dedup_entry). -ENOMEM. */
+MUST_USE int partition_sequence(struct partition *partition, const struct record_header *record, uint64_t durable_when);
+
+/* What applying an event decided. */
+struct partition_outcome {
+    struct applied_event event;
+    struct applied_merge merges[2];
+    uint32_t merge_count;
+    bool alias_refused;
+    bool limit_reached;
+    uint32_t person_count_before; /* profiles living before, for the gauge */
+};
+
+/* Home. Applies an event in a block with this wall clock. -ENOMEM. */
+MUST_USE int partition_apply_event(struct partition *partition, const struct event_record *event, uint64_t position,
+                                   struct wall_ms wall, struct partition_outcome *out_outcome);
+void partition_apply_settings(struct partition *partition, const struct settings_record *settings);
+/* Home. A block with this wall clock was seen. */
+void partition_see(struct partition *partition, struct wall_ms wall);
+/* Home. Whether a tenant's sessions would close if only the clock went on. */
+bool partition_needs_clock(struct partition *partition);
+/* Home. The tenant's watermark as seen from the last block. */
+struct event_ms partition_watermark(const struct partition *partition, const struct tenant *tenant);
+/* Home. The point that a question is answered at. */
+struct reading partition_reading(const struct partition *partition, const struct tenant *tenant);
+uint64_t partition_state_hash(const struct partition *partition);
+
+/* Home. Answers a question (partition_answer.c); its reading must be applied. */
+void partition_answer(struct partition *partition, struct question *question);

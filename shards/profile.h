@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * profile - what is known about a person now
+ *
+ * Everything of SEMANTICS §7 that a Profile answers, as counters that never need to run: windows are evaluated
+ * when read. profile_combine() is the merge of two people.
+ *
+ * Threads  Home shard only.
+ * Memory   Region.
+ * Limits   PROFILE_NAME_COUNT_MAX event types by name; those of top, traits and buckets.
+ */
+
+#include "shards/buckets.h"
+#include "shards/counts.h"
+#include "shards/latest.h"
+#include "shards/session_set.h"
+#include "shards/top.h"
+#include "shards/traits.h"
+
+#define PROFILE_NAME_COUNT_MAX 64u /* and `other` */
+
+enum profile_kind {
+    PROFILE_PAGE_VIEWS,
+    PROFILE_CLICKS,
+    PROFILE_SIGNUPS,
+    PROFILE_LOGINS,
+    PROFILE_FEATURE_USES,
+    PROFILE_KIND_COUNT
+};
+
+enum profile_latest {
+    PROFILE_LAST_PAGE,
+    PROFILE_LAST_COUNTRY,
+    PROFILE_LAST_DEVICE,
+    PROFILE_LAST_BROWSER,
+    PROFILE_LAST_OS,
+    PROFILE_LATEST_COUNT
+};
+
+struct profile {
+    struct event_ms first_seen;
+    struct event_ms last_seen;
+    uint64_t total_events;
+    uint64_t kinds[PROFILE_KIND_COUNT];
+    struct counts event_counts; /* the first 64 names other than `other` */
+    uint64_t other_count;
+    struct buckets buckets;
+    struct session_set sessions;
+    struct top top_pages;
+    struct top top_features;
+    struct latest latest[PROFILE_LATEST_COUNT];
+    struct traits traits;
+};
+
+/* A canonical of this slice. Its history stays when the profile has been merged away. */
+struct person {
+    struct uuid canonical; /* the key; first */
+    uint32_t number;
+    struct share *share;
+    struct order events;   /* struct kept_event */
+    struct session_archive archive;
+    struct profile *profile; /* NULL: merged into somebody else */
+};
+
+/* With what a record is applied. */
+struct profile_change {
+    struct memory *memory;
+    struct session_rules rules; /* in force at the record */
+    struct uuid tenant_namespace;
+    struct event_ms watermark; /* after step 3 of the event that is applied, or that caused the merge */
+    uint64_t traits_ignored;   /* counts up */
+};
+
+/* Home. */
+MUST_USE struct profile *profile_create(struct memory *memory);
+void profile_destroy(struct memory *memory, struct profile *profile);
+/* Home. True when the event took part in sessions. */
+bool profile_apply(struct person *person, struct profile_change *change, const struct applied_event *event);
+/* Home. The loser's is added to the person's, and destroyed. Its sessions are in no share. */
+void profile_combine(struct person *person, struct profile_change *change, struct profile *loser);
+/* Home. Archives what is final and takes the other sessions out of the share: the profile may leave. */
+void profile_detach(struct person *person, const struct profile_change *change);

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "shards/scan.h"
+
+static struct scan *
+create(struct arena *arena, uint32_t cursor_count_max, order_compare *compare, uint32_t key_offset, uint32_t key_bytes)
+{
+    struct scan *scan = arena_take_zero(arena, sizeof(*scan));
+    struct scan_cursor *cursors = arena_take_zero(arena, cursor_count_max * sizeof(*cursors));
+    uint32_t *heap = arena_take(arena, cursor_count_max * sizeof(*heap));
+
+    if (scan == NULL || cursors == NULL || heap == NULL) {
+        return NULL;
+    }
+    *scan = (struct scan){
+        .compare = compare,
+        .key_offset = key_offset,
+        .key_bytes = key_bytes,
+        .cursors = cursors,
+        .cursor_count_max = cursor_count_max,
+        .heap = heap,
+        .time = INT64_MAX,
+    };
+    return scan;
+}
+
+struct scan *
+scan_create_events(struct arena *arena, uint32_t cursor_count_max)
+{
+    return create(arena, cursor_count_max, history_compare, offsetof(struct kept_event, position), sizeof(uint64_t));
+}
+
+struct scan *
+scan_create_sessions(struct arena *arena, uint32_t cursor_count_max)
+{
+    return create(arena, cursor_count_max, share_compare_session, offsetof(struct session, session_id),
+                  sizeof(struct uuid));
+}
+
+static const void *
+key_of(const struct scan *scan, const void *item)
+{
+    return (const uint8_t *)item + scan->key_offset;
+}
+
+void
+scan_start_at(struct scan *scan, int64_t time, const void *key)
+{
+    scan->time = time;
+    scan->has_key = key != NULL;
+    if (key != NULL) {
+        memcpy(scan->key, key, scan->key_bytes);
+    }
+}
+
+static struct scan_cursor *
+add_cursor(struct scan *scan)
+{
+    REQUIRE(scan->cursor_count < scan->cursor_count_max);
+    struct scan_cursor *cursor = &scan->cursors[scan->cursor_count++];
+
+    *cursor = (struct scan_cursor){0};
+    return cursor;
+}
+
+void
+scan_clear(struct scan *scan)
+{
+    scan->cursor_count = 0;
+    scan->heap_count = 0;
+}
+
+void
+scan_add_order(struct scan *scan, const struct order *order)
+{
+    add_cursor(scan)->order = order;
+}
+
+void
+scan_add_sessions(struct scan *scan, const struct session_set *sessions)
+{
+    add_cursor(scan)->sessions = sessions;
+}
+
+/* Steps back to the next older entry; false at the end. */
+static bool
+step_cursor(struct scan_cursor *cursor)
+{
+    if (cursor->order != NULL) {
+        const struct order_entry *entry = order_previous(cursor->order, &cursor->place);
+        if (entry == NULL) {
+            return false;
+        }
+        cursor->entry = *entry;
+        return true;
+    }
+    if (cursor->place.index == 0) {
+        return false;
+    }
+    struct session *session = cursor->sessions->rows[--cursor->place.index];
+    cursor->entry = (struct order_entry){.time = session->start.ms, .item = session};
+    return true;
+}
+
+static bool
+is_wanted(const struct scan *scan, const struct order_entry *entry)
+{
+    if (entry->time != scan->time) {
+        return entry->time < scan->time;
+    }
+    return scan->has_key && scan->compare(entry->item, scan->key) < 0;
+}
+
+static bool
+seek_cursor(const struct scan *scan, struct scan_cursor *cursor)
+{
+    if (cursor->order != NULL) {
+        cursor->place = order_seek(cursor->order, scan->time, scan->has_key ? scan->key : NULL, scan->compare);
+        return step_cursor(cursor);
+    }
+    cursor->place = (struct order_place){.index = cursor->sessions->count};
+    while (step_cursor(cursor)) {
+        if (is_wanted(scan, &cursor->entry)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool
+is_newer(const struct scan *scan, uint32_t a, uint32_t b)
+{
+    const struct order_entry *entry_a = &scan->cursors[a].entry;
+    const struct order_entry *entry_b = &scan->cursors[b].entry;
+
+    if (entry_a->time != entry_b->time) {
+        return entry_a->time > entry_b->time;
+    }
+    return scan->compare(entry_a->item, key_of(scan, entry_b->item)) > 0;
+}
+
+static void
+sift(struct scan *scan, uint32_t at)
+{
+    for (;;) {
+        uint32_t child = 2 * at + 1;
+        if (child >= scan->heap_count) {
+            return;
+        }
+        if (child + 1 < scan->heap_count && is_newer(scan, scan->heap[child + 1], scan->heap[child])) {
+            child++;
+        }
+        if (!is_newer(scan, scan->heap[child], scan->heap[at])) {
+            return;
+        }
+        uint32_t cursor = scan->heap[at];
+        scan->heap[at] = scan->heap[child];
+        scan->heap[child] = cursor;
+        at = child;
+    }
+}
+
+void
+scan_resume(struct scan *scan)
+{
+    scan->heap_count = 0;
+    for (uint32_t i = 0; i < scan->cursor_count; i++) {
+        if (seek_cursor(scan, &scan->cursors[i])) {
+            scan->heap[scan->heap_count++] = i;
+        }
+    }
+    for (uint32_t at = scan->heap_count / 2; at > 0; at--) {
+        sift(scan, at - 1);
+    }
+}
+
+void *
+scan_next(struct scan *scan)
+{
+    if (scan->heap_count == 0) {
+        return NULL;
+    }
+    struct scan_cursor *cursor = &scan->cursors[scan->heap[0]];
+    struct order_entry entry = cursor->entry;
+
+    if (!step_cursor(cursor)) {
+        scan->heap[0] = scan->heap[--scan->heap_count];
+    }
+    sift(scan, 0);
+    scan_start_at(scan, entry.time, key_of(scan, entry.item));
+    return entry.item;
+}

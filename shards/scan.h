@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * scan - several orders read as one, newest first, in pieces
+ *
+ * Between two pieces the orders may change; the scan remembers the last item it gave by (time, key) and goes on
+ * behind it. Ordered arrays of sessions can take part too.
+ *
+ * Threads  Home shard only.
+ * Memory   From an arena; orders are borrowed and must stay where they are.
+ */
+
+#include "core/arena.h"
+#include "shards/order.h"
+#include "shards/session_set.h"
+
+struct scan_cursor {
+    const struct order *order;           /* or */
+    const struct session_set *sessions;
+    struct order_place place;
+    struct order_entry entry; /* the one that is next */
+};
+
+struct scan {
+    order_compare *compare;
+    uint32_t key_offset; /* of the key in an item */
+    uint32_t key_bytes;
+    struct scan_cursor *cursors;
+    uint32_t cursor_count;
+    uint32_t cursor_count_max;
+    uint32_t *heap; /* cursors by their entry, the newest first */
+    uint32_t heap_count;
+    /* Wanted is what is strictly older than this. */
+    int64_t time;
+    bool has_key; /* else everything of `time` is too new */
+    uint8_t key[16];
+};
+
+/* Home. NULL when the arena is full. Items are kept_events by position, or sessions by session_id. */
+MUST_USE struct scan *scan_create_events(struct arena *arena, uint32_t cursor_count_max);
+MUST_USE struct scan *scan_create_sessions(struct arena *arena, uint32_t cursor_count_max);
+/* Home. Everything at or behind (time, key) is too new; key NULL: everything at `time`. */
+void scan_start_at(struct scan *scan, int64_t time, const void *key);
+/* Home. Takes no part any more: orders are added anew. */
+void scan_clear(struct scan *scan);
+void scan_add_order(struct scan *scan, const struct order *order);
+void scan_add_sessions(struct scan *scan, const struct session_set *sessions);
+/* Home. To be called before the first scan_next() of each piece. */
+void scan_resume(struct scan *scan);
+/* Home. NULL at the end. */
+void *scan_next(struct scan *scan);

@@ -1,0 +1,993 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "shards/sequencer.h"
+
+#include "core/metrics.h"
+#include "shards/metrics_table.h"
+#include "shards/notes.h"
+#include "shards/partition.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define BLOCK_COUNT 12u
+#define IN_FLIGHT_MAX 4u
+#define SEGMENTS_AHEAD 3u
+#define BEAT_NS NS_PER_S
+#define APPLY_BATCH 32u           /* records between two looks at the clock */
+#define SLOTS_FOR_ONE_RECORD 5u   /* two merges and an event: at most so many on one lane */
+#define ROOM_MARGIN_BYTES (1u << 20) /* kept for settings and the wall clock */
+
+/* A durable or replayed block on its way through apply. */
+struct applying {
+    struct applying *next;
+    struct log_block *block;
+    bool is_replay;
+    uint32_t pieces_left;
+    struct notes notes; /* what its messages point to */
+    uint64_t marks[SHARD_COUNT_MAX]; /* apply lanes: released when all have passed these */
+};
+
+struct sequencer {
+    struct sequencer_options options;
+    struct node *node;
+    struct commit_log *log;
+    struct log_reader *reader; /* NULL once the replay has been read */
+    struct partition *partitions[PARTITION_COUNT_MAX]; /* those of this shard */
+    bool is_ready;
+    bool has_failed;
+    bool settings_appended;
+    struct timer beat;
+
+    /* Parts: the one being worked on at each ingest lane, and those that wait to be durable, in order. */
+    struct ingest_part *in_hand[SHARD_COUNT_MAX];
+    uint32_t lane_first;
+    struct ingest_part *first_waiting;
+    struct ingest_part *last_waiting;
+    uint64_t granted[SHARD_COUNT_MAX];   /* credit given in total */
+    uint64_t processed[SHARD_COUNT_MAX]; /* credit used up in total */
+    uint64_t appended_sequence;          /* block of the last append */
+
+    /* Blocks: being applied, then waiting to be passed; both in order. */
+    struct applying *first_applying;
+    struct applying *last_applying;
+    struct applying *first_passing;
+    struct applying *last_passing;
+    struct applying *newest; /* touched in this step: PROGRESS goes into its notes */
+    struct applying *free_applying;
+    struct notes_pool notes;
+};
+
+static void
+fail(struct sequencer *sequencer, const char *what)
+{
+    char line[512];
+
+    if (!sequencer->has_failed) {
+        sequencer->has_failed = true;
+        snprintf(line, sizeof(line), "%s (%s)", what, fault_path());
+        sequencer->node->fatal(sequencer->node, 74, line);
+    }
+}
+
+static void
+count(struct sequencer *sequencer, enum metric metric, uint64_t amount)
+{
+    if (sequencer->options.metrics != NULL) {
+        metrics_add(sequencer->options.metrics, metric, amount);
+    }
+}
+
+static bool
+is_owned(void *context, uint32_t partition)
+{
+    const struct sequencer *sequencer = context;
+
+    return node_partition_owner(sequencer->node, (uint16_t)partition) == sequencer->options.home.n;
+}
+
+/* ---- Blocks enter: durable now, or read back. ---- */
+
+static struct applying *
+applying_take(struct sequencer *sequencer)
+{
+    struct applying *applying = sequencer->free_applying;
+
+    if (applying != NULL) {
+        sequencer->free_applying = applying->next;
+    } else {
+        applying = region_take(sequencer->options.region, sizeof(*applying));
+        if (applying == NULL) {
+            return NULL;
+        }
+    }
+    *applying = (struct applying){.block = NULL};
+    notes_init(&applying->notes, &sequencer->notes);
+    return applying;
+}
+
+static bool
+queue_piece(struct partition *partition, struct applying *applying, const struct log_section *section,
+            const uint8_t *records)
+{
+    struct piece *piece = notes_take(&applying->notes, sizeof(*piece));
+
+    if (piece == NULL) {
+        return false;
+    }
+    *piece = (struct piece){.from = applying};
+    if (section != NULL) {
+        piece->record = records;
+        piece->position = section->first_position;
+        piece->count = section->count;
+        ASSERT(section->first_position == partition->durable_count);
+        partition->durable_count += section->count;
+    }
+    if (partition->last_piece != NULL) {
+        partition->last_piece->next = piece;
+    } else {
+        partition->first_piece = piece;
+    }
+    partition->last_piece = piece;
+    applying->pieces_left++;
+    return true;
+}
+
+/* Replayed records pass the sequenced stage here; appended ones did when they were appended. */
+static bool
+sequence_again(struct partition *partition, const struct log_section *section, const uint8_t *records)
+{
+    const uint8_t *end = records + section->bytes;
+
+    ASSERT(section->first_position == partition->next_position);
+    for (uint32_t i = 0; i < section->count; i++) {
+        const struct record_header *record = (const void *)records;
+
+        if (!record_is_sound(records, (uint32_t)(end - records)) || partition_sequence(partition, record, 0) != 0) {
+            return false;
+        }
+        records += record->bytes;
+    }
+    return true;
+}
+
+static void
+enter(struct sequencer *sequencer, struct log_block *block, uint32_t stream_count, bool is_replay)
+{
+    const struct log_block_header *header = block->header;
+    struct applying *applying = applying_take(sequencer);
+    const struct log_section *section;
+    const uint8_t *records;
+    uint32_t cursor = 0;
+    bool is_good = applying != NULL;
+
+    if (!is_good) {
+        fail(sequencer, "no memory for a log block");
+        return;
+    }
+    applying->block = block;
+    applying->is_replay = is_replay;
+    while (is_good && log_block_next_section(header, &cursor, &section, &records)) {
+        struct partition *partition =
+            section->partition < sequencer->node->partition_count ? sequencer->partitions[section->partition] : NULL;
+
+        if (partition == NULL) {
+            continue; /* another shard's */
+        }
+        is_good = (!is_replay || sequence_again(partition, section, records)) &&
+                  queue_piece(partition, applying, section, records);
+    }
+    for (uint32_t p = 0; is_good && p < sequencer->node->partition_count; p++) {
+        struct partition *partition = sequencer->partitions[p];
+
+        /* The wall clock, behind everything that the partition has to apply. */
+        if (partition != NULL && p % stream_count == header->stream) {
+            is_good = queue_piece(partition, applying, NULL, NULL);
+        }
+    }
+    if (!is_good) {
+        fail(sequencer, is_replay ? "a log record cannot be read" : "no memory for a log block");
+        return;
+    }
+    if (sequencer->last_applying != NULL) {
+        sequencer->last_applying->next = applying;
+    } else {
+        sequencer->first_applying = applying;
+    }
+    sequencer->last_applying = applying;
+}
+
+static void
+block_is_durable(void *context, struct log_block *block)
+{
+    struct sequencer *sequencer = context;
+
+    count(sequencer, METRIC_LOG_BLOCKS, 1);
+    count(sequencer, METRIC_LOG_BYTES, block->header->length);
+    enter(sequencer, block, sequencer->node->shard_count, false);
+}
+
+static void
+log_failed(void *context, int fault, const char *what)
+{
+    (void)fault;
+    fail(context, what);
+}
+
+static void
+log_has_room(void *context)
+{
+    (void)context; /* credits are granted at the end of each step */
+}
+
+/* ---- Parts: from the ingest lanes into the log. ---- */
+
+/* Appends a record. False: no buffer is free now. */
+static bool
+append(struct sequencer *sequencer, struct partition *partition, const struct record_header *record,
+       struct wall_ms received_at)
+{
+    struct log_block *block;
+    struct record_header *copy =
+        commit_log_append(sequencer->log, partition->number, partition->next_position, record->bytes, &block);
+
+    if (copy == NULL) {
+        return false;
+    }
+    memcpy(copy, record, record->bytes);
+    if (record->kind == RECORD_EVENT) {
+        ((struct event_record *)(void *)copy)->received_at = received_at;
+    }
+    sequencer->appended_sequence = block->header->sequence;
+    if (partition_sequence(partition, copy, block->header->sequence + 1) != 0) {
+        fail(sequencer, "no memory for an event's ID");
+    }
+    return true;
+}
+
+/* One record of a part. False: try again later. */
+static bool
+take_record(struct sequencer *sequencer, struct ingest_part *part, struct ingest_run *run)
+{
+    struct partition *partition = sequencer->partitions[run->partition];
+    const struct event_record *event = (const void *)(run->records + part->record_offset);
+    struct wall_ms received_at = event->received_at;
+    const struct dedup_entry *original;
+
+    ASSERT(partition != NULL);
+    if (received_at.ms < partition->last_received.ms) {
+        received_at = partition->last_received;
+    }
+    original = dedup_find(&partition->dedup, event->id_hash, received_at);
+    if (original != NULL) {
+        run->outcomes[part->record_index] = INGEST_DUPLICATE;
+        if (original->durable_when > part->durable_when) {
+            part->durable_when = original->durable_when;
+        }
+        count(sequencer, METRIC_INGEST_DUPLICATE, 1);
+    } else {
+        if (!append(sequencer, partition, &event->header, received_at)) {
+            return false;
+        }
+        run->outcomes[part->record_index] = INGEST_ACCEPTED;
+        part->durable_when = sequencer->appended_sequence + 1;
+        count(sequencer, METRIC_INGEST_ACCEPTED, 1);
+    }
+    part->record_index++;
+    part->record_offset += event->header.bytes;
+    return true;
+}
+
+/* False: no log buffer; the part stays in hand. */
+static bool
+take_part(struct sequencer *sequencer, struct ingest_part *part)
+{
+    while (part->run_now != NULL) {
+        while (part->record_index < part->run_now->count) {
+            if (!take_record(sequencer, part, part->run_now)) {
+                return false;
+            }
+        }
+        part->run_now = part->run_now->next;
+        part->record_index = 0;
+        part->record_offset = 0;
+    }
+    return true;
+}
+
+static void
+wait_until_durable(struct sequencer *sequencer, struct ingest_part *part)
+{
+    part->next = NULL;
+    if (sequencer->last_waiting != NULL) {
+        sequencer->last_waiting->next = part;
+    } else {
+        sequencer->first_waiting = part;
+    }
+    sequencer->last_waiting = part;
+}
+
+static enum step
+take_parts(struct sequencer *sequencer, struct mono_ns until)
+{
+    struct node *node = sequencer->node;
+
+    for (uint32_t i = 0; i < node->shard_count; i++) {
+        uint32_t from = (sequencer->lane_first + i) % node->shard_count;
+        struct lane *lane = mesh_lane(&node->mesh, STAGE_INGEST, from, sequencer->options.home.n);
+
+        for (;;) {
+            struct ingest_part *part = sequencer->in_hand[from];
+
+            if (part == NULL) {
+                const struct message *message = (const void *)lane_fetch(lane);
+
+                if (message == NULL) {
+                    break;
+                }
+                part = (struct ingest_part *)(uintptr_t)message->payload;
+                part->run_now = part->runs;
+                part->record_index = 0;
+                part->record_offset = 0;
+                part->durable_when = 0;
+                sequencer->in_hand[from] = part;
+                lane_release(lane);
+            }
+            if (!take_part(sequencer, part)) {
+                return STEP_MORE;
+            }
+            sequencer->in_hand[from] = NULL;
+            wait_until_durable(sequencer, part);
+            if (env_mono(sequencer->options.env).ns >= until.ns) {
+                sequencer->lane_first = from + 1; /* the others first, next time */
+                return STEP_MORE;
+            }
+        }
+    }
+    return STEP_DONE;
+}
+
+static void
+reply_to_parts(struct sequencer *sequencer)
+{
+    uint64_t durable = commit_log_durable(sequencer->log);
+    struct node *node = sequencer->node;
+
+    while (sequencer->first_waiting != NULL && sequencer->first_waiting->durable_when <= durable) {
+        struct ingest_part *part = sequencer->first_waiting;
+        struct message *message =
+            (void *)lane_claim(mesh_lane(&node->mesh, STAGE_REPLY, sequencer->options.home.n, part->from));
+
+        ASSERT(message != NULL); /* a receiving shard never has more outstanding than the reply lane holds */
+        sequencer->first_waiting = part->next;
+        if (sequencer->first_waiting == NULL) {
+            sequencer->last_waiting = NULL;
+        }
+        sequencer->processed[part->from] += part->cost;
+        *message = (struct message){.kind = MESSAGE_PART_DONE, .payload = part};
+    }
+}
+
+/* Credit stands for room that the log surely has. */
+static void
+grant_credit(struct sequencer *sequencer)
+{
+    struct node *node = sequencer->node;
+    uint64_t room = commit_log_room(sequencer->log);
+    uint64_t outstanding = ROOM_MARGIN_BYTES;
+
+    for (uint32_t to = 0; to < node->shard_count; to++) {
+        outstanding += sequencer->granted[to] - sequencer->processed[to];
+    }
+    for (uint32_t to = 0; to < node->shard_count && outstanding < room; to++) {
+        uint64_t wanted = node->credit_bytes - (sequencer->granted[to] - sequencer->processed[to]);
+        uint64_t share = (room - outstanding) / (node->shard_count - to);
+
+        wanted = wanted < share ? wanted : share;
+        if (wanted > 0) {
+            struct credit_line *line = &node->credits[sequencer->options.home.n * node->shard_count + to];
+
+            sequencer->granted[to] += wanted;
+            outstanding += wanted;
+            /* Release: pairs with the acquire of ingest_submit(); the room was there before the credit. */
+            atomic_store_explicit(&line->returned_bytes, sequencer->granted[to], memory_order_release);
+        }
+    }
+    atomic_store_explicit(&node->words[sequencer->options.home.n].is_disk_full,
+                          commit_log_is_disk_full(sequencer->log), memory_order_relaxed);
+}
+
+/* ---- Apply: in log order, to the lanes. ---- */
+
+static struct message *
+claim_apply(struct sequencer *sequencer, uint32_t to)
+{
+    struct message *message =
+        (void *)lane_claim(mesh_lane(&sequencer->node->mesh, STAGE_APPLY, sequencer->options.home.n, to));
+
+    ASSERT(message != NULL); /* room was looked for before the record was begun */
+    return message;
+}
+
+static bool
+has_lane_room(struct sequencer *sequencer, uint64_t slots)
+{
+    struct node *node = sequencer->node;
+
+    for (uint32_t to = 0; to < node->shard_count; to++) {
+        if (lane_room(mesh_lane(&node->mesh, STAGE_APPLY, sequencer->options.home.n, to)) < slots) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool
+send_merge(struct sequencer *sequencer, struct partition *partition, struct notes *notes,
+           const struct applied_merge *merge)
+{
+    struct applied_merge *note = notes_take(notes, sizeof(*note));
+
+    if (note == NULL) {
+        return false;
+    }
+    *note = *merge;
+    note->tenant_id = notes_text(notes, merge->tenant_id);
+    *claim_apply(sequencer, node_slice_owner(sequencer->node, merge->winner_slice)) = (struct message){
+        .kind = MESSAGE_TAKE,
+        .slice = merge->winner_slice,
+        .partition = partition->number,
+        .position = merge->position,
+        .payload = note,
+    };
+    *claim_apply(sequencer, node_slice_owner(sequencer->node, merge->loser_slice)) = (struct message){
+        .kind = MESSAGE_GIVE,
+        .slice = merge->loser_slice,
+        .partition = partition->number,
+        .position = merge->position,
+        .payload = note,
+    };
+    count(sequencer, METRIC_MERGES, 1);
+    return note->tenant_id.data != NULL;
+}
+
+static bool
+apply_event(struct sequencer *sequencer, struct partition *partition, struct piece *piece,
+            const struct event_record *record)
+{
+    struct notes *notes = &piece->from->notes;
+    struct partition_outcome outcome;
+    struct applied_event *note;
+    uint16_t slice;
+
+    if (partition_apply_event(partition, record, piece->position,
+                              (struct wall_ms){.ms = piece->from->block->header->wall_ms}, &outcome) != 0) {
+        return false;
+    }
+    for (uint32_t i = 0; i < outcome.merge_count; i++) {
+        if (!send_merge(sequencer, partition, notes, &outcome.merges[i])) {
+            return false;
+        }
+    }
+    note = notes_take(notes, sizeof(*note));
+    if (note == NULL) {
+        return false;
+    }
+    *note = outcome.event;
+    slice = node_slice(sequencer->node, note->canonical);
+    *claim_apply(sequencer, node_slice_owner(sequencer->node, slice)) = (struct message){
+        .kind = MESSAGE_EVENT,
+        .slice = slice,
+        .partition = partition->number,
+        .position = piece->position,
+        .payload = note,
+    };
+    count(sequencer, METRIC_ALIAS_REFUSED, outcome.alias_refused);
+    count(sequencer, METRIC_IDENTITY_LIMIT, outcome.limit_reached);
+    count(sequencer, METRIC_LATE_EVENTS, note->is_late);
+    return true;
+}
+
+static void
+send_settings(struct sequencer *sequencer, struct partition *partition, const struct settings_record *settings)
+{
+    for (uint32_t to = 0; to < sequencer->node->shard_count; to++) {
+        *claim_apply(sequencer, to) = (struct message){
+            .kind = MESSAGE_SETTINGS,
+            .partition = partition->number,
+            .payload = settings,
+        };
+    }
+}
+
+static bool
+apply_record(struct sequencer *sequencer, struct partition *partition, struct piece *piece)
+{
+    const struct record_header *record = (const void *)piece->record;
+    bool is_good = true;
+
+    switch ((enum record_kind)record->kind) {
+    case RECORD_EVENT:
+        is_good = apply_event(sequencer, partition, piece, (const void *)record);
+        break;
+    case RECORD_SETTINGS:
+        partition_apply_settings(partition, (const void *)record);
+        send_settings(sequencer, partition, (const void *)record);
+        break;
+    case RECORD_DELETE:
+    case RECORD_MERGE:
+    case RECORD_WATERMARK:
+        fail(sequencer, "the log holds a record of a kind that this version does not write");
+        break;
+    }
+    piece->record += record->bytes;
+    piece->position++;
+    piece->count--;
+    partition->applied_count++;
+    partition->has_progress = true;
+    return is_good;
+}
+
+static void
+finish_piece(struct partition *partition)
+{
+    struct piece *piece = partition->first_piece;
+
+    if (piece->record == NULL) {
+        partition_see(partition, (struct wall_ms){.ms = piece->from->block->header->wall_ms});
+    }
+    partition->first_piece = piece->next;
+    if (partition->first_piece == NULL) {
+        partition->last_piece = NULL;
+    }
+    piece->from->pieces_left--;
+}
+
+/* Goes on with one partition. STEP_MORE: its lanes are full or time is up. */
+static enum step
+apply_partition(struct sequencer *sequencer, struct partition *partition, struct mono_ns until)
+{
+    uint32_t batch = 0;
+
+    while (partition->first_piece != NULL) {
+        struct piece *piece = partition->first_piece;
+
+        for (;;) {
+            /* Room for the record and for the PROGRESS of every partition at the end of the step. */
+            if (!has_lane_room(sequencer, SLOTS_FOR_ONE_RECORD + sequencer->node->partition_count)) {
+                count(sequencer, METRIC_LANE_FULL_APPLY, 1);
+                return STEP_MORE;
+            }
+            sequencer->newest = piece->from;
+            if (piece->count == 0) {
+                break;
+            }
+            if (!apply_record(sequencer, partition, piece)) {
+                fail(sequencer, "no memory to apply an event");
+                return STEP_DONE;
+            }
+            if (++batch % APPLY_BATCH == 0 && env_mono(sequencer->options.env).ns >= until.ns) {
+                return STEP_MORE;
+            }
+        }
+        finish_piece(partition);
+    }
+    return STEP_DONE;
+}
+
+/* Tells every shard how far a partition has come. */
+static bool
+send_progress(struct sequencer *sequencer, struct partition *partition)
+{
+    struct notes *notes;
+    struct progress *progress;
+
+    ASSERT(sequencer->newest != NULL); /* progress comes from a piece of this step, whose block is still here */
+    notes = &sequencer->newest->notes;
+    partition_needs_clock(partition);
+    progress = notes_take(notes, sizeof(*progress) + (uint64_t)(partition->moved_count + partition->watched_count) *
+                                                         sizeof(progress->tenants[0]));
+    if (progress == NULL) {
+        return false;
+    }
+    *progress = (struct progress){.wall = partition->wall};
+    for (uint32_t i = 0; i < partition->moved_count; i++) {
+        struct tenant *tenant = partition_tenant_at(partition, *(uint32_t *)table_at(&partition->moved, i));
+
+        tenant->has_moved = false;
+        progress->tenants[progress->tenant_count++] =
+            (struct progress_tenant){.tenant_no = tenant->no, .clock = tenant->clock};
+    }
+    partition->moved_count = 0;
+    partition->has_progress = false;
+    for (uint32_t to = 0; to < sequencer->node->shard_count; to++) {
+        *claim_apply(sequencer, to) = (struct message){
+            .kind = MESSAGE_PROGRESS,
+            .partition = partition->number,
+            .position = partition->applied_count == 0 ? NO_POSITION : partition->applied_count - 1,
+            .payload = progress,
+        };
+    }
+    return true;
+}
+
+static void
+tell_progress(struct sequencer *sequencer)
+{
+    for (uint32_t p = 0; p < sequencer->node->partition_count; p++) {
+        struct partition *partition = sequencer->partitions[p];
+
+        if (partition != NULL && partition->has_progress && !send_progress(sequencer, partition)) {
+            fail(sequencer, "no memory to tell progress");
+        }
+    }
+    sequencer->newest = NULL;
+}
+
+/* ---- Blocks leave: applied, then passed by every lane. ---- */
+
+static void
+let_pass(struct sequencer *sequencer)
+{
+    struct node *node = sequencer->node;
+
+    while (sequencer->first_applying != NULL && sequencer->first_applying->pieces_left == 0) {
+        struct applying *applying = sequencer->first_applying;
+
+        sequencer->first_applying = applying->next;
+        if (sequencer->first_applying == NULL) {
+            sequencer->last_applying = NULL;
+        }
+        applying->next = NULL;
+        for (uint32_t to = 0; to < node->shard_count; to++) {
+            applying->marks[to] =
+                lane_index(mesh_lane(&node->mesh, STAGE_APPLY, sequencer->options.home.n, to));
+        }
+        if (sequencer->last_passing != NULL) {
+            sequencer->last_passing->next = applying;
+        } else {
+            sequencer->first_passing = applying;
+        }
+        sequencer->last_passing = applying;
+    }
+}
+
+static bool
+is_passed(struct sequencer *sequencer, const struct applying *applying)
+{
+    struct node *node = sequencer->node;
+
+    for (uint32_t to = 0; to < node->shard_count; to++) {
+        if (lane_passed(mesh_lane(&node->mesh, STAGE_APPLY, sequencer->options.home.n, to)) < applying->marks[to]) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void
+release_passed(struct sequencer *sequencer)
+{
+    while (sequencer->first_passing != NULL && is_passed(sequencer, sequencer->first_passing)) {
+        struct applying *applying = sequencer->first_passing;
+
+        sequencer->first_passing = applying->next;
+        if (sequencer->first_passing == NULL) {
+            sequencer->last_passing = NULL;
+        }
+        if (applying->is_replay) {
+            log_reader_release(sequencer->reader, applying->block);
+        } else {
+            commit_log_release(sequencer->log, applying->block);
+        }
+        notes_deinit(&applying->notes);
+        applying->next = sequencer->free_applying;
+        sequencer->free_applying = applying;
+    }
+}
+
+/* ---- Start: replay, then the settings. ---- */
+
+static enum step
+replay(struct sequencer *sequencer, struct mono_ns until)
+{
+    while (!sequencer->has_failed) {
+        struct log_block *block;
+        int r = log_reader_next(sequencer->reader, &block);
+
+        if (r == LOG_READER_WAIT) {
+            return STEP_DONE;
+        }
+        if (r == LOG_READER_END) {
+            if (sequencer->first_applying != NULL || sequencer->first_passing != NULL) {
+                return STEP_MORE;
+            }
+            log_reader_close(sequencer->reader);
+            sequencer->reader = NULL;
+            return STEP_MORE;
+        }
+        if (r < 0) {
+            fail(sequencer, "the log cannot be read");
+            return STEP_DONE;
+        }
+
+        uint32_t stream_count = sequencer->node->shard_count;
+        const struct manifest *manifest = sequencer->node->manifest;
+        for (uint32_t i = 0; i < manifest->epoch_count; i++) {
+            if (manifest->epochs[i].epoch == block->header->epoch) {
+                stream_count = manifest->epochs[i].stream_count;
+            }
+        }
+        enter(sequencer, block, stream_count, true);
+        if (env_mono(sequencer->options.env).ns >= until.ns) {
+            return STEP_MORE;
+        }
+    }
+    return STEP_DONE;
+}
+
+static bool
+has_settings(const struct partition *partition, const struct settings_record *settings)
+{
+    return memcmp(&partition->newest_settings, settings, sizeof(*settings)) == 0;
+}
+
+/* Writes the configured rules to the log of every partition that has others. False: try again later. */
+static bool
+append_settings(struct sequencer *sequencer)
+{
+    const struct rules *rules = &sequencer->node->rules;
+    struct settings_record settings;
+
+    memset(&settings, 0, sizeof(settings));
+    settings = (struct settings_record){
+        .header = {.bytes = sizeof(settings), .kind = RECORD_SETTINGS, .version = 1},
+        .out_of_orderness_ms = rules->out_of_orderness_ms,
+        .allowed_lateness_ms = rules->allowed_lateness_ms,
+        .session_gap_ms = rules->session_gap_ms,
+        .session_horizon_ms = rules->session_horizon_ms,
+        .dedup_events = rules->dedup_events,
+    };
+    if (commit_log_room(sequencer->log) < sequencer->node->partition_count * commit_log_cost(sizeof(settings))) {
+        return false;
+    }
+    for (uint32_t p = 0; p < sequencer->node->partition_count; p++) {
+        struct partition *partition = sequencer->partitions[p];
+
+        if (partition != NULL && !has_settings(partition, &settings) &&
+            !append(sequencer, partition, &settings.header, (struct wall_ms){.ms = 0})) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool
+is_all_applied(const struct sequencer *sequencer)
+{
+    for (uint32_t p = 0; p < sequencer->node->partition_count; p++) {
+        const struct partition *partition = sequencer->partitions[p];
+
+        if (partition != NULL && partition->applied_count < partition->next_position) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static enum step
+start(struct sequencer *sequencer, struct mono_ns until)
+{
+    if (sequencer->reader != NULL) {
+        return replay(sequencer, until);
+    }
+    if (!sequencer->settings_appended) {
+        sequencer->settings_appended = append_settings(sequencer);
+        return STEP_MORE;
+    }
+    if (is_all_applied(sequencer)) {
+        sequencer->is_ready = true;
+    }
+    return STEP_DONE;
+}
+
+/* ---- The clock, questions, and the step that holds it together. ---- */
+
+static void
+beat(struct timer *timer)
+{
+    struct sequencer *sequencer = CONTAINER_OF(timer, struct sequencer, beat);
+    bool is_needed = false;
+
+    for (uint32_t p = 0; p < sequencer->node->partition_count; p++) {
+        struct partition *partition = sequencer->partitions[p];
+
+        is_needed |= partition != NULL && partition_needs_clock(partition);
+    }
+    if (is_needed && sequencer->is_ready) {
+        commit_log_beat(sequencer->log);
+    }
+    timer_start(sequencer->options.timers, timer,
+                (struct mono_ns){.ns = env_mono(sequencer->options.env).ns + BEAT_NS}, beat);
+}
+
+void
+sequencer_ask(struct sequencer *sequencer, struct question *question)
+{
+    struct partition *partition = sequencer->partitions[question->target];
+
+    REQUIRE(partition != NULL);
+    question->next = NULL;
+    question->resume[0] = partition->durable_count;
+    if (partition->last_parked != NULL) {
+        partition->last_parked->next = question;
+    } else {
+        partition->first_parked = question;
+    }
+    partition->last_parked = question;
+}
+
+static void
+answer_questions(struct sequencer *sequencer)
+{
+    for (uint32_t p = 0; p < sequencer->node->partition_count; p++) {
+        struct partition *partition = sequencer->partitions[p];
+
+        while (partition != NULL && partition->first_parked != NULL &&
+               partition->first_parked->resume[0] <= partition->applied_count) {
+            struct question *question = partition->first_parked;
+
+            partition->first_parked = question->next;
+            if (partition->first_parked == NULL) {
+                partition->last_parked = NULL;
+            }
+            question->next = NULL;
+            arena_init(&question->arena, sequencer->options.arenas, 0);
+            partition_answer(partition, question);
+            sequencer->options.answered(sequencer->options.context, question);
+        }
+    }
+}
+
+enum step
+sequencer_step(struct sequencer *sequencer, struct mono_ns until)
+{
+    enum step step = STEP_DONE;
+
+    REQUIRE_HERE(sequencer->options.home);
+    if (sequencer->has_failed) {
+        return STEP_DONE;
+    }
+    release_passed(sequencer);
+    if (!sequencer->is_ready) {
+        step = start(sequencer, until);
+    } else if (take_parts(sequencer, until) == STEP_MORE) {
+        step = STEP_MORE;
+    }
+    if (sequencer->reader == NULL) {
+        commit_log_flush(sequencer->log);
+    }
+    for (uint32_t p = 0; p < sequencer->node->partition_count && !sequencer->has_failed; p++) {
+        struct partition *partition = sequencer->partitions[p];
+
+        if (partition != NULL && partition->first_piece != NULL &&
+            apply_partition(sequencer, partition, until) == STEP_MORE) {
+            step = STEP_MORE;
+        }
+    }
+    tell_progress(sequencer);
+    let_pass(sequencer);
+    release_passed(sequencer);
+    reply_to_parts(sequencer);
+    if (sequencer->is_ready) {
+        grant_credit(sequencer);
+        answer_questions(sequencer);
+    }
+    return step;
+}
+
+bool
+sequencer_is_ready(const struct sequencer *sequencer)
+{
+    return sequencer->is_ready;
+}
+
+bool
+sequencer_is_idle(const struct sequencer *sequencer)
+{
+    for (uint32_t from = 0; from < sequencer->node->shard_count; from++) {
+        if (sequencer->in_hand[from] != NULL) {
+            return false;
+        }
+    }
+    return sequencer->is_ready && sequencer->first_waiting == NULL && commit_log_is_idle(sequencer->log) &&
+           sequencer->first_applying == NULL && sequencer->first_passing == NULL && is_all_applied(sequencer);
+}
+
+uint64_t
+sequencer_state_hash(struct sequencer *sequencer)
+{
+    uint64_t hash = 0;
+
+    for (uint32_t p = 0; p < sequencer->node->partition_count; p++) {
+        if (sequencer->partitions[p] != NULL) {
+            hash += partition_state_hash(sequencer->partitions[p]);
+        }
+    }
+    return hash;
+}
+
+int
+sequencer_open(struct sequencer_options options, struct sequencer **out_sequencer)
+{
+    struct node *node = options.node;
+    struct sequencer *sequencer = region_take_zero(options.region, sizeof(*sequencer));
+    int r;
+
+    if (sequencer == NULL) {
+        return fault_new(-ENOMEM);
+    }
+    sequencer->options = options;
+    sequencer->node = node;
+    notes_pool_init(&sequencer->notes, options.region);
+    for (uint16_t p = 0; p < node->partition_count; p++) {
+        if (is_owned(sequencer, p)) {
+            sequencer->partitions[p] = region_take(options.region, sizeof(struct partition));
+            if (sequencer->partitions[p] == NULL) {
+                r = fault_new(-ENOMEM);
+                goto fail;
+            }
+            partition_init(sequencer->partitions[p], node, options.region, p);
+        }
+    }
+    r = commit_log_open(options.env, options.timers, node->manifest, node->epoch, options.home.n,
+                        options.wall_floor,
+                        (struct commit_log_options){
+                            .segment_bytes = options.segment_bytes,
+                            .block_bytes = options.block_bytes,
+                            .block_count = BLOCK_COUNT,
+                            .in_flight_max = IN_FLIGHT_MAX,
+                            .segments_ahead = SEGMENTS_AHEAD,
+                            .on_durable = block_is_durable,
+                            .on_fatal = log_failed,
+                            .on_room = log_has_room,
+                            .context = sequencer,
+                        },
+                        &sequencer->log);
+    if (r != 0 && r != -ENOSPC) {
+        goto fail;
+    }
+    r = log_reader_open(options.env, node->manifest, node->epoch, is_owned, sequencer, &sequencer->reader);
+    if (r != 0) {
+        goto fail;
+    }
+    timer_start(options.timers, &sequencer->beat, (struct mono_ns){.ns = env_mono(options.env).ns + BEAT_NS}, beat);
+    *out_sequencer = sequencer;
+    return 0;
+
+fail:
+    sequencer_close(sequencer);
+    return fault_up(r);
+}
+
+void
+sequencer_close(struct sequencer *sequencer)
+{
+    if (sequencer == NULL) {
+        return;
+    }
+    timer_stop(sequencer->options.timers, &sequencer->beat);
+    if (sequencer->reader != NULL) {
+        log_reader_close(sequencer->reader);
+    }
+    if (sequencer->log != NULL) {
+        commit_log_close(sequencer->log);
+    }
+    for (uint32_t p = 0; p < PARTITION_COUNT_MAX; p++) {
+        if (sequencer->partitions[p] != NULL) {
+            partition_deinit(sequencer->partitions[p]);
+            region_put(sequencer->options.region, sequencer->partitions[p], sizeof(struct partition));
+        }
+    }
+    region_put(sequencer->options.region, sequencer, sizeof(*sequencer));
+}

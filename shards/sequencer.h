@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * sequencer - decides the order of a partition's events, once
+ *
+ * For each partition of its shard: takes parts from the ingest lanes, leaves out duplicates, appends the rest to
+ * the shard's stream of the commit log, and replies when every block that matters is durable. Durable records are
+ * then applied in log order: late or not, identity and merges, watermark, dictionary codes; and go to the owners of
+ * the slices on the apply lanes. At the end of a step it tells every shard how far each partition has come.
+ *
+ * Replay after a start is the same apply code, fed by a log_reader.
+ *
+ * Life of a block: filled and submitted (commit_log) -> durable: its sections are queued at their partitions
+ * -> applied -> passed by every apply lane -> released.
+ *
+ * Threads  Home shard only.
+ * Memory   The region of the shard; annotations of events in pooled chunks that are given back with their block.
+ * Order    Per partition as in the log. A partition's queue never waits for another partition's.
+ * Errors   Storage faults and -ENOMEM past admission end the node (node->fatal).
+ */
+
+#include "core/region.h"
+#include "core/timer.h"
+#include "shards/ingest.h"
+#include "shards/keeper.h"
+#include "shards/node.h"
+#include "shards/question.h"
+#include "storage/recovery.h"
+
+struct metrics;
+struct sequencer;
+
+struct sequencer_options {
+    struct node *node;
+    struct shard_id home;
+    struct env *env;
+    struct timers *timers;
+    struct region *region;
+    struct arena_pool *arenas;
+    struct metrics *metrics; /* may be NULL */
+    uint64_t segment_bytes;
+    uint32_t block_bytes;
+    struct wall_ms wall_floor;
+    void (*answered)(void *context, struct question *question);
+    void *context;
+};
+
+/* Home. Starts the replay of everything before node->epoch. */
+MUST_USE int sequencer_open(struct sequencer_options options, struct sequencer **out_sequencer);
+void sequencer_close(struct sequencer *sequencer);
+
+/* Home. */
+enum step sequencer_step(struct sequencer *sequencer, struct mono_ns until);
+/* Home. Takes a question to one of this shard's partitions; answered in this or a later step. */
+void sequencer_ask(struct sequencer *sequencer, struct question *question);
+
+/* Home. The replay is applied and the settings are in the log. */
+bool sequencer_is_ready(const struct sequencer *sequencer);
+/* Home. No part in hand, everything durable, applied and passed. */
+bool sequencer_is_idle(const struct sequencer *sequencer);
+/* Home. A sum of hashes of all that the partitions know; does not depend on the number of shards. */
+uint64_t sequencer_state_hash(struct sequencer *sequencer);

@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "shards/shard.h"
+
+#include "core/log_line.h"
+#include "core/metrics.h"
+#include "shards/metrics_table.h"
+
+#include <errno.h>
+#include <time.h>
+
+#define TIMERS_A_TURN 256u
+#define ARENA_BYTES_KEPT (16u << 20)
+#define MESSAGES_A_TURN 256u
+#define GRACE_NS (8 * NS_PER_S)
+
+static struct mono_ns
+keeper_now(void *context)
+{
+    struct shard *shard = context;
+
+    return env_mono(shard->env);
+}
+
+/* A question of some coordinator has its answer here; when it was the last of its message, the message goes back. */
+static void
+question_answered(void *context, struct question *question)
+{
+    struct shard *shard = context;
+    struct subquery *subquery = question->subquery;
+
+    ASSERT(subquery->unanswered > 0);
+    if (--subquery->unanswered == 0) {
+        struct message *message =
+            (void *)lane_claim(mesh_lane(&shard->node->mesh, STAGE_REPLY, shard->id.n, subquery->from));
+
+        ASSERT(message != NULL); /* a coordinator has no more outstanding than the reply lane holds */
+        *message = (struct message){.kind = MESSAGE_ANSWER, .payload = subquery};
+    }
+}
+
+int
+shard_open(struct shard *shard, struct shard_options options)
+{
+    int r;
+
+    *shard = (struct shard){
+        .node = options.node,
+        .id = options.id,
+        .env = options.env,
+        .metrics = options.metrics,
+    };
+    here = options.id;
+    timers_init(&shard->timers);
+    arena_pool_init(&shard->arenas, ARENA_BYTES_KEPT);
+    r = region_init(&shard->region, options.region_bytes);
+    if (r != 0) {
+        return fault_up(r);
+    }
+    shard->now = env_mono(shard->env);
+    r = keeper_open(
+        (struct keeper_options){
+            .node = options.node,
+            .home = options.id,
+            .region = &shard->region,
+            .arenas = &shard->arenas,
+            .metrics = options.metrics,
+            .now = keeper_now,
+            .answered = question_answered,
+            .is_late = options.is_late,
+            .context = shard,
+        },
+        &shard->keeper);
+    if (r != 0) {
+        goto fail;
+    }
+    r = sequencer_open(
+        (struct sequencer_options){
+            .node = options.node,
+            .home = options.id,
+            .env = shard->env,
+            .timers = &shard->timers,
+            .region = &shard->region,
+            .arenas = &shard->arenas,
+            .metrics = options.metrics,
+            .segment_bytes = options.segment_bytes,
+            .block_bytes = options.block_bytes,
+            .wall_floor = options.wall_floor,
+            .answered = question_answered,
+            .context = shard,
+        },
+        &shard->sequencer);
+    if (r != 0) {
+        goto fail;
+    }
+    options.node->shards[options.id.n] = shard;
+    mesh_join(&options.node->mesh, options.id, shard->env);
+    return 0;
+
+fail:
+    shard_close(shard);
+    return fault_up(r);
+}
+
+void
+shard_close(struct shard *shard)
+{
+    env_close(shard->env); /* first: nothing completes any more */
+    shard->env = NULL;
+    sequencer_close(shard->sequencer);
+    shard->sequencer = NULL;
+    keeper_close(shard->keeper);
+    shard->keeper = NULL;
+    region_deinit(&shard->region);
+}
+
+bool
+node_is_ready(const struct node *node)
+{
+    for (uint32_t i = 0; i < node->shard_count; i++) {
+        if (!atomic_load_explicit(&node->words[i].is_ready, memory_order_acquire)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool
+take_replies(struct shard *shard)
+{
+    struct node *node = shard->node;
+    uint32_t taken = 0;
+
+    for (uint32_t from = 0; from < node->shard_count; from++) {
+        struct lane *lane = mesh_lane(&node->mesh, STAGE_REPLY, from, shard->id.n);
+        const struct message *message;
+
+        while (taken < MESSAGES_A_TURN && (message = (const void *)lane_fetch(lane)) != NULL) {
+            void *payload = (void *)(uintptr_t)message->payload;
+
+            taken++;
+            if (message->kind == MESSAGE_PART_DONE) {
+                ingest_part_done(payload);
+            } else {
+                ASSERT(message->kind == MESSAGE_ANSWER);
+                scatter_answered(payload);
+            }
+        }
+        lane_release(lane);
+    }
+    return taken == MESSAGES_A_TURN;
+}
+
+static void
+take_question(struct shard *shard, struct question *question)
+{
+    if (question->kind < QUESTION_PROFILE) {
+        sequencer_ask(shard->sequencer, question);
+    } else {
+        keeper_ask(shard->keeper, question);
+    }
+}
+
+static bool
+take_questions(struct shard *shard)
+{
+    struct node *node = shard->node;
+    uint32_t taken = 0;
+
+    for (uint32_t from = 0; from < node->shard_count; from++) {
+        struct lane *lane = mesh_lane(&node->mesh, STAGE_QUERY, from, shard->id.n);
+        const struct message *message;
+
+        while (taken < MESSAGES_A_TURN && (message = (const void *)lane_fetch(lane)) != NULL) {
+            taken++;
+            if (message->kind == MESSAGE_RELEASE) {
+                arena_pool_adopt(&shard->arenas, (void *)(uintptr_t)message->payload, message->bytes);
+                continue;
+            }
+            ASSERT(message->kind == MESSAGE_ASK);
+            const struct subquery *subquery = message->payload;
+            for (struct question *question = subquery->first; question != NULL;) {
+                struct question *following = question->sibling; /* it may be answered and away at once */
+
+                take_question(shard, question);
+                question = following;
+            }
+        }
+        lane_release(lane);
+    }
+    return taken == MESSAGES_A_TURN;
+}
+
+static void
+note_state(struct shard *shard)
+{
+    struct shard_word *word = &shard->node->words[shard->id.n];
+
+    atomic_store_explicit(&word->is_memory_tight, region_is_tight(&shard->region), memory_order_relaxed);
+    if (!atomic_load_explicit(&word->is_ready, memory_order_relaxed) && sequencer_is_ready(shard->sequencer)) {
+        atomic_store_explicit(&word->is_ready, true, memory_order_release);
+    }
+    if (shard->metrics != NULL) {
+        metrics_set(shard->metrics, METRIC_MEMORY_USED, region_used(&shard->region));
+    }
+}
+
+bool
+shard_turn(struct shard *shard)
+{
+    struct mono_ns until;
+    bool is_busy = false;
+
+    here = shard->id;
+    shard->now = env_mono(shard->env);
+    until = (struct mono_ns){.ns = shard->now.ns + SHARD_TURN_NS};
+    shard->turn_count++;
+
+    is_busy |= timer_run(&shard->timers, shard->now, TIMERS_A_TURN) == TIMERS_A_TURN;
+    is_busy |= take_replies(shard);
+    is_busy |= take_questions(shard);
+    is_busy |= sequencer_step(shard->sequencer, until) == STEP_MORE;
+    is_busy |= keeper_step(shard->keeper, until) == STEP_MORE;
+    if (shard->outside != NULL) {
+        is_busy |= shard->outside(shard->outside_context, shard->now);
+    }
+    note_state(shard);
+    mesh_publish(&shard->node->mesh, shard->id);
+    return is_busy;
+}
+
+static uint64_t
+thread_cpu_ns(void)
+{
+    struct timespec spent;
+
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &spent);
+    return (uint64_t)spent.tv_sec * NS_PER_S + (uint64_t)spent.tv_nsec;
+}
+
+/* How long there is nothing to do, if nothing comes from elsewhere. */
+static struct mono_ns
+time_to_wait(struct shard *shard)
+{
+    struct mono_ns due = timer_next_due(&shard->timers);
+    uint64_t now = env_mono(shard->env).ns;
+
+    if (shard->outside_due != NULL) {
+        struct mono_ns outside = shard->outside_due(shard->outside_context);
+
+        due = outside.ns < due.ns ? outside : due;
+    }
+    if (due.ns == UINT64_MAX) {
+        return due;
+    }
+    return (struct mono_ns){.ns = due.ns > now ? due.ns - now : 0};
+}
+
+static void
+wait_for_work(struct shard *shard, uint64_t *idle_since)
+{
+    uint64_t now = env_mono(shard->env).ns;
+    struct mono_ns wait = time_to_wait(shard);
+
+    if (*idle_since == 0) {
+        *idle_since = now;
+    }
+    /* Waking a sleeping thread costs as much as several requests: who expects an answer stays awake a moment. */
+    bool expects = shard->requests_out > 0 || shard->queries_out > 0;
+    if (wait.ns == 0 || (expects && now - *idle_since < SHARD_SPIN_NS)) {
+        env_turn(shard->env, (struct mono_ns){.ns = 0});
+        return;
+    }
+    if (mesh_may_sleep(&shard->node->mesh, shard->id)) {
+        env_turn(shard->env, wait);
+        mesh_awake(&shard->node->mesh, shard->id);
+    } else {
+        env_turn(shard->env, (struct mono_ns){.ns = 0});
+    }
+    *idle_since = 0;
+}
+
+bool
+shard_is_idle(const struct shard *shard)
+{
+    return sequencer_is_idle(shard->sequencer) && keeper_is_idle(shard->keeper) && shard->requests_out == 0 &&
+           shard->queries_out == 0;
+}
+
+void
+shard_run(struct shard *shard)
+{
+    struct node *node = shard->node;
+    uint64_t stopping_since = 0;
+    uint64_t idle_since = 0;
+
+    for (;;) {
+        uint64_t cpu = thread_cpu_ns();
+        bool is_busy = shard_turn(shard);
+        uint64_t spent = thread_cpu_ns() - cpu;
+
+        if (spent > SHARD_STALL_NS && shard->turn_count > 1) {
+            shard->stall_count++;
+            if (shard->metrics != NULL) {
+                metrics_add(shard->metrics, METRIC_STALLS, 1);
+            }
+            log_warn("a turn took long", LOG_INT("shard", shard->id.n), LOG_INT("cpu_us", (int64_t)(spent / 1000)));
+        }
+        if (is_busy) {
+            idle_since = 0;
+            env_turn(shard->env, (struct mono_ns){.ns = 0});
+        } else {
+            wait_for_work(shard, &idle_since);
+        }
+        if (atomic_load_explicit(&node->is_stopping, memory_order_acquire)) {
+            uint64_t now = env_mono(shard->env).ns;
+
+            stopping_since = stopping_since == 0 ? now : stopping_since;
+            if (now - stopping_since > GRACE_NS) {
+                break;
+            }
+        }
+    }
+}
+
+void
+shard_wake(struct node *node, struct shard_id id)
+{
+    struct env *env = atomic_load(&node->mesh.bells[id.n].env);
+
+    if (env != NULL) {
+        env_wake(env);
+    }
+}

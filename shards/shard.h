@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * shard - one thread's share of a node, and the turn that moves it
+ *
+ * A turn: time is read once; timers; replies; questions; the sequencer; the keeper; what net hangs in; then
+ * everything that was sent is published once, and the shard waits in its env, if there is nothing left to do.
+ *
+ * Threads  Home only, but for shard_wake() and the words in struct node.
+ * Memory   One region and one arena pool for each shard.
+ */
+
+#include "core/arena.h"
+#include "core/env.h"
+#include "core/region.h"
+#include "core/timer.h"
+#include "shards/keeper.h"
+#include "shards/node.h"
+#include "shards/scatter.h"
+#include "shards/sequencer.h"
+
+#define SHARD_TURN_NS (500 * NS_PER_US)
+#define SHARD_SPIN_NS (30 * NS_PER_US)
+#define SHARD_STALL_NS (25 * NS_PER_MS)
+#define INGEST_PARTS_MAX 512u
+
+struct metrics;
+
+struct shard {
+    struct node *node;
+    struct shard_id id;
+    struct env *env;
+    struct metrics *metrics; /* may be NULL */
+    struct region region;
+    struct arena_pool arenas;
+    struct timers timers;
+    struct sequencer *sequencer;
+    struct keeper *keeper;
+    struct mono_ns now; /* of this turn */
+
+    /* Ingest: what this shard has outstanding at each sequencer. */
+    uint64_t credit_spent[SHARD_COUNT_MAX];
+    uint32_t parts_out[SHARD_COUNT_MAX];
+    uint32_t requests_out;
+
+    /* Scatter. */
+    uint32_t messages_out[SHARD_COUNT_MAX];
+    struct subquery *first_unsent[SHARD_COUNT_MAX];
+    struct subquery *last_unsent[SHARD_COUNT_MAX];
+    uint32_t queries_out;
+
+    /* What the layers above do in a turn: returns true when there is more to do at once. */
+    bool (*outside)(void *context, struct mono_ns now);
+    /* When they want to be called at the latest. */
+    struct mono_ns (*outside_due)(void *context);
+    void *outside_context;
+
+    uint64_t turn_count;
+    uint64_t stall_count;
+};
+
+struct shard_options {
+    struct node *node;
+    struct shard_id id;
+    struct env *env; /* takes */
+    struct metrics *metrics;
+    uint64_t region_bytes;
+    uint64_t segment_bytes;
+    uint32_t block_bytes;
+    struct wall_ms wall_floor;
+    bool (*is_late)(void *context); /* simulation: see keeper.h */
+    void *is_late_context;
+};
+
+/* Home (its thread). Opens the stream and starts the replay. */
+MUST_USE int shard_open(struct shard *shard, struct shard_options options);
+/* Home. */
+void shard_close(struct shard *shard);
+
+/* Home. One turn without waiting. True: there is more to do at once. */
+bool shard_turn(struct shard *shard);
+/* Home. Turns until node->is_stopping and everything in flight is done (or the grace time is over). */
+void shard_run(struct shard *shard);
+/* Any shard. Ends its wait. */
+void shard_wake(struct node *node, struct shard_id id);
+/* Home. Nothing in flight that starts or ends here. */
+bool shard_is_idle(const struct shard *shard);
+/* Any shard. Every shard has replayed. */
+bool node_is_ready(const struct node *node);

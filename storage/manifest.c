@@ -1,0 +1,469 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include "storage/manifest.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "core/hash.h"
+
+#define MANIFEST_NAME "manifest"
+#define MANIFEST_NAME_NEW "manifest.tmp"
+#define MANIFEST_MAGIC UINT32_C(0x464e414d)
+#define MANIFEST_BYTES_MAX (UINT64_C(256) << 20)
+
+/* On disk: preface, body, and for each epoch its head and one entry for each stream. The preface is the same in
+   every version. */
+
+struct preface {
+    uint32_t magic;
+    uint32_t version;
+    uint64_t bytes;    /* of the file */
+    uint32_t checksum; /* of the file, this field zero */
+    uint32_t reserved;
+};
+
+struct body {
+    struct uuid store_id;
+    uint8_t secret[MANIFEST_SECRET_BYTES];
+    uint32_t partition_count;
+    uint32_t slice_count;
+    uint32_t rules_version;
+    uint32_t epoch_count;
+    int64_t wall_floor;
+};
+
+struct epoch_head {
+    uint64_t epoch;
+    uint32_t stream_count;
+    uint32_t is_ended;
+};
+
+struct stream_entry {
+    uint64_t begin;
+    uint64_t end;
+    uint32_t segment_end;
+    uint32_t reserved;
+};
+
+static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "structs are written as they are");
+static_assert(sizeof(struct preface) == 24 && sizeof(struct body) == 72, "on disk");
+static_assert(sizeof(struct epoch_head) == 16 && sizeof(struct stream_entry) == 24, "on disk");
+
+int
+manifest_create(struct manifest *manifest, uint32_t partition_count, uint32_t slice_count,
+                uint64_t (*dice)(void *context), void *context)
+{
+    REQUIRE(partition_count > 0);
+    REQUIRE(slice_count > 0);
+
+    *manifest = (struct manifest){.partition_count = partition_count, .slice_count = slice_count};
+    for (size_t i = 0; i < sizeof(manifest->store_id); i += sizeof(uint64_t)) {
+        uint64_t roll = dice(context);
+
+        memcpy(manifest->store_id.byte + i, &roll, sizeof(roll));
+    }
+    manifest->store_id.byte[6] = (uint8_t)((manifest->store_id.byte[6] & 0x0f) | 0x40); /* random UUID */
+    manifest->store_id.byte[8] = (uint8_t)((manifest->store_id.byte[8] & 0x3f) | 0x80);
+    for (size_t i = 0; i < sizeof(manifest->secret); i += sizeof(uint64_t)) {
+        uint64_t roll = dice(context);
+
+        memcpy(manifest->secret + i, &roll, sizeof(roll));
+    }
+    return 0;
+}
+
+/* Epochs. */
+
+static void
+epoch_deinit(struct manifest_epoch *epoch)
+{
+    free(epoch->stream_begins);
+    free(epoch->stream_ends);
+    free(epoch->segment_ends);
+    *epoch = (struct manifest_epoch){0};
+}
+
+static int
+epoch_append(struct manifest *manifest, uint64_t number, uint32_t stream_count)
+{
+    struct manifest_epoch *epochs;
+    struct manifest_epoch epoch = {.epoch = number, .stream_count = stream_count};
+
+    if (manifest->epoch_count == MANIFEST_EPOCH_COUNT_MAX) {
+        return fault_new(-E2BIG);
+    }
+    epochs = realloc(manifest->epochs, (manifest->epoch_count + 1) * sizeof(*epochs));
+    if (epochs == NULL) {
+        return fault_new(-ENOMEM);
+    }
+    manifest->epochs = epochs;
+
+    epoch.stream_begins = calloc(stream_count, sizeof(*epoch.stream_begins));
+    epoch.stream_ends = calloc(stream_count, sizeof(*epoch.stream_ends));
+    epoch.segment_ends = calloc(stream_count, sizeof(*epoch.segment_ends));
+    if (epoch.stream_begins == NULL || epoch.stream_ends == NULL || epoch.segment_ends == NULL) {
+        epoch_deinit(&epoch);
+        return fault_new(-ENOMEM);
+    }
+    epochs[manifest->epoch_count] = epoch;
+    manifest->epoch_count++;
+    return 0;
+}
+
+int
+manifest_add_epoch(struct manifest *manifest, uint32_t stream_count, uint64_t *out_epoch)
+{
+    uint64_t number = 1;
+    int r;
+
+    REQUIRE(stream_count > 0);
+    REQUIRE(stream_count <= MANIFEST_STREAM_COUNT_MAX);
+
+    if (manifest->epoch_count > 0) {
+        number = manifest->epochs[manifest->epoch_count - 1].epoch + 1;
+    }
+    r = epoch_append(manifest, number, stream_count);
+    if (r != 0) {
+        return fault_up(r);
+    }
+    *out_epoch = number;
+    return 0;
+}
+
+void
+manifest_drop_epoch(struct manifest *manifest, uint32_t epoch_index)
+{
+    REQUIRE(epoch_index + 1 < manifest->epoch_count);
+
+    epoch_deinit(&manifest->epochs[epoch_index]);
+    manifest->epoch_count--;
+    memmove(&manifest->epochs[epoch_index], &manifest->epochs[epoch_index + 1],
+            (manifest->epoch_count - epoch_index) * sizeof(*manifest->epochs));
+}
+
+struct manifest_epoch *
+manifest_find_epoch(const struct manifest *manifest, uint64_t epoch)
+{
+    for (uint32_t i = manifest->epoch_count; i > 0; i--) {
+        if (manifest->epochs[i - 1].epoch == epoch) {
+            return &manifest->epochs[i - 1];
+        }
+    }
+    return NULL;
+}
+
+void
+manifest_deinit(struct manifest *manifest)
+{
+    for (uint32_t i = 0; i < manifest->epoch_count; i++) {
+        epoch_deinit(&manifest->epochs[i]);
+    }
+    free(manifest->epochs);
+    *manifest = (struct manifest){0};
+}
+
+/* Decoding. */
+
+struct cursor {
+    const uint8_t *bytes;
+    uint64_t left;
+};
+
+static bool
+take(struct cursor *cursor, void *out_piece, uint64_t bytes)
+{
+    if (cursor->left < bytes) {
+        return false;
+    }
+    memcpy(out_piece, cursor->bytes, bytes);
+    cursor->bytes += bytes;
+    cursor->left -= bytes;
+    return true;
+}
+
+static int
+damaged(char *out_reason, const char *why)
+{
+    snprintf(out_reason, MANIFEST_REASON_BYTES, "%s is damaged: %s", MANIFEST_NAME, why);
+    return fault_new(-EUCLEAN);
+}
+
+static int
+decode_epoch(struct cursor *cursor, struct manifest *manifest, char *out_reason)
+{
+    uint64_t after = manifest->epoch_count > 0 ? manifest->epochs[manifest->epoch_count - 1].epoch : 0;
+    struct manifest_epoch *epoch;
+    struct epoch_head head;
+    int r;
+
+    if (!take(cursor, &head, sizeof(head))) {
+        return damaged(out_reason, "an epoch is missing");
+    }
+    if (head.epoch <= after || head.stream_count == 0 || head.stream_count > MANIFEST_STREAM_COUNT_MAX) {
+        return damaged(out_reason, "an epoch makes no sense");
+    }
+    r = epoch_append(manifest, head.epoch, head.stream_count);
+    if (r != 0) {
+        return fault_up(r);
+    }
+    epoch = &manifest->epochs[manifest->epoch_count - 1];
+    epoch->is_ended = head.is_ended != 0;
+    for (uint32_t i = 0; i < head.stream_count; i++) {
+        struct stream_entry entry;
+
+        if (!take(cursor, &entry, sizeof(entry))) {
+            return damaged(out_reason, "a stream is missing");
+        }
+        epoch->stream_begins[i] = entry.begin;
+        epoch->stream_ends[i] = entry.end;
+        epoch->segment_ends[i] = entry.segment_end;
+    }
+    return 0;
+}
+
+static int
+decode(struct cursor cursor, struct manifest *manifest, char *out_reason)
+{
+    struct body body;
+
+    if (!take(&cursor, &body, sizeof(body))) {
+        return damaged(out_reason, "it is too short");
+    }
+    if (body.partition_count == 0 || body.slice_count == 0 || body.epoch_count > MANIFEST_EPOCH_COUNT_MAX) {
+        return damaged(out_reason, "its numbers make no sense");
+    }
+    manifest->store_id = body.store_id;
+    memcpy(manifest->secret, body.secret, sizeof(body.secret));
+    manifest->partition_count = body.partition_count;
+    manifest->slice_count = body.slice_count;
+    manifest->rules_version = body.rules_version;
+    manifest->wall_floor = (struct wall_ms){.ms = body.wall_floor};
+    for (uint32_t i = 0; i < body.epoch_count; i++) {
+        int r = decode_epoch(&cursor, manifest, out_reason);
+
+        if (r != 0) {
+            return fault_up(r);
+        }
+    }
+    return cursor.left == 0 ? 0 : damaged(out_reason, "there is something behind its end");
+}
+
+/* The checksum first: a version is only believed in a file that is whole. */
+static int
+check_preface(uint8_t *bytes, uint64_t count, char *out_reason)
+{
+    struct preface preface;
+    uint32_t said;
+
+    if (count < sizeof(preface)) {
+        return damaged(out_reason, "it is too short");
+    }
+    memcpy(&preface, bytes, sizeof(preface));
+    if (preface.magic != MANIFEST_MAGIC) {
+        return damaged(out_reason, "it does not begin like one");
+    }
+    if (preface.bytes != count) {
+        return damaged(out_reason, "its size is wrong");
+    }
+    said = preface.checksum;
+    preface.checksum = 0;
+    memcpy(bytes, &preface, sizeof(preface));
+    if (checksum32(bytes, count) != said) {
+        return damaged(out_reason, "its checksum is wrong");
+    }
+    if (preface.version != MANIFEST_FORMAT_VERSION) {
+        snprintf(out_reason, MANIFEST_REASON_BYTES,
+                 "%s has format version %u and this program knows %u: use a newer program", MANIFEST_NAME,
+                 preface.version, MANIFEST_FORMAT_VERSION);
+        return fault_new(-ENOTSUP);
+    }
+    return 0;
+}
+
+static int
+read_whole(struct disk *disk, struct disk_file file, uint8_t **out_bytes, uint64_t *out_count, char *out_reason)
+{
+    uint8_t *bytes;
+    uint64_t count;
+    int r = disk->ops->size(disk, file, &count);
+
+    if (r != 0) {
+        return fault_new(r);
+    }
+    if (count > MANIFEST_BYTES_MAX) {
+        return damaged(out_reason, "it is too long");
+    }
+    bytes = malloc(count + 1);
+    if (bytes == NULL) {
+        return fault_new(-ENOMEM);
+    }
+    r = count > 0 ? disk->ops->read(disk, file, bytes, count, 0) : 0;
+    if (r != 0) {
+        free(bytes);
+        return fault_new(r);
+    }
+    *out_bytes = bytes;
+    *out_count = count;
+    return 0;
+}
+
+int
+manifest_load(struct disk *disk, struct manifest *out_manifest, char *out_reason)
+{
+    struct manifest manifest = {0};
+    struct disk_file file = DISK_FILE_NONE;
+    uint8_t *bytes = NULL;
+    uint64_t count = 0;
+    int r;
+
+    *out_manifest = manifest;
+    out_reason[0] = '\0';
+
+    r = disk->ops->open(disk, MANIFEST_NAME, DISK_OPEN_EXISTING, &file);
+    if (r == -ENOENT) {
+        return MANIFEST_NONE;
+    }
+    if (r != 0) {
+        return fault_new(r);
+    }
+    r = read_whole(disk, file, &bytes, &count, out_reason);
+    disk->ops->close(disk, file);
+    if (r != 0) {
+        return fault_up(r);
+    }
+    r = check_preface(bytes, count, out_reason);
+    if (r == 0) {
+        r = decode((struct cursor){.bytes = bytes + sizeof(struct preface), .left = count - sizeof(struct preface)},
+                   &manifest, out_reason);
+    }
+    free(bytes);
+    if (r != 0) {
+        manifest_deinit(&manifest);
+        return fault_up(r);
+    }
+    *out_manifest = manifest;
+    return 0;
+}
+
+/* Encoding. */
+
+static uint64_t
+encoded_bytes(const struct manifest *manifest)
+{
+    uint64_t bytes = sizeof(struct preface) + sizeof(struct body);
+
+    for (uint32_t i = 0; i < manifest->epoch_count; i++) {
+        bytes += sizeof(struct epoch_head) + manifest->epochs[i].stream_count * sizeof(struct stream_entry);
+    }
+    return bytes;
+}
+
+static uint8_t *
+put(uint8_t *to, const void *piece, uint64_t bytes)
+{
+    memcpy(to, piece, bytes);
+    return to + bytes;
+}
+
+static uint8_t *
+encode_epoch(uint8_t *to, const struct manifest_epoch *epoch)
+{
+    struct epoch_head head = {
+        .epoch = epoch->epoch, .stream_count = epoch->stream_count, .is_ended = epoch->is_ended ? 1 : 0};
+
+    to = put(to, &head, sizeof(head));
+    for (uint32_t i = 0; i < epoch->stream_count; i++) {
+        struct stream_entry entry = {.begin = epoch->stream_begins[i],
+                                     .end = epoch->stream_ends[i],
+                                     .segment_end = epoch->segment_ends[i]};
+
+        to = put(to, &entry, sizeof(entry));
+    }
+    return to;
+}
+
+static void
+encode(const struct manifest *manifest, uint8_t *bytes, uint64_t count)
+{
+    struct preface preface = {.magic = MANIFEST_MAGIC, .version = MANIFEST_FORMAT_VERSION, .bytes = count};
+    struct body body = {
+        .store_id = manifest->store_id,
+        .partition_count = manifest->partition_count,
+        .slice_count = manifest->slice_count,
+        .rules_version = manifest->rules_version,
+        .epoch_count = manifest->epoch_count,
+        .wall_floor = manifest->wall_floor.ms,
+    };
+    uint8_t *to = put(bytes, &preface, sizeof(preface));
+
+    memcpy(body.secret, manifest->secret, sizeof(body.secret));
+    to = put(to, &body, sizeof(body));
+    for (uint32_t i = 0; i < manifest->epoch_count; i++) {
+        to = encode_epoch(to, &manifest->epochs[i]);
+    }
+    ASSERT(to == bytes + count);
+
+    preface.checksum = checksum32(bytes, count);
+    memcpy(bytes, &preface, sizeof(preface));
+}
+
+/* A temporary file of an earlier, unfinished save is overwritten; what it has beyond our size is cut off by
+   taking it away first. */
+static int
+open_new(struct disk *disk, struct disk_file *out_file)
+{
+    int r = disk->ops->open(disk, MANIFEST_NAME_NEW, DISK_OPEN_CREATE, out_file);
+
+    if (r == -EEXIST) {
+        r = disk->ops->unlink(disk, MANIFEST_NAME_NEW);
+        if (r != 0) {
+            return fault_new(r);
+        }
+        r = disk->ops->open(disk, MANIFEST_NAME_NEW, DISK_OPEN_CREATE, out_file);
+    }
+    return r != 0 ? fault_new(r) : 0;
+}
+
+static int
+write_new(struct disk *disk, const uint8_t *bytes, uint64_t count)
+{
+    struct disk_file file;
+    int r = open_new(disk, &file);
+
+    if (r != 0) {
+        return fault_up(r);
+    }
+    r = disk->ops->write(disk, file, bytes, count, 0);
+    if (r == 0) {
+        r = disk->ops->sync(disk, file);
+    }
+    disk->ops->close(disk, file);
+    return r != 0 ? fault_new(r) : 0;
+}
+
+int
+manifest_save(struct disk *disk, const struct manifest *manifest)
+{
+    uint64_t count = encoded_bytes(manifest);
+    uint8_t *bytes = malloc(count);
+    int r;
+
+    if (bytes == NULL) {
+        return fault_new(-ENOMEM);
+    }
+    encode(manifest, bytes, count);
+    r = write_new(disk, bytes, count);
+    free(bytes);
+    if (r != 0) {
+        return fault_up(r);
+    }
+    r = disk->ops->rename(disk, MANIFEST_NAME_NEW, MANIFEST_NAME);
+    if (r != 0) {
+        return fault_new(r);
+    }
+    r = disk->ops->sync_folder(disk, "");
+    return r != 0 ? fault_new(r) : 0;
+}
