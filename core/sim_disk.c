@@ -826,7 +826,9 @@ sim_disk_crash(struct sim_disk *disk)
         content_copy(&file->live, &file->durable);
     }
     crash_names(disk);
-    memset(disk->handles, 0, disk->handle_count * sizeof(*disk->handles));
+    if (disk->handle_count > 0) {
+        memset(disk->handles, 0, disk->handle_count * sizeof(*disk->handles));
+    }
     sweep(disk);
     disk->is_dead = false;
     disk->death = DEATH_NEVER;

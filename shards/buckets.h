@@ -32,7 +32,8 @@ void buckets_expire(struct buckets *buckets, struct event_ms newest);
 void buckets_count(struct memory *memory, struct buckets *buckets, struct event_ms newest, struct event_ms at,
                    uint32_t events, int32_t sessions);
 /* Home. Adds all rows of `other` that are in reach of `newest`, and empties it. */
-void buckets_combine(struct memory *memory, struct buckets *buckets, struct event_ms newest, struct buckets *other);
+void buckets_combine(struct memory *memory, struct buckets *buckets, struct event_ms newest,
+                     struct buckets *other);
 /* Home. Appends a row as it was encoded. */
 void buckets_restore(struct memory *memory, struct bucket_list *list, struct bucket row);
 void buckets_clear(struct memory *memory, struct buckets *buckets);

@@ -45,7 +45,8 @@ closings_add(struct memory *memory, struct closings *closings, struct session *s
     closings->rows = memory_grow(memory, closings->rows, &closings->capacity, closings->count + 1,
                                  sizeof(*closings->rows));
     closings->count++;
-    sift_up(closings, closings->count, (struct closing){.deadline = session->end.ms + gap_ms, .session = session});
+    sift_up(closings, closings->count,
+            (struct closing){.deadline = session->end.ms + gap_ms, .session = session});
 }
 
 void

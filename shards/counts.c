@@ -13,7 +13,7 @@ find_place(const struct counts *counts, struct text name, bool *out_is_there)
 
     while (low < high) {
         uint32_t middle = (low + high) / 2;
-        int order = text_compare(counts->rows[middle].name, name);
+        int order = text_compare(short_text(&counts->rows[middle].name), name);
         if (order == 0) {
             *out_is_there = true;
             return middle;
@@ -49,7 +49,7 @@ counts_add(struct memory *memory, struct counts *counts, struct text name, uint6
     }
     counts->rows = memory_grow(memory, counts->rows, &counts->capacity, counts->count, sizeof(*counts->rows));
     memmove(&counts->rows[place + 1], &counts->rows[place], (counts->count - place) * sizeof(*counts->rows));
-    counts->rows[place] = (struct counts_row){.name = memory_text(memory, name), .count = by};
+    counts->rows[place] = (struct counts_row){.name = short_text_take(memory, name), .count = by};
     counts->count++;
 }
 
@@ -57,7 +57,7 @@ void
 counts_clear(struct memory *memory, struct counts *counts)
 {
     for (uint32_t i = 0; i < counts->count; i++) {
-        memory_text_put(memory, &counts->rows[i].name);
+        short_text_put(memory, &counts->rows[i].name);
     }
     memory_put(memory, counts->rows, (uint64_t)counts->capacity * sizeof(*counts->rows));
     *counts = (struct counts){0};

@@ -11,12 +11,12 @@
  * Limits   The owner's, who looks at `count` before it adds a new name.
  */
 
-#include "shards/memory.h"
+#include "shards/short_text.h"
 
 struct text_count;
 
 struct counts_row {
-    struct text name;
+    struct short_text name;
     uint64_t count;
 };
 

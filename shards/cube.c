@@ -40,7 +40,8 @@ find_hour(struct memory *memory, struct cube *cube, struct event_ms at)
     hour->hour = number;
     map_init(&hour->cell_map, memory->region);
     map_init(&hour->user_map, memory->region);
-    cube->hours = memory_grow(memory, cube->hours, &cube->hour_capacity, cube->hour_count, sizeof(*cube->hours));
+    cube->hours =
+        memory_grow(memory, cube->hours, &cube->hour_capacity, cube->hour_count, sizeof(*cube->hours));
     memmove(&cube->hours[index + 1], &cube->hours[index], (cube->hour_count - index) * sizeof(*cube->hours));
     cube->hours[index] = hour;
     cube->hour_count++;
@@ -142,7 +143,8 @@ add_user(struct memory *memory, struct cube_hour *hour, struct cube_user user)
     if (has_user(hour, user)) {
         return;
     }
-    hour->users = memory_grow(memory, hour->users, &hour->user_capacity, hour->user_count, sizeof(*hour->users));
+    hour->users =
+        memory_grow(memory, hour->users, &hour->user_capacity, hour->user_count, sizeof(*hour->users));
     hour->users[hour->user_count++] = user;
     if (hour->user_count > FEW) {
         for (uint32_t i = hour->user_map.count; i < hour->user_count; i++) {
@@ -152,7 +154,8 @@ add_user(struct memory *memory, struct cube_hour *hour, struct cube_user user)
 }
 
 void
-cube_add_event(struct memory *memory, struct cube *cube, struct event_ms at, const uint32_t *code, uint32_t person)
+cube_add_event(struct memory *memory, struct cube *cube, struct event_ms at, const uint32_t *code,
+               uint32_t person)
 {
     struct cube_hour *hour = find_hour(memory, cube, at);
     uint32_t index = find_cell(memory, hour, code);
@@ -165,6 +168,7 @@ struct cube_cell *
 cube_cell(struct memory *memory, struct cube *cube, struct event_ms at, const uint32_t *code)
 {
     struct cube_hour *hour = find_hour(memory, cube, at);
+    uint32_t index = find_cell(memory, hour, code); /* may move the cells */
 
-    return &hour->cells[find_cell(memory, hour, code)];
+    return &hour->cells[index];
 }

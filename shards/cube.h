@@ -53,6 +53,7 @@ struct cube {
 void cube_add_event(struct memory *memory, struct cube *cube, struct event_ms at, const uint32_t *code,
                     uint32_t person);
 /* Home. The cell of a time and codes, made when it is not there; lent until the next call. */
-struct cube_cell *cube_cell(struct memory *memory, struct cube *cube, struct event_ms at, const uint32_t *code);
+struct cube_cell *cube_cell(struct memory *memory, struct cube *cube, struct event_ms at,
+                            const uint32_t *code);
 /* Home. Index of the first hour that is not less; hour_count when there is none. */
 uint32_t cube_seek(const struct cube *cube, int64_t hour);

@@ -28,7 +28,8 @@ history_compare(const void *item, const void *key)
 static struct kept_event *
 copy_event(struct memory *memory, const struct applied_event *applied, bool is_in_session)
 {
-    static_assert(EVENT_TRAITS == EVENT_TEXT_COUNT - 2 && EVENT_CONTEXT == EVENT_TEXT_COUNT - 1, "they are the last");
+    static_assert(EVENT_TRAITS == EVENT_TEXT_COUNT - 2 && EVENT_CONTEXT == EVENT_TEXT_COUNT - 1,
+                  "they are the last");
     const struct event_record *record = applied->record;
     uint32_t end = record->text_end[EVENT_TRAITS - 1];
     uint64_t bytes = align_up(offsetof(struct event_record, texts) + end, 8);

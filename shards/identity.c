@@ -251,10 +251,11 @@ merge(struct identity *identity, uint32_t loser, uint32_t winner, const struct e
         from->identifier_count = 0;
     }
     from->merged_into = winner;
-    from->merged_at = position;
+    from->merged_by = identity->merges.count - 1; /* one event may merge twice, so its position is not enough */
     from->next_merged = into->first_merged;
     into->first_merged = loser;
     into->merge_count++;
+    into->merged_count += from->merged_count + 1;
     identity->living--;
     outcome->merge_count++;
     return 0;

@@ -7,7 +7,7 @@
 
 /* What a block may waste at its end, for each block that a part spans. */
 #define WASTE_BYTES (2 * DISK_SECTOR_BYTES)
-#define BLOCK_BYTES_LEAST (128u << 10)
+#define BLOCK_BYTES_LEAST (32u << 10)
 
 bool
 ingest_begin(struct ingest_request *request, struct shard *shard, struct arena *arena)

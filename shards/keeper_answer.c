@@ -235,7 +235,8 @@ copy_counts(struct arena *arena, const struct counts *counts, uint64_t other, ui
         return NULL;
     }
     for (uint32_t i = 0; i < counts->count; i++) {
-        rows[i] = (struct text_count){.key = arena_text(arena, counts->rows[i].name), .count = counts->rows[i].count};
+        rows[i] = (struct text_count){.key = arena_text(arena, short_text(&counts->rows[i].name)),
+                                      .count = counts->rows[i].count};
     }
     if (other > 0) {
         rows[count - 1] = (struct text_count){.key = TEXT("other"), .count = other};
@@ -256,7 +257,8 @@ copy_top(struct arena *arena, const struct top *top, uint32_t *out_count)
         return NULL;
     }
     for (uint32_t i = 0; i < top->count; i++) {
-        rows[i] = (struct text_count){.key = arena_text(arena, top_name(&top->rows[i])), .count = top->rows[i].count};
+        rows[i] = (struct text_count){.key = arena_text(arena, top_name(&top->rows[i])),
+                                      .count = top->rows[i].count};
     }
     if (!arena->is_full) {
         counts_rank(rows, top->count);
@@ -280,16 +282,16 @@ copy_session(struct arena *arena, struct session_row *row, const struct session 
         .end = session->end,
         .event_count = session->event_count,
         .pages = pages,
-        .exit_page = arena_text(arena, session->exit_page.text),
-        .device_type = arena_text(arena, session->latest[SESSION_DEVICE_TYPE].text),
-        .browser = arena_text(arena, session->latest[SESSION_BROWSER].text),
-        .os = arena_text(arena, session->latest[SESSION_OS].text),
-        .country = arena_text(arena, session->latest[SESSION_COUNTRY].text),
+        .exit_page = arena_text(arena, short_text(&session->exit_page.text)),
+        .device_type = arena_text(arena, short_text(&session->latest[SESSION_DEVICE_TYPE].text)),
+        .browser = arena_text(arena, short_text(&session->latest[SESSION_BROWSER].text)),
+        .os = arena_text(arena, short_text(&session->latest[SESSION_OS].text)),
+        .country = arena_text(arena, short_text(&session->latest[SESSION_COUNTRY].text)),
         .sources = sources,
     };
     row->event_types = copy_counts(arena, &session->event_types, 0, &row->event_type_count);
     for (uint32_t i = 0; pages != NULL && i < session->page_count; i++) {
-        pages[i] = arena_text(arena, session->pages[i].page);
+        pages[i] = arena_text(arena, short_text(&session->pages[i].page));
     }
     if (arena->is_full) {
         return; /* the answer will be a fault */
@@ -374,11 +376,11 @@ copy_profile(struct arena *arena, struct profile_answer *answer, const struct pr
         .signups = profile->kinds[PROFILE_SIGNUPS],
         .logins = profile->kinds[PROFILE_LOGINS],
         .feature_uses = profile->kinds[PROFILE_FEATURE_USES],
-        .last_page = arena_text(arena, profile->latest[PROFILE_LAST_PAGE].text),
-        .last_country = arena_text(arena, profile->latest[PROFILE_LAST_COUNTRY].text),
-        .last_device = arena_text(arena, profile->latest[PROFILE_LAST_DEVICE].text),
-        .last_browser = arena_text(arena, profile->latest[PROFILE_LAST_BROWSER].text),
-        .last_os = arena_text(arena, profile->latest[PROFILE_LAST_OS].text),
+        .last_page = arena_text(arena, short_text(&profile->latest[PROFILE_LAST_PAGE].text)),
+        .last_country = arena_text(arena, short_text(&profile->latest[PROFILE_LAST_COUNTRY].text)),
+        .last_device = arena_text(arena, short_text(&profile->latest[PROFILE_LAST_DEVICE].text)),
+        .last_browser = arena_text(arena, short_text(&profile->latest[PROFILE_LAST_BROWSER].text)),
+        .last_os = arena_text(arena, short_text(&profile->latest[PROFILE_LAST_OS].text)),
     };
     answer->hours = copy_buckets(arena, &profile->buckets.hours, &answer->hour_count);
     answer->days = copy_buckets(arena, &profile->buckets.days, &answer->day_count);
@@ -621,7 +623,8 @@ start_sessions(struct scan *scan, const struct session_scan *ask)
 
 /* The winner is the last member; when it lies here and has no profile any more, the members are out of date. */
 static bool
-is_stale(const struct keeper *keeper, const struct question *question, const struct member *members, uint32_t count)
+is_stale(const struct keeper *keeper, const struct question *question, const struct member *members,
+         uint32_t count)
 {
     const struct person *winner = count > 0 ? person_of(keeper, question, &members[count - 1]) : NULL;
 
@@ -761,8 +764,9 @@ answer_event_session(struct keeper *keeper, struct asked *asked)
         }
     }
     if (found != NULL) {
-        add_session_row(asked, found,
-                        !session_is_closed(found, keeper_watermark_of(keeper, question), gap_of(keeper, question)));
+        add_session_row(
+            asked, found,
+            !session_is_closed(found, keeper_watermark_of(keeper, question), gap_of(keeper, question)));
     }
     finish_sessions(keeper, asked);
     return STEP_DONE;
@@ -776,7 +780,8 @@ answer_open_sessions(struct keeper *keeper, struct asked *asked, struct mono_ns 
 
     if (share != NULL) {
         struct event_ms watermark = keeper_watermark_of(keeper, question);
-        while (share_close(&keeper->memory, share, watermark, gap_of(keeper, question), TURN_COUNT) == TURN_COUNT) {
+        while (share_close(&keeper->memory, share, watermark, gap_of(keeper, question), TURN_COUNT) ==
+               TURN_COUNT) {
             if (is_time_up(keeper, 0, until)) {
                 return STEP_MORE;
             }

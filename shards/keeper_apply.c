@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/uuid.h"
 #include "shards/keeper_state.h"
+#include "shards/metrics_table.h"
 #include "shards/profile_codec.h"
 
 /*
@@ -27,8 +28,8 @@ name_tenant(struct keeper *keeper, struct keeper_tenant *tenant, struct text nam
 
 /* The person with a profile, both made when they are not there. */
 static struct person *
-living_person(struct keeper *keeper, const struct job *job, struct uuid canonical, uint32_t number, uint32_t tenant_no,
-              struct person **person)
+living_person(struct keeper *keeper, const struct job *job, struct uuid canonical, uint32_t number,
+              uint32_t tenant_no, struct person **person)
 {
     if (*person == NULL) {
         struct person *new = memory_take_zero(&keeper->memory, sizeof(*new));
@@ -60,6 +61,14 @@ profile_change(struct keeper *keeper, const struct job *job, const struct keeper
 }
 
 static void
+count_ignored(struct keeper *keeper, uint64_t traits)
+{
+    if (traits > 0 && keeper->options.metrics != NULL) {
+        metrics_add(keeper->options.metrics, METRIC_TRAITS_IGNORED, traits);
+    }
+}
+
+static void
 apply_event(struct keeper *keeper, const struct job *job, struct person **out_person)
 {
     const struct applied_event *event = job->event;
@@ -74,9 +83,10 @@ apply_event(struct keeper *keeper, const struct job *job, struct person **out_pe
     bool is_in_session = profile_apply(person, &change, event);
 
     history_add(&keeper->memory, &person->share->history, &person->events, event, is_in_session);
-    cube_add_event(&keeper->memory, &person->share->cube, event->record->event_time, event->code, event->person);
+    cube_add_event(&keeper->memory, &person->share->cube, event->record->event_time, event->code,
+                   event->person);
     keeper->event_count++;
-    keeper->traits_ignored += change.traits_ignored;
+    count_ignored(keeper, change.traits_ignored);
 }
 
 static struct handover *
@@ -106,14 +116,15 @@ apply_take(struct keeper *keeper, const struct job *job, struct person **out_per
     struct profile_change change = profile_change(keeper, job, tenant, merge->watermark);
 
     profile_combine(person, &change, handover->profile);
-    keeper->traits_ignored += change.traits_ignored;
+    count_ignored(keeper, change.traits_ignored);
     store_remove(&keeper->handovers, handover);
     memory_put(&keeper->memory, handover, sizeof(*handover));
     return JOB_DONE;
 }
 
 static void
-post(struct keeper *keeper, struct lane *lane, uint16_t to, struct outgoing *outgoing, const struct message *message)
+post(struct keeper *keeper, struct lane *lane, uint16_t to, struct outgoing *outgoing,
+     const struct message *message)
 {
     struct outbox *outbox = &keeper->outboxes[to];
 
@@ -155,8 +166,9 @@ apply_give(struct keeper *keeper, const struct job *job, struct person **out_per
     struct outgoing *outgoing = memory_take(&keeper->memory, sizeof(*outgoing) + bytes);
     outgoing->bytes = sizeof(*outgoing) + bytes;
     profile_codec_encode(person->profile,
-                         (struct profile_label){
-                             .canonical = person->canonical, .person = person->number, .tenant_no = merge->tenant_no},
+                         (struct profile_label){.canonical = person->canonical,
+                                                .person = person->number,
+                                                .tenant_no = merge->tenant_no},
                          outgoing + 1);
     post(keeper, lane, to, outgoing,
          &(struct message){

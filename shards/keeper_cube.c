@@ -168,8 +168,8 @@ add_user(struct keeper *keeper, struct cube_work *work, uint32_t row, uint32_t p
     if (map_find(&work->user_map, hash, user_equal, work, &user) != MAP_NONE) {
         return;
     }
-    work->users =
-        memory_grow(&keeper->memory, work->users, &work->user_capacity, work->user_count, sizeof(*work->users));
+    work->users = memory_grow(&keeper->memory, work->users, &work->user_capacity, work->user_count,
+                              sizeof(*work->users));
     work->users[work->user_count] = user;
     if (map_insert(&work->user_map, hash, work->user_count) != 0) {
         memory_exhausted(&keeper->memory);
@@ -180,7 +180,8 @@ add_user(struct keeper *keeper, struct cube_work *work, uint32_t row, uint32_t p
 static bool
 is_too_big(const struct cube_work *work)
 {
-    return (uint64_t)work->row_count * sizeof(struct cube_row) + (uint64_t)work->user_count * sizeof(uint32_t) >
+    return (uint64_t)work->row_count * sizeof(struct cube_row) +
+               (uint64_t)work->user_count * sizeof(uint32_t) >
            ARENA_BYTES_MAX;
 }
 
@@ -211,7 +212,8 @@ end_hour(struct keeper *keeper, struct cube_work *work)
 }
 
 static void
-add_cell(struct keeper *keeper, struct cube_work *work, const struct cube_scan *ask, const struct cube_hour *hour)
+add_cell(struct keeper *keeper, struct cube_work *work, const struct cube_scan *ask,
+         const struct cube_hour *hour)
 {
     const struct cube_cell *cell = &hour->cells[work->cell_index];
     uint32_t row = CELL_HAS_NO_ROW;
@@ -229,8 +231,8 @@ add_cell(struct keeper *keeper, struct cube_work *work, const struct cube_scan *
 }
 
 static enum step
-sum_hour(struct keeper *keeper, struct cube_work *work, const struct cube_scan *ask, const struct cube_hour *hour,
-         struct mono_ns until)
+sum_hour(struct keeper *keeper, struct cube_work *work, const struct cube_scan *ask,
+         const struct cube_hour *hour, struct mono_ns until)
 {
     for (uint32_t count = 1; work->cell_index < work->cell_count; count++) {
         add_cell(keeper, work, ask, hour);
@@ -251,8 +253,8 @@ sum_hour(struct keeper *keeper, struct cube_work *work, const struct cube_scan *
 }
 
 static enum step
-sum_cells(struct keeper *keeper, struct cube_work *work, const struct cube_scan *ask, const struct share *share,
-          struct mono_ns until)
+sum_cells(struct keeper *keeper, struct cube_work *work, const struct cube_scan *ask,
+          const struct share *share, struct mono_ns until)
 {
     for (uint32_t count = 1; !is_too_big(work); count++) {
         uint32_t index = cube_seek(&share->cube, work->hour);
@@ -277,8 +279,8 @@ sum_cells(struct keeper *keeper, struct cube_work *work, const struct cube_scan 
 
 /* The entry behind the place where the last piece stopped. */
 static struct order_place
-find_place(const struct cube_work *work, const struct cube_scan *ask, const struct order *order, const void *key,
-           order_compare *compare)
+find_place(const struct cube_work *work, const struct cube_scan *ask, const struct order *order,
+           const void *key, order_compare *compare)
 {
     if (!work->has_place) {
         return order_seek(order, ask->from.ms, NULL, compare);
@@ -291,8 +293,8 @@ find_place(const struct cube_work *work, const struct cube_scan *ask, const stru
 }
 
 static enum step
-sum_events(struct keeper *keeper, struct cube_work *work, const struct cube_scan *ask, const struct share *share,
-           struct mono_ns until)
+sum_events(struct keeper *keeper, struct cube_work *work, const struct cube_scan *ask,
+           const struct share *share, struct mono_ns until)
 {
     const struct order *order = &share->history.events;
     struct order_place place = find_place(work, ask, order, &work->position, history_compare);
@@ -323,8 +325,8 @@ sum_events(struct keeper *keeper, struct cube_work *work, const struct cube_scan
 }
 
 static enum step
-sum_sessions(struct keeper *keeper, struct cube_work *work, const struct cube_scan *ask, const struct share *share,
-             struct event_ms watermark, struct mono_ns until)
+sum_sessions(struct keeper *keeper, struct cube_work *work, const struct cube_scan *ask,
+             const struct share *share, struct event_ms watermark, struct mono_ns until)
 {
     const struct order *order = &share->sessions;
     struct order_place place = find_place(work, ask, order, &work->session_id, share_compare_session);
@@ -337,7 +339,8 @@ sum_sessions(struct keeper *keeper, struct cube_work *work, const struct cube_sc
         }
         const struct session *session = entry->item;
         if (takes_code(ask, session->code)) {
-            struct cube_row *row = &work->rows[find_row(keeper, work, ask, entry->time, session->code)];
+            uint32_t index = find_row(keeper, work, ask, entry->time, session->code); /* may move the rows */
+            struct cube_row *row = &work->rows[index];
             row->sessions++;
             if (session_is_closed(session, watermark, gap_ms)) {
                 row->closed_sessions++;

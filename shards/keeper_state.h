@@ -49,8 +49,8 @@ struct job {
 
 /* A job that waits, with a copy of its payload behind it. */
 struct waiting {
-    struct waiting *next;               /* of its key, in order */
-    struct waiting *partition_next;     /* unfinished ones of its partition, in log order */
+    struct waiting *next;           /* of its key, in order */
+    struct waiting *partition_next; /* unfinished ones of its partition, in log order */
     struct waiting *partition_previous;
     uint64_t bytes;
     struct job job;
@@ -140,7 +140,7 @@ struct keeper {
     uint64_t seed[2];
     struct hash_key id_key; /* of event IDs */
     struct keeper_partition *partitions;
-    struct store *persons; /* [slice_count], struct person by canonical; those of our slices */
+    struct store *persons;  /* [slice_count], struct person by canonical; those of our slices */
     struct source *sources; /* [shard_count] */
     struct outbox *outboxes;
     uint32_t outgoing_count;
@@ -161,7 +161,6 @@ struct keeper {
     bool wants_round;     /* the clock moved since it began */
     uint64_t profile_count;
     uint64_t event_count;
-    uint64_t traits_ignored;
 };
 
 /* keeper.c */
@@ -169,9 +168,11 @@ struct keeper {
 /* The tenant, noted when it is new. */
 struct keeper_tenant *keeper_tenant(struct keeper *keeper, uint16_t partition, uint32_t tenant_no);
 /* NULL when it is not known here. */
-struct keeper_tenant *keeper_known_tenant(const struct keeper *keeper, uint16_t partition, uint32_t tenant_no);
+struct keeper_tenant *keeper_known_tenant(const struct keeper *keeper, uint16_t partition,
+                                          uint32_t tenant_no);
 /* The greatest watermark that any of event, PROGRESS and question has told. */
-struct event_ms keeper_watermark(const struct keeper_partition *partition, const struct keeper_tenant *tenant);
+struct event_ms keeper_watermark(const struct keeper_partition *partition,
+                                 const struct keeper_tenant *tenant);
 void keeper_raise(struct keeper_tenant *tenant, struct event_ms watermark);
 /* The share of a slice in a tenant, made when it is not there. */
 struct share *keeper_share(struct keeper *keeper, uint16_t partition, uint32_t tenant_no, uint16_t slice);

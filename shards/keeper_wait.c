@@ -265,7 +265,8 @@ keeper_dispatch(struct keeper *keeper, const struct job *job, struct uuid canoni
 void
 keeper_wake(struct keeper *keeper, struct uuid canonical)
 {
-    struct key_queue *queue = keeper->queues.count > 0 ? store_peek(&keeper->queues, key_from(canonical)) : NULL;
+    struct key_queue *queue =
+        keeper->queues.count > 0 ? store_peek(&keeper->queues, key_from(canonical)) : NULL;
 
     if (queue != NULL && !queue->is_loading) {
         list_ready(keeper, queue);

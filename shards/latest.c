@@ -7,7 +7,7 @@ latest_offer(struct memory *memory, struct latest *latest, struct text text, str
     if (text.bytes == 0 || (latest->text.bytes > 0 && !stamp_is_after(at, latest->at))) {
         return;
     }
-    memory_text_set(memory, &latest->text, text);
+    short_text_set(memory, &latest->text, text);
     latest->at = at;
 }
 
@@ -15,11 +15,11 @@ void
 latest_take(struct memory *memory, struct latest *latest, struct latest *other)
 {
     if (other->text.bytes > 0 && (latest->text.bytes == 0 || stamp_is_after(other->at, latest->at))) {
-        memory_text_put(memory, &latest->text);
+        short_text_put(memory, &latest->text);
         *latest = *other;
         *other = (struct latest){0};
         return;
     }
-    memory_text_put(memory, &other->text);
+    short_text_put(memory, &other->text);
     *other = (struct latest){0};
 }

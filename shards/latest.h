@@ -10,7 +10,7 @@
  * Memory   A copy of the text from the region.
  */
 
-#include "shards/memory.h"
+#include "shards/short_text.h"
 
 /* An event's place in time. No two events of a tenant have the same. */
 struct stamp {
@@ -25,7 +25,7 @@ stamp_is_after(struct stamp a, struct stamp b)
 }
 
 struct latest {
-    struct text text; /* bytes 0: no event has had one */
+    struct short_text text; /* bytes 0: no event has had one */
     struct stamp at;
 };
 

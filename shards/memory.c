@@ -52,7 +52,8 @@ memory_grow(struct memory *memory, void *array, uint32_t *capacity, uint32_t cou
     if (array == NULL) {
         moved = region_take(memory->region, (uint64_t)larger * item_bytes);
     } else {
-        moved = region_resize(memory->region, array, (uint64_t)*capacity * item_bytes, (uint64_t)larger * item_bytes);
+        moved = region_resize(memory->region, array, (uint64_t)*capacity * item_bytes,
+                              (uint64_t)larger * item_bytes);
     }
     if (UNLIKELY(moved == NULL)) {
         memory_exhausted(memory);

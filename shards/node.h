@@ -37,7 +37,7 @@ struct shard_word {
     alignas(CACHE_LINE_BYTES) _Atomic bool is_ready;     /* replay done, listening may begin */
     _Atomic bool is_disk_full;
     _Atomic bool is_memory_tight;
-    _Atomic bool has_left; /* its loop has ended */
+    _Atomic bool has_left; /* stopping: nothing is in flight that began here, and nothing begins */
 };
 
 struct node {

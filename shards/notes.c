@@ -74,6 +74,9 @@ notes_take(struct notes *notes, uint64_t bytes)
     struct notes_chunk *chunk = notes->chunk;
     void *piece;
 
+    if (bytes > notes->pool->region->bytes_max) {
+        return NULL; /* before it wraps */
+    }
     bytes = align_up(bytes, 16);
     if (chunk == NULL || chunk->bytes_max - chunk->bytes_used < bytes) {
         chunk = chunk_take(notes->pool, bytes);

@@ -41,9 +41,13 @@ seek_chunk(const struct order *order, int64_t time, const void *key, order_compa
     uint32_t low = 0;
     uint32_t high = order->chunk_count;
 
-    /* Usually it is the last. */
-    if (high > 1 && is_less(&chunk_at(order, high - 1)->entries[0], time, key, compare)) {
-        return high - 1;
+    /* Usually it is the last or near it: step back by 1, 2, 4 .. before halving. */
+    for (uint32_t step = 1; step < high; step *= 2) {
+        if (is_less(&chunk_at(order, high - step)->entries[0], time, key, compare)) {
+            low = high - step;
+            break;
+        }
+        high -= step;
     }
     while (high - low > 1) {
         uint32_t middle = low + (high - low) / 2;
@@ -159,7 +163,8 @@ insert_chunk(struct memory *memory, struct order *order, uint32_t at, struct ord
     }
     order->of.chunks = memory_grow(memory, order->of.chunks, &order->chunk_capacity, order->chunk_count,
                                    sizeof(struct order_chunk *));
-    memmove(&order->of.chunks[at + 1], &order->of.chunks[at], (order->chunk_count - at) * sizeof(struct order_chunk *));
+    memmove(&order->of.chunks[at + 1], &order->of.chunks[at],
+            (order->chunk_count - at) * sizeof(struct order_chunk *));
     order->of.chunks[at] = chunk;
     order->chunk_count++;
 }
@@ -226,7 +231,8 @@ order_remove(struct memory *memory, struct order *order, int64_t time, const voi
     struct order_chunk *chunk = chunk_at(order, place.chunk);
     uint32_t index = place.index - 1;
 
-    memmove(&chunk->entries[index], &chunk->entries[index + 1], (chunk->count - index - 1) * sizeof(*chunk->entries));
+    memmove(&chunk->entries[index], &chunk->entries[index + 1],
+            (chunk->count - index - 1) * sizeof(*chunk->entries));
     chunk->count--;
     order->count--;
     if (chunk->count > 0 || order->chunk_count == 1) {

@@ -54,7 +54,8 @@ void order_remove(struct memory *memory, struct order *order, int64_t time, cons
 void order_clear(struct memory *memory, struct order *order);
 
 /* Home. The place in front of the first entry that is not less than (time, key); key NULL is less than any. */
-struct order_place order_seek(const struct order *order, int64_t time, const void *key, order_compare *compare);
+struct order_place order_seek(const struct order *order, int64_t time, const void *key,
+                              order_compare *compare);
 struct order_place order_end(const struct order *order);
 /* Home. The entry in front of the place, and one step back; NULL at the beginning. */
 const struct order_entry *order_previous(const struct order *order, struct order_place *place);

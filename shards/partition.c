@@ -24,7 +24,7 @@ partition_init(struct partition *partition, const struct node *node, struct regi
         .region = region,
         .node = node,
         .last_received = {.ms = INT64_MIN},
-        .wall = {.ms = INT64_MIN},
+        .wall = {.ms = 0},
     };
     dedup_init(&partition->dedup, region);
     table_init(&partition->tenants, region, sizeof(struct tenant *));

@@ -115,7 +115,7 @@ collect_merged(const struct identity *identity, uint32_t person, uint32_t *found
 
 struct merged {
     struct member member;
-    uint64_t merged_at;
+    uint32_t merged_by;
 };
 
 static int
@@ -124,10 +124,7 @@ compare_merged(const void *a, const void *b)
     const struct merged *left = a;
     const struct merged *right = b;
 
-    if (left->merged_at != right->merged_at) {
-        return left->merged_at < right->merged_at ? -1 : 1;
-    }
-    return (left->member.person > right->member.person) - (left->member.person < right->member.person);
+    return (left->merged_by > right->merged_by) - (left->merged_by < right->merged_by);
 }
 
 static bool
@@ -135,9 +132,7 @@ resolve_members(const struct partition *partition, const struct tenant *tenant, 
                 struct resolve_answer *answer, struct arena *arena)
 {
     const struct identity *identity = &tenant->identity;
-    bool is_alone = identity_canonical(identity, person)->first_merged == IDENTITY_NONE;
-    /* Each merge has one loser, in one list: the walk finds no more than there are merges. */
-    uint32_t room = is_alone ? 1 : identity->merges.count + 1;
+    uint32_t room = identity_canonical(identity, person)->merged_count + 1;
     uint32_t *found = arena_take(arena, room * sizeof(*found));
     struct merged *merged = arena_take(arena, room * sizeof(*merged));
     struct member *members = arena_take(arena, room * sizeof(*members));
@@ -146,10 +141,11 @@ resolve_members(const struct partition *partition, const struct tenant *tenant, 
         return false;
     }
     answer->member_count = collect_merged(identity, person, found);
+    ASSERT(answer->member_count == room);
     for (uint32_t i = 0; i < answer->member_count; i++) {
         merged[i].member = member_of(partition, tenant, found[i]);
-        merged[i].merged_at =
-            found[i] == person ? UINT64_MAX : identity_canonical(identity, found[i])->merged_at;
+        merged[i].merged_by =
+            found[i] == person ? UINT32_MAX : identity_canonical(identity, found[i])->merged_by;
     }
     qsort(merged, answer->member_count, sizeof(*merged), compare_merged);
     for (uint32_t i = 0; i < answer->member_count; i++) {

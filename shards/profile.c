@@ -21,7 +21,7 @@ profile_destroy(struct memory *memory, struct profile *profile)
     top_clear(memory, &profile->top_pages);
     top_clear(memory, &profile->top_features);
     for (uint32_t i = 0; i < PROFILE_LATEST_COUNT; i++) {
-        memory_text_put(memory, &profile->latest[i].text);
+        short_text_put(memory, &profile->latest[i].text);
     }
     traits_clear(memory, &profile->traits);
     memory_put(memory, profile, sizeof(*profile));
@@ -105,11 +105,14 @@ count_event(struct memory *memory, struct profile *profile, const struct event_r
 }
 
 static void
-note_latest(struct memory *memory, struct profile *profile, const struct event_record *record, struct stamp at)
+note_latest(struct memory *memory, struct profile *profile, const struct event_record *record,
+            struct stamp at)
 {
     static const enum event_text texts[PROFILE_LATEST_COUNT] = {
-        [PROFILE_LAST_PAGE] = EVENT_PAGE_URL,    [PROFILE_LAST_COUNTRY] = EVENT_COUNTRY,
-        [PROFILE_LAST_DEVICE] = EVENT_DEVICE_TYPE, [PROFILE_LAST_BROWSER] = EVENT_BROWSER,
+        [PROFILE_LAST_PAGE] = EVENT_PAGE_URL,
+        [PROFILE_LAST_COUNTRY] = EVENT_COUNTRY,
+        [PROFILE_LAST_DEVICE] = EVENT_DEVICE_TYPE,
+        [PROFILE_LAST_BROWSER] = EVENT_BROWSER,
         [PROFILE_LAST_OS] = EVENT_OS,
     };
 
@@ -143,7 +146,8 @@ profile_apply(struct person *person, struct profile_change *change, const struct
     buckets_count(memory, &profile->buckets, profile->last_seen, record->event_time, 1, 0);
     note_latest(memory, profile, record, at);
     if (event_has(record, EVENT_TRAITS)) {
-        change->traits_ignored += traits_apply(memory, &profile->traits, event_text(record, EVENT_TRAITS), at);
+        change->traits_ignored +=
+            traits_apply(memory, &profile->traits, event_text(record, EVENT_TRAITS), at);
     }
 
     struct session_change sessions = session_change(person, change);
@@ -165,7 +169,7 @@ combine_names(struct memory *memory, struct profile *profile, struct profile *lo
     ASSERT(count <= PROFILE_NAME_COUNT_MAX);
     for (uint32_t i = 0; i < count; i++) {
         const struct counts_row *row = &loser->event_counts.rows[i];
-        ranked[i] = (struct text_count){.key = row->name, .count = row->count};
+        ranked[i] = (struct text_count){.key = short_text(&row->name), .count = row->count};
     }
     counts_rank(ranked, count);
     for (uint32_t i = 0; i < count; i++) {

@@ -59,7 +59,7 @@ struct person {
     struct uuid canonical; /* the key; first */
     uint32_t number;
     struct share *share;
-    struct order events;   /* struct kept_event */
+    struct order events; /* struct kept_event */
     struct session_archive archive;
     struct profile *profile; /* NULL: merged into somebody else */
 };

@@ -56,7 +56,7 @@ write_stamp(struct writer *writer, struct stamp stamp)
 static void
 write_latest(struct writer *writer, const struct latest *latest)
 {
-    write_text(writer, latest->text);
+    write_text(writer, short_text(&latest->text));
     if (latest->text.bytes > 0) {
         write_stamp(writer, latest->at);
     }
@@ -67,7 +67,7 @@ write_counts(struct writer *writer, const struct counts *counts)
 {
     write_32(writer, counts->count);
     for (uint32_t i = 0; i < counts->count; i++) {
-        write_text(writer, counts->rows[i].name);
+        write_text(writer, short_text(&counts->rows[i].name));
         write_64(writer, counts->rows[i].count);
     }
 }
@@ -85,7 +85,7 @@ write_session(struct writer *writer, const struct session *session)
     write_bytes(writer, session->code, sizeof(session->code));
     write_32(writer, session->page_count);
     for (uint32_t i = 0; i < session->page_count; i++) {
-        write_text(writer, session->pages[i].page);
+        write_text(writer, short_text(&session->pages[i].page));
         write_stamp(writer, session->pages[i].first);
     }
     write_latest(writer, &session->exit_page);
@@ -304,7 +304,7 @@ read_counts(struct reader *reader, struct counts *counts, uint32_t count_max)
 
     for (uint32_t i = 0; i < count && !reader->is_bad; i++) {
         struct text name = read_text(reader);
-        if (i > 0 && text_compare(counts->rows[i - 1].name, name) >= 0) {
+        if (i > 0 && text_compare(short_text(&counts->rows[i - 1].name), name) >= 0) {
             reader->is_bad = true;
             return;
         }
@@ -324,9 +324,10 @@ read_pages(struct reader *reader, struct session *session)
             reader->is_bad = true;
             return;
         }
-        session->pages = memory_grow(reader->memory, session->pages, &session->page_capacity, i,
-                                     sizeof(*session->pages));
-        session->pages[i] = (struct session_page){.page = memory_text(reader->memory, page), .first = first};
+        session->pages =
+            memory_grow(reader->memory, session->pages, &session->page_capacity, i, sizeof(*session->pages));
+        session->pages[i] =
+            (struct session_page){.page = short_text_take(reader->memory, page), .first = first};
         session->page_count++;
     }
 }
@@ -368,7 +369,8 @@ read_sessions(struct reader *reader, struct session_set *set)
     for (uint32_t i = 0; i < count && !reader->is_bad; i++) {
         struct session *session = read_session(reader);
         session_set_restore(reader->memory, set, session);
-        if (session->start.ms > session->end.ms || (i > 0 && session_compare(set->rows[i - 1], session) >= 0)) {
+        if (session->start.ms > session->end.ms ||
+            (i > 0 && session_compare(set->rows[i - 1], session) >= 0)) {
             reader->is_bad = true;
         }
     }

@@ -115,7 +115,8 @@ struct question {
         const uint64_t *users;        /* [ask.users.count] distinct living people, merged ones counted once */
         const struct profile_answer *profile;
         const struct events_answer *events; /* EVENTS and EVENT */
-        const struct sessions_answer *sessions; /* SESSIONS and EVENT_SESSION (at most one) */
+        /* SESSIONS and EVENT_SESSION (at most one; when several slices have one, the right one ends first) */
+        const struct sessions_answer *sessions;
         const struct cube_answer *cube;
         uint64_t open_sessions;
     } answer;

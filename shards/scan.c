@@ -2,7 +2,8 @@
 #include "shards/scan.h"
 
 static struct scan *
-create(struct arena *arena, uint32_t cursor_count_max, order_compare *compare, uint32_t key_offset, uint32_t key_bytes)
+create(struct arena *arena, uint32_t cursor_count_max, order_compare *compare, uint32_t key_offset,
+       uint32_t key_bytes)
 {
     struct scan *scan = arena_take_zero(arena, sizeof(*scan));
     struct scan_cursor *cursors = arena_take_zero(arena, cursor_count_max * sizeof(*cursors));
@@ -26,7 +27,8 @@ create(struct arena *arena, uint32_t cursor_count_max, order_compare *compare, u
 struct scan *
 scan_create_events(struct arena *arena, uint32_t cursor_count_max)
 {
-    return create(arena, cursor_count_max, history_compare, offsetof(struct kept_event, position), sizeof(uint64_t));
+    return create(arena, cursor_count_max, history_compare, offsetof(struct kept_event, position),
+                  sizeof(uint64_t));
 }
 
 struct scan *
@@ -114,7 +116,8 @@ static bool
 seek_cursor(const struct scan *scan, struct scan_cursor *cursor)
 {
     if (cursor->order != NULL) {
-        cursor->place = order_seek(cursor->order, scan->time, scan->has_key ? scan->key : NULL, scan->compare);
+        cursor->place =
+            order_seek(cursor->order, scan->time, scan->has_key ? scan->key : NULL, scan->compare);
         return step_cursor(cursor);
     }
     cursor->place = (struct order_place){.index = cursor->sessions->count};

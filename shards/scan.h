@@ -16,7 +16,7 @@
 #include "shards/session_set.h"
 
 struct scan_cursor {
-    const struct order *order;           /* or */
+    const struct order *order; /* or */
     const struct session_set *sessions;
     struct order_place place;
     struct order_entry entry; /* the one that is next */
@@ -34,7 +34,7 @@ struct scan {
     /* Wanted is what is strictly older than this. */
     int64_t time;
     bool has_key; /* else everything of `time` is too new */
-    uint8_t key[16];
+    uint64_t key[2];
 };
 
 /* Home. NULL when the arena is full. Items are kept_events by position, or sessions by session_id. */

@@ -16,7 +16,7 @@
 #define BEAT_NS NS_PER_S
 #define APPLY_BATCH 32u           /* records between two looks at the clock */
 #define SLOTS_FOR_ONE_RECORD 5u   /* two merges and an event: at most so many on one lane */
-#define ROOM_MARGIN_BYTES (1u << 20) /* kept for settings and the wall clock */
+#define ROOM_MARGIN_BYTES (256u << 10) /* kept for settings and the wall clock */
 
 /* A durable or replayed block on its way through apply. */
 struct applying {
@@ -368,17 +368,26 @@ reply_to_parts(struct sequencer *sequencer)
     }
 }
 
+/* Room that is not ours to use: credit that is out, and a margin. */
+static uint64_t
+promised(const struct sequencer *sequencer)
+{
+    uint64_t bytes = ROOM_MARGIN_BYTES;
+
+    for (uint32_t to = 0; to < sequencer->node->shard_count; to++) {
+        bytes += sequencer->granted[to] - sequencer->processed[to];
+    }
+    return bytes;
+}
+
 /* Credit stands for room that the log surely has. */
 static void
 grant_credit(struct sequencer *sequencer)
 {
     struct node *node = sequencer->node;
     uint64_t room = commit_log_room(sequencer->log);
-    uint64_t outstanding = ROOM_MARGIN_BYTES;
+    uint64_t outstanding = promised(sequencer);
 
-    for (uint32_t to = 0; to < node->shard_count; to++) {
-        outstanding += sequencer->granted[to] - sequencer->processed[to];
-    }
     for (uint32_t to = 0; to < node->shard_count && outstanding < room; to++) {
         uint64_t wanted = node->credit_bytes - (sequencer->granted[to] - sequencer->processed[to]);
         uint64_t share = (room - outstanding) / (node->shard_count - to);
@@ -804,7 +813,8 @@ beat(struct timer *timer)
 
         is_needed |= partition != NULL && partition_needs_clock(partition);
     }
-    if (is_needed && sequencer->is_ready) {
+    /* What is promised to clients is not spent on the clock. */
+    if (is_needed && sequencer->is_ready && commit_log_room(sequencer->log) > promised(sequencer)) {
         commit_log_beat(sequencer->log);
     }
     timer_start(sequencer->options.timers, timer,

@@ -45,12 +45,12 @@ void
 session_destroy(struct memory *memory, struct session *session)
 {
     for (uint32_t i = 0; i < session->page_count; i++) {
-        memory_text_put(memory, &session->pages[i].page);
+        short_text_put(memory, &session->pages[i].page);
     }
     memory_put(memory, session->pages, (uint64_t)session->page_capacity * sizeof(*session->pages));
-    memory_text_put(memory, &session->exit_page.text);
+    short_text_put(memory, &session->exit_page.text);
     for (uint32_t i = 0; i < SESSION_LATEST_COUNT; i++) {
-        memory_text_put(memory, &session->latest[i].text);
+        short_text_put(memory, &session->latest[i].text);
     }
     counts_clear(memory, &session->event_types);
     memory_put(memory, session->sources, (uint64_t)session->source_capacity * sizeof(*session->sources));
@@ -60,9 +60,10 @@ session_destroy(struct memory *memory, struct session *session)
 static void
 remove_page(struct memory *memory, struct session *session, uint32_t at)
 {
-    memory_text_put(memory, &session->pages[at].page);
+    short_text_put(memory, &session->pages[at].page);
     session->page_count--;
-    memmove(&session->pages[at], &session->pages[at + 1], (session->page_count - at) * sizeof(*session->pages));
+    memmove(&session->pages[at], &session->pages[at + 1],
+            (session->page_count - at) * sizeof(*session->pages));
 }
 
 /* Linear: at most 100 pages, and comparing lengths first tells most of them apart. */
@@ -72,7 +73,7 @@ add_page(struct memory *memory, struct session *session, struct text page, struc
     uint32_t count = session->page_count;
 
     for (uint32_t i = 0; i < count; i++) {
-        if (text_equal(session->pages[i].page, page)) {
+        if (text_equal(short_text(&session->pages[i].page), page)) {
             if (!stamp_is_after(session->pages[i].first, visit)) {
                 return;
             }
@@ -93,8 +94,9 @@ add_page(struct memory *memory, struct session *session, struct text page, struc
     }
     session->pages = memory_grow(memory, session->pages, &session->page_capacity, session->page_count,
                                  sizeof(*session->pages));
-    memmove(&session->pages[at + 1], &session->pages[at], (session->page_count - at) * sizeof(*session->pages));
-    session->pages[at] = (struct session_page){.page = memory_text(memory, page), .first = visit};
+    memmove(&session->pages[at + 1], &session->pages[at],
+            (session->page_count - at) * sizeof(*session->pages));
+    session->pages[at] = (struct session_page){.page = short_text_take(memory, page), .first = visit};
     session->page_count++;
 }
 
@@ -175,14 +177,15 @@ session_absorb(struct memory *memory, struct session *session, struct session *o
     take_first(session, other->first, other->code);
     session->event_count += other->event_count;
     for (uint32_t i = 0; i < other->page_count; i++) {
-        add_page(memory, session, other->pages[i].page, other->pages[i].first);
+        add_page(memory, session, short_text(&other->pages[i].page), other->pages[i].first);
     }
     latest_take(memory, &session->exit_page, &other->exit_page);
     for (uint32_t i = 0; i < SESSION_LATEST_COUNT; i++) {
         latest_take(memory, &session->latest[i], &other->latest[i]);
     }
     for (uint32_t i = 0; i < other->event_types.count; i++) {
-        counts_add(memory, &session->event_types, other->event_types.rows[i].name, other->event_types.rows[i].count);
+        counts_add(memory, &session->event_types, short_text(&other->event_types.rows[i].name),
+                   other->event_types.rows[i].count);
     }
     for (uint32_t i = 0; i < other->source_count; i++) {
         session_add_source(memory, session, other->sources[i]);

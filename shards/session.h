@@ -25,7 +25,7 @@ struct session_rules {
 };
 
 struct session_page {
-    struct text page;
+    struct short_text page;
     struct stamp first; /* visit */
 };
 

@@ -98,7 +98,8 @@ join(struct session_set *set, const struct session_change *change, uint32_t firs
 }
 
 void
-session_set_add(struct session_set *set, const struct session_change *change, const struct applied_event *event)
+session_set_add(struct session_set *set, const struct session_change *change,
+                const struct applied_event *event)
 {
     int64_t time = event->record->event_time.ms;
     int64_t gap = change->rules.gap_ms;

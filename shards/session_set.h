@@ -46,10 +46,12 @@ struct session_change {
 /* Home. */
 void session_set_archive(struct session_set *set, const struct session_change *change);
 /* Home. An event that takes part in sessions. */
-void session_set_add(struct session_set *set, const struct session_change *change, const struct applied_event *event);
+void session_set_add(struct session_set *set, const struct session_change *change,
+                     const struct applied_event *event);
 /* Home. Sessions of another person, in no share yet, become this one's; those within the gap join. Empties `other`.
    The buckets hold both persons' sessions already. */
-void session_set_combine(struct session_set *set, const struct session_change *change, struct session_set *other);
+void session_set_combine(struct session_set *set, const struct session_change *change,
+                         struct session_set *other);
 /* Home. Takes all sessions out of the share, for they leave the slice. */
 void session_set_leave(struct session_set *set, const struct session_change *change);
 /* Home. Destroys sessions that are in no share. */
@@ -58,4 +60,5 @@ void session_set_clear(struct memory *memory, struct session_set *set);
 void session_set_restore(struct memory *memory, struct session_set *set, struct session *session);
 
 /* Home. Of those not closed, the one with the greatest (end, session_id); NULL for none. */
-const struct session *session_set_current(const struct session_set *set, struct event_ms watermark, int64_t gap_ms);
+const struct session *session_set_current(const struct session_set *set, struct event_ms watermark,
+                                          int64_t gap_ms);

@@ -12,6 +12,7 @@
 #define ARENA_BYTES_KEPT (16u << 20)
 #define MESSAGES_A_TURN 256u
 #define GRACE_NS (8 * NS_PER_S)
+#define STOPPING_WAIT_NS (5 * NS_PER_MS)
 
 static struct mono_ns
 keeper_now(void *context)
@@ -249,6 +250,10 @@ time_to_wait(struct shard *shard)
 
         due = outside.ns < due.ns ? outside : due;
     }
+    /* Shards that stop wait for each other, and nobody tells. */
+    if (atomic_load_explicit(&shard->node->is_stopping, memory_order_relaxed) && due.ns > now + STOPPING_WAIT_NS) {
+        due.ns = now + STOPPING_WAIT_NS;
+    }
     if (due.ns == UINT64_MAX) {
         return due;
     }
@@ -286,6 +291,39 @@ shard_is_idle(const struct shard *shard)
            shard->queries_out == 0;
 }
 
+static bool
+is_at_rest(const struct shard *shard)
+{
+    if (shard->outside != NULL && !shard->outside_is_at_rest(shard->outside_context)) {
+        return false;
+    }
+    /* What a replay has not reached is still in the log. */
+    return !sequencer_is_ready(shard->sequencer) || shard_is_idle(shard);
+}
+
+/*
+ * What is in flight began at some shard and passes through others. Each says once that nothing of its own is left, and
+ * none leaves before all have: until then it works for the others.
+ */
+static bool
+may_leave(struct shard *shard, uint64_t *stopping_since)
+{
+    struct node *node = shard->node;
+    struct shard_word *word = &node->words[shard->id.n];
+    uint64_t now = env_mono(shard->env).ns;
+
+    *stopping_since = *stopping_since == 0 ? now : *stopping_since;
+    if (!atomic_load_explicit(&word->has_left, memory_order_relaxed) && is_at_rest(shard)) {
+        atomic_store_explicit(&word->has_left, true, memory_order_release);
+    }
+    for (uint32_t i = 0; i < node->shard_count; i++) {
+        if (!atomic_load_explicit(&node->words[i].has_left, memory_order_acquire)) {
+            return now - *stopping_since > GRACE_NS;
+        }
+    }
+    return true;
+}
+
 void
 shard_run(struct shard *shard)
 {
@@ -311,13 +349,8 @@ shard_run(struct shard *shard)
         } else {
             wait_for_work(shard, &idle_since);
         }
-        if (atomic_load_explicit(&node->is_stopping, memory_order_acquire)) {
-            uint64_t now = env_mono(shard->env).ns;
-
-            stopping_since = stopping_since == 0 ? now : stopping_since;
-            if (now - stopping_since > GRACE_NS) {
-                break;
-            }
+        if (atomic_load_explicit(&node->is_stopping, memory_order_acquire) && may_leave(shard, &stopping_since)) {
+            break;
         }
     }
 }

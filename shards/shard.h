@@ -54,6 +54,8 @@ struct shard {
     bool (*outside)(void *context, struct mono_ns now);
     /* When they want to be called at the latest. */
     struct mono_ns (*outside_due)(void *context);
+    /* While stopping: they take nothing new, and wait for nothing. */
+    bool (*outside_is_at_rest)(void *context);
     void *outside_context;
 
     uint64_t turn_count;
@@ -80,7 +82,7 @@ void shard_close(struct shard *shard);
 
 /* Home. One turn without waiting. True: there is more to do at once. */
 bool shard_turn(struct shard *shard);
-/* Home. Turns until node->is_stopping and everything in flight is done (or the grace time is over). */
+/* Home. Turns until node->is_stopping and every shard is at rest (or the grace time is over). */
 void shard_run(struct shard *shard);
 /* Any shard. Ends its wait. */
 void shard_wake(struct node *node, struct shard_id id);

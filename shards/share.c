@@ -23,7 +23,8 @@ count_closed(struct memory *memory, struct share *share, struct session *session
 void
 share_enter(struct memory *memory, struct share *share, struct session *session, int64_t gap_ms)
 {
-    order_insert(memory, &share->sessions, session->start.ms, &session->session_id, session, share_compare_session);
+    order_insert(memory, &share->sessions, session->start.ms, &session->session_id, session,
+                 share_compare_session);
     cube_cell(memory, &share->cube, session->start, session->code)->sessions++;
     share->session_count++;
     if (session->is_archived) {
@@ -57,7 +58,8 @@ share_archive(struct memory *memory, struct share *share, struct session *sessio
 }
 
 uint32_t
-share_close(struct memory *memory, struct share *share, struct event_ms watermark, int64_t gap_ms, uint32_t count_max)
+share_close(struct memory *memory, struct share *share, struct event_ms watermark, int64_t gap_ms,
+            uint32_t count_max)
 {
     uint32_t count = 0;
 

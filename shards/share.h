@@ -18,7 +18,7 @@
 #include "shards/history.h"
 
 struct share {
-    struct share *next;   /* of all of the keeper, for its rounds */
+    struct share *next; /* of all of the keeper, for its rounds */
     uint16_t slice;
     uint16_t partition;
     uint32_t tenant_no;

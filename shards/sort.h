@@ -15,6 +15,7 @@
 #define SORT_ITEM_BYTES_MAX 128u
 
 /* Any thread. compare() as for qsort(). */
-void sort_items(void *items, uint64_t count, uint32_t item_bytes, int (*compare)(const void *a, const void *b));
+void sort_items(void *items, uint64_t count, uint32_t item_bytes,
+                int (*compare)(const void *a, const void *b));
 /* Any thread. Ascending, in place. */
 void sort_numbers(uint64_t *numbers, uint64_t count);

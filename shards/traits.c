@@ -33,8 +33,9 @@ struct scanner {
 static void
 skip_blanks(struct scanner *scanner)
 {
-    while (scanner->at < scanner->end && (*scanner->at == ' ' || *scanner->at == '\t' || *scanner->at == '\n' ||
-                                          *scanner->at == '\r' || *scanner->at == ',' || *scanner->at == ':')) {
+    while (scanner->at < scanner->end &&
+           (*scanner->at == ' ' || *scanner->at == '\t' || *scanner->at == '\n' || *scanner->at == '\r' ||
+            *scanner->at == ',' || *scanner->at == ':')) {
         scanner->at++;
     }
 }

@@ -33,7 +33,8 @@ struct traits {
 /* Home. Applies a validated JSON object. Returns how many keys were ignored for a limit. */
 uint32_t traits_apply(struct memory *memory, struct traits *traits, struct text object, struct stamp at);
 /* Home. One key; an empty value is a mark. False: ignored for a limit. */
-bool traits_put(struct memory *memory, struct traits *traits, struct text key, struct text value, struct stamp at);
+bool traits_put(struct memory *memory, struct traits *traits, struct text key, struct text value,
+                struct stamp at);
 /* Home. Puts all keys of `other` and empties it. Returns how many were ignored. */
 uint32_t traits_combine(struct memory *memory, struct traits *traits, struct traits *other);
 void traits_clear(struct memory *memory, struct traits *traits);

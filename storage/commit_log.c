@@ -85,9 +85,9 @@ struct commit_log {
     struct log_block *unstarted;
     uint32_t in_flight_count;
     uint64_t sequence_next;
-    uint64_t flushed;      /* blocks before may be written */
-    uint64_t durable;      /* blocks before are */
-    struct wall_ms wall;   /* of the last sealed block */
+    uint64_t flushed;    /* blocks before may be written */
+    uint64_t durable;    /* blocks before are */
+    struct wall_ms wall; /* of the last sealed block */
     struct wall_ms wall_durable;
 
     struct live *lives; /* [LOG_SEGMENT_COUNT_MAX], by index modulo that */
@@ -355,7 +355,8 @@ make_buffers(struct commit_log *log)
     for (uint32_t i = options->block_count; i > 0; i--) {
         struct log_block *block = &log->blocks[i - 1];
 
-        block->header = (struct log_block_header *)(void *)(log->buffers + (uint64_t)(i - 1) * options->block_bytes);
+        block->header =
+            (struct log_block_header *)(void *)(log->buffers + (uint64_t)(i - 1) * options->block_bytes);
         block->bytes_max = options->block_bytes;
         block->index = i - 1;
         block->log = log;
@@ -696,14 +697,16 @@ continues_section(const struct log_block *block, uint32_t partition, uint64_t po
 {
     const struct log_section *section = block->section_open;
 
-    return section != NULL && section->partition == partition && section->first_position + section->count == position;
+    return section != NULL && section->partition == partition &&
+           section->first_position + section->count == position;
 }
 
 /* What a record adds to the open block. */
 static uint32_t
 added_bytes(const struct log_block *block, uint32_t partition, uint64_t position, uint32_t bytes)
 {
-    return continues_section(block, partition, position) ? bytes : bytes + (uint32_t)sizeof(struct log_section);
+    return continues_section(block, partition, position) ? bytes
+                                                         : bytes + (uint32_t)sizeof(struct log_section);
 }
 
 static void *
@@ -744,7 +747,8 @@ commit_log_append(struct commit_log *log, uint32_t partition, uint64_t position,
     if (log->open == NULL) {
         log->open = block_take(log);
         if (log->open != NULL) {
-            log->open->header->sequence = log->sequence_next; /* Known already: it is sealed before any other. */
+            log->open->header->sequence =
+                log->sequence_next; /* Known already: it is sealed before any other. */
         }
     }
     block = log->open;

@@ -46,7 +46,7 @@ struct log_block_header {
     uint32_t length; /* of header and sections, before padding */
     uint64_t sequence;
     uint64_t acked;
-    int64_t wall_ms; /* never less than that of the block before */
+    int64_t wall_ms;   /* never less than that of the block before */
     uint32_t checksum; /* CRC32C of header (this field zero) and sections */
     uint32_t segment;  /* index in the stream of the segment it was written to */
 };
@@ -65,25 +65,26 @@ static_assert(sizeof(struct log_section) == 24, "on disk");
 struct log_block {
     struct log_block_header *header; /* start of the buffer */
     uint32_t bytes_max;
-    uint32_t index;       /* 0 .. block_count-1: owners keep arrays beside */
-    bool is_sealed;       /* submitted: no more records, sequence and wall_ms are set */
+    uint32_t index; /* 0 .. block_count-1: owners keep arrays beside */
+    bool is_sealed; /* submitted: no more records, sequence and wall_ms are set */
     bool is_durable;
-    bool is_written;      /* private: its write is done, though an earlier one may not be */
-    uint64_t offset;      /* private: in its segment file */
+    bool is_written;                  /* private: its write is done, though an earlier one may not be */
+    uint64_t offset;                  /* private: in its segment file */
     struct log_section *section_open; /* being appended to; private */
-    struct env_op op;     /* private */
+    struct env_op op;                 /* private */
     struct commit_log *log;
     struct log_block *next;
 };
 
 struct commit_log_options {
-    uint64_t segment_bytes;   /* of each file; at least 8 blocks, in whole sectors */
-    uint32_t block_bytes;     /* most that is written at once; at least LOG_RECORD_BYTES_MAX + 1 sector, at
+    uint64_t segment_bytes; /* of each file; at least 8 blocks, in whole sectors */
+    uint32_t block_bytes;   /* most that is written at once; at least LOG_RECORD_BYTES_MAX + 1 sector, at
                                  most LOG_BLOCK_BYTES_MAX, in whole sectors */
-    uint32_t block_count;     /* buffers: filling + in flight + being applied */
+    uint32_t block_count;   /* buffers: filling + in flight + being applied */
     uint32_t in_flight_max;
-    uint32_t segments_ahead;  /* prepared before they are needed */
-    void (*on_durable)(void *context, struct log_block *block); /* lends the block until commit_log_release() */
+    uint32_t segments_ahead; /* prepared before they are needed */
+    void (*on_durable)(void *context,
+                       struct log_block *block); /* lends the block until commit_log_release() */
     void (*on_fatal)(void *context, int fault, const char *what);
     void (*on_room)(void *context); /* room grew: segments were prepared */
     void *context;
@@ -95,9 +96,9 @@ struct commit_log;
    prepared before it returns (boot is blocking), the others in the background. -ENOSPC when not even one could
    be: out_log is set all the same, and the log is open with no room. wall_floor: no block gets an earlier
    wall_ms. Borrows env and timers; copies what it needs of the manifest. */
-MUST_USE int commit_log_open(struct env *env, struct timers *timers, const struct manifest *manifest, uint64_t epoch,
-                             uint32_t stream, struct wall_ms wall_floor, struct commit_log_options options,
-                             struct commit_log **out_log);
+MUST_USE int commit_log_open(struct env *env, struct timers *timers, const struct manifest *manifest,
+                             uint64_t epoch, uint32_t stream, struct wall_ms wall_floor,
+                             struct commit_log_options options, struct commit_log **out_log);
 /* Home. Either env_close() was called before (a crash; whatever was in flight never completes), or nothing is in
    flight: commit_log_is_idle() and not commit_log_is_preparing(). NULL is allowed. Lent blocks are gone. */
 void commit_log_close(struct commit_log *log);
@@ -130,8 +131,8 @@ bool commit_log_is_preparing(const struct commit_log *log);
  * on the way, and written by commit_log_flush(). out_block is the block it is in. Records with consecutive
  * positions share a section. The caller has seen to it that there is room.
  */
-MUST_USE void *commit_log_append(struct commit_log *log, uint32_t partition, uint64_t position, uint32_t bytes,
-                                 struct log_block **out_block);
+MUST_USE void *commit_log_append(struct commit_log *log, uint32_t partition, uint64_t position,
+                                 uint32_t bytes, struct log_block **out_block);
 /* Home. End of every turn: submits the open block when nothing is in flight, or it is at least half full. */
 void commit_log_flush(struct commit_log *log);
 /* Home. Submits an empty block (the wall clock) when none is open or in flight, a buffer is free and there is
@@ -155,8 +156,8 @@ void commit_log_recycle_epoch(struct commit_log *log, uint64_t epoch);
 
 /* Walks the sections of a block: start with *cursor = 0. False at the end. */
 static inline bool
-log_block_next_section(const struct log_block_header *header, uint32_t *cursor, const struct log_section **out_section,
-                       const uint8_t **out_records)
+log_block_next_section(const struct log_block_header *header, uint32_t *cursor,
+                       const struct log_section **out_section, const uint8_t **out_records)
 {
     uint32_t offset = *cursor == 0 ? (uint32_t)sizeof(*header) : *cursor;
 

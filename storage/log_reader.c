@@ -105,7 +105,8 @@ static bool
 is_stream_wanted(const struct manifest *manifest, const struct manifest_epoch *epoch, uint32_t stream,
                  bool (*wants)(void *context, uint32_t partition), void *context)
 {
-    for (uint32_t partition = stream; partition < manifest->partition_count; partition += epoch->stream_count) {
+    for (uint32_t partition = stream; partition < manifest->partition_count;
+         partition += epoch->stream_count) {
         if (wants(context, partition)) {
             return true;
         }
@@ -180,7 +181,8 @@ find_parts(struct log_reader *reader, const struct manifest *manifest, uint64_t 
 
 int
 log_reader_open(struct env *env, const struct manifest *manifest, uint64_t epoch_end,
-                bool (*wants)(void *context, uint32_t partition), void *context, struct log_reader **out_reader)
+                bool (*wants)(void *context, uint32_t partition), void *context,
+                struct log_reader **out_reader)
 {
     struct log_reader *reader = calloc(1, sizeof(*reader));
     int r;
@@ -234,8 +236,9 @@ chunk_now(const struct log_reader *reader)
 static uint64_t
 kept_from(const struct log_reader *reader)
 {
-    return reader->lent_begin < reader->lent_end ? reader->loans[reader->lent_begin % LOG_READER_BLOCK_COUNT_MAX].at
-                                                 : reader->at;
+    return reader->lent_begin < reader->lent_end
+               ? reader->loans[reader->lent_begin % LOG_READER_BLOCK_COUNT_MAX].at
+               : reader->at;
 }
 
 static bool
@@ -346,8 +349,8 @@ bad_block(struct log_reader *reader)
 
     segment_name(reader->is_stream_begun ? reader->end_number : part->number, name);
     snprintf(reader->reason, sizeof(reader->reason),
-             "%s at offset %llu: block %llu of epoch %llu, stream %u is bad or missing, but was valid before", name,
-             (unsigned long long)(reader->is_stream_begun ? reader->end_offset : DISK_SECTOR_BYTES),
+             "%s at offset %llu: block %llu of epoch %llu, stream %u is bad or missing, but was valid before",
+             name, (unsigned long long)(reader->is_stream_begun ? reader->end_offset : DISK_SECTOR_BYTES),
              (unsigned long long)(reader->is_stream_begun ? reader->sequence_next : part->begin),
              (unsigned long long)part->epoch, part->stream);
     return fault_new(-EUCLEAN);
@@ -425,8 +428,8 @@ bytes_read(struct log_reader *reader, uint64_t *out_bytes)
     uint64_t bytes = slot->offset + slot->bytes - reader->offset;
     const struct slot *next = slot_of(reader, chunk + 1);
 
-    if (slot->bytes == LOG_READER_SLOT_BYTES && chunk + 1 < reader->plan_chunk && next->part == reader->part &&
-        !next->is_reading) {
+    if (slot->bytes == LOG_READER_SLOT_BYTES && chunk + 1 < reader->plan_chunk &&
+        next->part == reader->part && !next->is_reading) {
         if (next->fault != 0) {
             return fault_new(next->fault);
         }
@@ -464,12 +467,10 @@ static int
 look(struct log_reader *reader, struct log_block_header **out_header)
 {
     const struct part *part = &reader->parts[reader->part];
-    struct block_place place = {.store_id = reader->store_id,
-                                .epoch = part->epoch,
-                                .stream = part->stream,
-                                .segment = part->index};
+    struct block_place place = {
+        .store_id = reader->store_id, .epoch = part->epoch, .stream = part->stream, .segment = part->index};
     struct log_block_header *header;
-    uint64_t bytes;
+    uint64_t bytes = 0;
     uint64_t left = part->bytes - reader->offset;
     int r = bytes_read(reader, &bytes);
 

@@ -23,7 +23,8 @@
 struct log_reader;
 
 enum log_reader_answer {
-    LOG_READER_WAIT = 1, /* a read is under way: call again after the next env_turn(); or release blocks first */
+    LOG_READER_WAIT =
+        1, /* a read is under way: call again after the next env_turn(); or release blocks first */
     LOG_READER_END = 2,
 };
 

@@ -284,7 +284,8 @@ check_preface(uint8_t *bytes, uint64_t count, char *out_reason)
 }
 
 static int
-read_whole(struct disk *disk, struct disk_file file, uint8_t **out_bytes, uint64_t *out_count, char *out_reason)
+read_whole(struct disk *disk, struct disk_file file, uint8_t **out_bytes, uint64_t *out_count,
+           char *out_reason)
 {
     uint8_t *bytes;
     uint64_t count;
@@ -336,8 +337,9 @@ manifest_load(struct disk *disk, struct manifest *out_manifest, char *out_reason
     }
     r = check_preface(bytes, count, out_reason);
     if (r == 0) {
-        r = decode((struct cursor){.bytes = bytes + sizeof(struct preface), .left = count - sizeof(struct preface)},
-                   &manifest, out_reason);
+        r = decode(
+            (struct cursor){.bytes = bytes + sizeof(struct preface), .left = count - sizeof(struct preface)},
+            &manifest, out_reason);
     }
     free(bytes);
     if (r != 0) {

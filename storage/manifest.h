@@ -32,9 +32,11 @@ enum manifest_answer {
 struct manifest_epoch {
     uint64_t epoch; /* 1, 2, 3 ...; not consecutive once old ones are dropped */
     uint32_t stream_count;
-    bool is_ended;          /* the ends below are final */
-    uint64_t *stream_begins; /* [stream_count]: blocks before are not needed any more; 0 unless a checkpoint said so */
-    uint64_t *stream_ends;  /* [stream_count]: blocks 0 .. end-1 are valid, everything later is void for ever */
+    bool is_ended; /* the ends below are final */
+    uint64_t *
+        stream_begins; /* [stream_count]: blocks before are not needed any more; 0 unless a checkpoint said so */
+    uint64_t
+        *stream_ends; /* [stream_count]: blocks 0 .. end-1 are valid, everything later is void for ever */
     uint32_t *segment_ends; /* [stream_count]: segments .. end-1 hold them; later ones are free files */
 };
 
@@ -43,7 +45,7 @@ struct manifest {
     uint8_t secret[MANIFEST_SECRET_BYTES];
     uint32_t partition_count;
     uint32_t slice_count;
-    uint32_t rules_version; /* the owner's; 0 in a new store until it says otherwise */
+    uint32_t rules_version;    /* the owner's; 0 in a new store until it says otherwise */
     struct wall_ms wall_floor; /* the latest wall_ms in any ended epoch */
     uint32_t epoch_count;
     struct manifest_epoch *epochs; /* oldest first */

@@ -46,9 +46,9 @@ struct scan {
     const struct manifest_epoch *epoch;
     uint32_t stream;
     uint64_t begin;
-    uint64_t limit;     /* what has this sequence or more is void, as was settled once; UINT64_MAX if not yet */
-    bool is_begun;      /* `next` is known */
-    bool is_broken;     /* nothing more is taken */
+    uint64_t limit; /* what has this sequence or more is void, as was settled once; UINT64_MAX if not yet */
+    bool is_begun;  /* `next` is known */
+    bool is_broken; /* nothing more is taken */
     bool is_torn;
     bool is_witnessed;  /* `next` was durable once */
     uint64_t next;      /* sequence that is expected */
@@ -102,7 +102,8 @@ struct view {
 static int
 view_open(struct settling *settling, const struct segment *segment, struct view *out_view)
 {
-    struct view view = {.settling = settling, .bytes = segment->bytes / DISK_SECTOR_BYTES * DISK_SECTOR_BYTES};
+    struct view view = {.settling = settling,
+                        .bytes = segment->bytes / DISK_SECTOR_BYTES * DISK_SECTOR_BYTES};
     char name[SEGMENT_NAME_BYTES];
     int r;
 
@@ -305,7 +306,8 @@ check_segments(struct settling *settling, const struct manifest_epoch *epoch, ui
             char name[SEGMENT_NAME_BYTES];
 
             segment_name(segments[i].number, name);
-            return corrupt(settling, "%s claims to be segment %u of epoch %llu, stream %u, as another file does", name,
+            return corrupt(settling,
+                           "%s claims to be segment %u of epoch %llu, stream %u, as another file does", name,
                            found, (unsigned long long)epoch->epoch, stream);
         }
         if (found > index) {
@@ -336,9 +338,11 @@ judge_scan(struct settling *settling, struct scan *scan)
     if (scan->number > 0) {
         segment_name(scan->number, name);
     }
-    r = corrupt(settling, "%s at offset %llu: block %llu of epoch %llu, stream %u is bad or missing, but was durable once",
-                name, (unsigned long long)scan->offset, (unsigned long long)scan->next,
-                (unsigned long long)scan->epoch->epoch, scan->stream);
+    r = corrupt(
+        settling,
+        "%s at offset %llu: block %llu of epoch %llu, stream %u is bad or missing, but was durable once",
+        name, (unsigned long long)scan->offset, (unsigned long long)scan->next,
+        (unsigned long long)scan->epoch->epoch, scan->stream);
     settling->report->lost_blocks += known_end - scan->next;
     return r;
 }
@@ -346,7 +350,8 @@ judge_scan(struct settling *settling, struct scan *scan)
 /* This stream's segments. Those behind the end of an ended one are free files that still have their old first
    sector. */
 static const struct segment *
-segments_of(const struct settling *settling, const struct manifest_epoch *epoch, uint32_t stream, uint32_t *out_count)
+segments_of(const struct settling *settling, const struct manifest_epoch *epoch, uint32_t stream,
+            uint32_t *out_count)
 {
     uint32_t count;
     uint32_t first = segment_list_find(&settling->list, epoch->epoch, stream, &count);
@@ -378,7 +383,8 @@ scan_stream(struct settling *settling, struct manifest_epoch *epoch, uint32_t st
         .limit = epoch->is_ended ? epoch->stream_ends[stream] : UINT64_MAX,
         .offset = DISK_SECTOR_BYTES,
     };
-    int r = check_segments(settling, epoch, stream, segments, count, epoch->is_ended ? epoch->segment_ends[stream] : 0);
+    int r = check_segments(settling, epoch, stream, segments, count,
+                           epoch->is_ended ? epoch->segment_ends[stream] : 0);
 
     if (count > 0) {
         scan.index = segments[0].header.index;
@@ -510,7 +516,8 @@ look_into_damaged(struct settling *settling, const struct segment *segment, bool
         return 0;
     }
     segment_name(segment->number, name);
-    r = corrupt(settling, "%s at offset 0: the first sector is bad, but blocks of epoch %llu, stream %u follow", name,
+    r = corrupt(settling,
+                "%s at offset 0: the first sector is bad, but blocks of epoch %llu, stream %u follow", name,
                 (unsigned long long)header.epoch, header.stream);
     if (r != 0) {
         return fault_up(r);
@@ -537,7 +544,8 @@ look_into_files(struct settling *settling, bool *out_is_healed)
             r = look_into_damaged(settling, segment, &is_healed);
             break;
         case SEGMENT_FOREIGN:
-            r = corrupt(settling, "%s belongs to another store: take it away, or bring its manifest back", name);
+            r = corrupt(settling, "%s belongs to another store: take it away, or bring its manifest back",
+                        name);
             break;
         case SEGMENT_NEWER:
             r = too_new(settling, segment->number);
@@ -557,7 +565,7 @@ static int
 take_stock(struct settling *settling)
 {
     const struct uuid *store_id = &settling->manifest->store_id;
-    bool is_healed;
+    bool is_healed = false;
     int r = segment_list_read(settling->disk, store_id, 1, 0, &settling->list);
 
     if (r != 0) {
@@ -590,7 +598,7 @@ static int
 settle_epoch(struct settling *settling, struct manifest_epoch *epoch)
 {
     for (uint32_t stream = 0; stream < epoch->stream_count; stream++) {
-        struct scan scan;
+        struct scan scan = {.next = 0};
         int r;
 
         if (is_void(epoch, stream)) {
@@ -683,7 +691,8 @@ recovery_settle(struct disk *disk, struct manifest *manifest, uint32_t stream_co
     if (r != 0) {
         return fault_up(r);
     }
-    r = settle_epochs(disk, manifest, epoch_count, accept_loss ? PURPOSE_ACCEPT_LOSS : PURPOSE_SETTLE, report);
+    r = settle_epochs(disk, manifest, epoch_count, accept_loss ? PURPOSE_ACCEPT_LOSS : PURPOSE_SETTLE,
+                      report);
     if (r != 0) {
         return fault_up(r);
     }

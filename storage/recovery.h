@@ -26,19 +26,21 @@
 #include "storage/log_reader.h"
 
 struct recovery_report {
-    uint64_t epoch;           /* of this start */
+    uint64_t epoch;            /* of this start */
     struct wall_ms wall_floor; /* the latest wall_ms of any valid block */
     uint64_t blocks;
     uint64_t bytes;
     uint64_t torn_streams;
     uint64_t lost_blocks; /* only with accept_loss: from the first bad block to the last good one */
-    char reason[MANIFEST_REASON_BYTES]; /* set with -EUCLEAN and -ENOTSUP, and the first loss that was accepted */
+    char reason
+        [MANIFEST_REASON_BYTES]; /* set with -EUCLEAN and -ENOTSUP, and the first loss that was accepted */
 };
 
 /* Boot. The manifest is loaded, or created when manifest_load() said MANIFEST_NONE; then log/ is made and the
    manifest saved. After a fault the manifest in memory is to be thrown away. blocks and bytes count what was read. */
-MUST_USE int recovery_settle(struct disk *disk, struct manifest *manifest, uint32_t stream_count, bool accept_loss,
-                             struct recovery_report *out_report);
+MUST_USE int recovery_settle(struct disk *disk, struct manifest *manifest, uint32_t stream_count,
+                             bool accept_loss, struct recovery_report *out_report);
 
 /* Boot. The same as a checker: reads every epoch, reports (epoch: the last one), changes nothing. */
-MUST_USE int recovery_verify(struct disk *disk, const struct manifest *manifest, struct recovery_report *out_report);
+MUST_USE int recovery_verify(struct disk *disk, const struct manifest *manifest,
+                             struct recovery_report *out_report);

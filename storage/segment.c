@@ -193,7 +193,8 @@ segment_list_find(const struct segment_list *list, uint64_t epoch, uint32_t stre
     for (uint32_t i = 0; i < list->count; i++) {
         const struct segment *segment = &list->segments[i];
 
-        if (segment->state == SEGMENT_OURS && segment->header.epoch == epoch && segment->header.stream == stream) {
+        if (segment->state == SEGMENT_OURS && segment->header.epoch == epoch &&
+            segment->header.stream == stream) {
             first = count == 0 ? i : first;
             count++;
         }
@@ -280,8 +281,8 @@ unmake(struct disk *disk, const char *name, int because)
 }
 
 int
-segment_prepare(struct disk *disk, uint32_t number, enum segment_origin origin, const struct segment_header *header,
-                struct disk_file *out_file)
+segment_prepare(struct disk *disk, uint32_t number, enum segment_origin origin,
+                const struct segment_header *header, struct disk_file *out_file)
 {
     char name[SEGMENT_NAME_BYTES];
     struct disk_file file = DISK_FILE_NONE;
@@ -332,8 +333,9 @@ block_padded_bytes(const struct log_block_header *header)
 static bool
 is_in_place(const struct log_block_header *header, const struct block_place *place)
 {
-    return header->magic == LOG_BLOCK_MAGIC && header->epoch == place->epoch && header->stream == place->stream &&
-           header->segment == place->segment && uuid_equal(header->store_id, place->store_id);
+    return header->magic == LOG_BLOCK_MAGIC && header->epoch == place->epoch &&
+           header->stream == place->stream && header->segment == place->segment &&
+           uuid_equal(header->store_id, place->store_id);
 }
 
 /* Only of blocks with a good checksum, so a "no" here is a bug of the writer or a forgery. */

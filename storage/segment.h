@@ -62,11 +62,12 @@ struct segment_list {
 
 /* Numbers are shared out: those with number modulo stride == first belong to one caller (1, 0: all of them).
    Others' files may be created and written meanwhile. No folder is no files. */
-MUST_USE int segment_list_read(struct disk *disk, const struct uuid *store_id, uint32_t stride, uint32_t first,
-                               struct segment_list *out_list);
+MUST_USE int segment_list_read(struct disk *disk, const struct uuid *store_id, uint32_t stride,
+                               uint32_t first, struct segment_list *out_list);
 void segment_list_deinit(struct segment_list *list);
 /* Index into the list where (epoch, stream) begins; out_count of them. */
-uint32_t segment_list_find(const struct segment_list *list, uint64_t epoch, uint32_t stream, uint32_t *out_count);
+uint32_t segment_list_find(const struct segment_list *list, uint64_t epoch, uint32_t stream,
+                           uint32_t *out_count);
 
 /* out_name has SEGMENT_NAME_BYTES: "log/00000001.seg". */
 void segment_name(uint32_t number, char *out_name);
@@ -107,7 +108,8 @@ enum block_answer {
 
 /* Any thread. 0 when a good block of this place begins here: then its length is within bytes_max and its sections
    within its length. bytes_max is at least a sector. */
-MUST_USE int block_check(const struct log_block_header *header, uint64_t bytes_max, const struct block_place *place);
+MUST_USE int block_check(const struct log_block_header *header, uint64_t bytes_max,
+                         const struct block_place *place);
 /* Any thread. Of header and sections. */
 MUST_USE uint32_t block_checksum(const struct log_block_header *header);
 /* Any thread. What it takes up in the file. */

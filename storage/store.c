@@ -36,9 +36,8 @@ hash_of(const struct store *store, const struct store_key *key)
     uint64_t word[2];
 
     memcpy(word, key, sizeof(word));
-    unsigned __int128 product =
-        (unsigned __int128)(word[0] ^ store->options.seed[0]) *
-        (word[1] ^ store->options.seed[1] ^ UINT64_C(0x9e3779b97f4a7c15));
+    unsigned __int128 product = (unsigned __int128)(word[0] ^ store->options.seed[0]) *
+                                (word[1] ^ store->options.seed[1] ^ UINT64_C(0x9e3779b97f4a7c15));
     uint64_t mixed = (uint64_t)product ^ (uint64_t)(product >> 64) ^ word[0];
     mixed = (mixed ^ (mixed >> 32)) * UINT64_C(0xd6e8feb86659fd93);
     return mixed ^ (mixed >> 32);
@@ -85,7 +84,8 @@ store_deinit(struct store *store)
         index += 1u << (store->depth - page->depth);
         region_put(store->options.region, page, page_bytes(page->capacity));
     }
-    region_put(store->options.region, store->directory, (UINT64_C(1) << store->depth) * sizeof(struct store_page *));
+    region_put(store->options.region, store->directory,
+               (UINT64_C(1) << store->depth) * sizeof(struct store_page *));
     store->directory = NULL;
     store->depth = 0;
     store->count = 0;
@@ -103,7 +103,8 @@ probe(const struct store *store, struct store_page *page, uint64_t hash, const s
         if (entry == 0) {
             return &page->entries[at];
         }
-        if ((entry & ~ADDRESS_MASK) == tag && memcmp(key_of(store, record_of(entry)), key, sizeof(*key)) == 0) {
+        if ((entry & ~ADDRESS_MASK) == tag &&
+            memcmp(key_of(store, record_of(entry)), key, sizeof(*key)) == 0) {
             return &page->entries[at];
         }
     }
@@ -119,6 +120,20 @@ store_peek(const struct store *store, struct store_key key)
     uint64_t entry = *probe(store, store->directory[directory_index(store, hash)], hash, &key);
 
     return record_of(entry);
+}
+
+void
+store_prefetch(const struct store *store, struct store_key key)
+{
+    if (store->directory == NULL) {
+        return;
+    }
+    uint64_t hash = hash_of(store, &key);
+    const struct store_page *page = store->directory[directory_index(store, hash)];
+
+    __builtin_prefetch(page);
+    /* Pages have at most 64 entries until the directory is as deep as it gets. */
+    __builtin_prefetch(&page->entries[hash & (STORE_PAGE_ENTRIES_MAX - 1)]);
 }
 
 int
@@ -306,7 +321,8 @@ store_replace(struct store *store, void *record)
     uint64_t hash = hash_of(store, key_of(store, record));
 
     REQUIRE(store->directory != NULL);
-    uint64_t *place = probe(store, store->directory[directory_index(store, hash)], hash, key_of(store, record));
+    uint64_t *place =
+        probe(store, store->directory[directory_index(store, hash)], hash, key_of(store, record));
     REQUIRE(*place != 0);
     void *replaced = record_of(*place);
     *place = entry_of(hash, record);

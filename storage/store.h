@@ -67,9 +67,12 @@ void store_init(struct store *store, struct store_options options);
 void store_deinit(struct store *store);
 
 /* Home. 0 and the record, STORE_ABSENT, or STORE_LATER: the waiter is borrowed until it is called. */
-MUST_USE int store_find(struct store *store, struct store_key key, struct store_waiter *waiter, void **out_record);
+MUST_USE int store_find(struct store *store, struct store_key key, struct store_waiter *waiter,
+                        void **out_record);
 /* Home. Only what is in memory: NULL for none. For keys whose look-up has answered, and for what is never late. */
 void *store_peek(const struct store *store, struct store_key key);
+/* Home. A look-up of this key will follow soon. */
+void store_prefetch(const struct store *store, struct store_key key);
 /* Home. Adds a record whose key is not there. */
 MUST_USE int store_add(struct store *store, void *record);
 /* Home. A record with the same key takes the place of the one that is there; returns that. */

@@ -140,16 +140,18 @@ def meson_suite(count, options, kind, suite, stage):
     count.add(stage, passed, failures, skips, seconds)
 
 
-def sim(count, options):
-    """In debug; --long gives the programs more seeds."""
-    if not options.long:
-        meson_suite(count, options, 'debug', 'sim', 'sim')
-        return
-    for program in sorted(glob.glob(os.path.join(options.build, 'debug', 'tests', 'sim', 'sim_*'))):
-        if os.path.isfile(program) and os.access(program, os.X_OK):
-            status, output, seconds = run([program, '--long'])
-            failures = [] if status == 0 else [(os.path.basename(program), output)]
-            count.add('sim --long', 1 - len(failures), failures, [], seconds)
+def sim(count, options, kind):
+    """In release many seeds; in debug some of them, under the sanitizers. --long: many more."""
+    meson_suite(count, options, kind, 'sim', f'sim {kind}')
+    if options.long and kind == 'release':
+        with ThreadPoolExecutor(options.jobs) as pool:
+            for status, output, seconds in pool.map(lambda first: sim_seeds(options, first, 2500), (10001, 20001)):
+                failures = [] if status == 0 else [('', output)]
+                count.add('sim --long', 1 - len(failures), failures, [], seconds)
+
+
+def sim_seeds(options, first, seeds):
+    return run([os.path.join(options.build, 'release', 'tests', 'sim', 'sim'), str(first), str(seeds)])
 
 
 def e2e_file(path, environment):
@@ -192,11 +194,12 @@ def everything(count, options):
         pool.submit(lint, count, options)
         if build(count, options, 'debug'):
             pool.submit(meson_suite, count, options, 'debug', 'unit', 'unit')
-            pool.submit(sim, count, options)
+            pool.submit(sim, count, options, 'debug')
         if build(count, options, 'tsan'):
             pool.submit(meson_suite, count, options, 'tsan', 'threads', 'threads')
         has_release = build(count, options, 'release')
     if has_release:
+        sim(count, options, 'release')
         e2e(count, options)  # alone: these measure time
 
 

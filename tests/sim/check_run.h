@@ -14,9 +14,15 @@
 #include "tests/sim/model.h"
 #include "tests/sim/traffic.h"
 
-/* How often an event of the run stands in the log, by its number; the array is grown as needed. */
+/* How often an event of the run stands in the log within a day: 0, 1, or 2 for more. */
+struct census_row {
+    struct wall_ms received_at; /* of the last */
+    uint8_t times;
+};
+
+/* By number of event; the array is grown as needed. */
 struct census {
-    uint8_t *times;
+    struct census_row *rows;
     uint64_t count;
 };
 

@@ -229,8 +229,17 @@ TEST(records_must_be_of_the_right_size)
 static uint32_t
 awkward_bytes(void)
 {
-    static const uint32_t sizes[] = {8,     3984,  4000,  4008,  8072, 8096,
-                                     8104,  49152, 65536, 90000, LOG_RECORD_BYTES_MAX - 96,
+    static const uint32_t sizes[] = {8,
+                                     3984,
+                                     4000,
+                                     4008,
+                                     8072,
+                                     8096,
+                                     8104,
+                                     49152,
+                                     65536,
+                                     90000,
+                                     LOG_RECORD_BYTES_MAX - 96,
                                      LOG_RECORD_BYTES_MAX};
 
     return world_roll(3) == 0 ? 8 * (1 + (uint32_t)world_roll(LOG_RECORD_BYTES_MAX / 8))

@@ -56,7 +56,8 @@ TEST(blocks_that_are_held_keep_their_bytes)
 
     given_a_long_log(77, 800);
     world_env();
-    CHECK_EQ(log_reader_open(world.env, &world.manifest, world.report.epoch, world_wants_all, NULL, &reader), 0);
+    CHECK_EQ(log_reader_open(world.env, &world.manifest, world.report.epoch, world_wants_all, NULL, &reader),
+             0);
     for (;;) {
         r = log_reader_next(reader, &block);
         if (r == 0) {
@@ -98,7 +99,8 @@ TEST(blocks_come_back_in_the_order_they_were_lent)
 
     given_a_long_log(5, 10);
     world_env();
-    CHECK_EQ(log_reader_open(world.env, &world.manifest, world.report.epoch, world_wants_all, NULL, &reader), 0);
+    CHECK_EQ(log_reader_open(world.env, &world.manifest, world.report.epoch, world_wants_all, NULL, &reader),
+             0);
     CHECK_EQ(log_reader_next(reader, &a), LOG_READER_WAIT);
     env_sim_release(world.env, 2);
     (void)env_turn(world.env, (struct mono_ns){0});
@@ -136,7 +138,8 @@ TEST(a_garbled_length_never_makes_it_read_beyond)
         uint32_t length;
 
         given_a_long_log(8, 200);
-        length = at < 30 ? (uint32_t)world_roll(LOG_BLOCK_BYTES_MAX + 2) : (uint32_t)world_roll(UINT64_C(1) << 32);
+        length =
+            at < 30 ? (uint32_t)world_roll(LOG_BLOCK_BYTES_MAX + 2) : (uint32_t)world_roll(UINT64_C(1) << 32);
         world_write(world_segment(1, 0, 0), &length, sizeof(length),
                     DISK_SECTOR_BYTES + offsetof(struct log_block_header, length));
         CHECK_EQ(world_read(), -EUCLEAN);
@@ -156,7 +159,8 @@ TEST(a_failing_read_is_a_fault_and_stays_one)
 
     given_a_long_log(8, 200);
     world_env();
-    CHECK_EQ(log_reader_open(world.env, &world.manifest, world.report.epoch, world_wants_all, NULL, &reader), 0);
+    CHECK_EQ(log_reader_open(world.env, &world.manifest, world.report.epoch, world_wants_all, NULL, &reader),
+             0);
     disk = sim_disk_interface(world.disk);
     segment_name(world_segment(1, 0, 0), name);
     CHECK_EQ(disk->ops->open(disk, name, DISK_OPEN_EXISTING, &file), 0);

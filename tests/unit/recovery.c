@@ -132,14 +132,15 @@ TEST(a_stream_is_torn_unless_a_later_block_says_that_the_bad_one_was_durable)
         world_close();
         int r = world_settle(1, false);
         if (r != (is_corrupt ? -EUCLEAN : 0)) {
-            fprintf(stderr, "%s %s %s %s, acked %u %u %u %u: %d\n", kinds[kind[0]], kinds[kind[1]], kinds[kind[2]],
-                    kinds[kind[3]], acked[0], acked[1], acked[2], acked[3], r);
+            fprintf(stderr, "%s %s %s %s, acked %u %u %u %u: %d\n", kinds[kind[0]], kinds[kind[1]],
+                    kinds[kind[2]], kinds[kind[3]], acked[0], acked[1], acked[2], acked[3], r);
         }
         CHECK_EQ(r, is_corrupt ? -EUCLEAN : 0);
         if (is_corrupt) {
             char place[64];
 
-            snprintf(place, sizeof(place), "log/%08u.seg at offset %u: block %u", number, SECTOR * (1 + k), k);
+            snprintf(place, sizeof(place), "log/%08u.seg at offset %u: block %u", number, SECTOR * (1 + k),
+                     k);
             CHECK(strstr(world.report.reason, place) != NULL);
             corrupt_count++;
             CHECK_EQ(world_settle(1, true), 0);
@@ -181,7 +182,8 @@ TEST(a_bad_block_of_a_settled_epoch_is_found_by_the_verifier_and_may_be_given_up
 {
     given_blocks(10);
     CHECK_EQ(world_settle(1, false), 0);
-    world_flip(world_segment(1, 0, 0), SECTOR * 10 + 90); /* the last: no later block speaks for it, but the manifest */
+    world_flip(world_segment(1, 0, 0),
+               SECTOR * 10 + 90); /* the last: no later block speaks for it, but the manifest */
     CHECK_EQ(recovery_verify(sim_disk_interface(world.disk), &world.manifest, &world.report), -EUCLEAN);
     CHECK(strstr(world.report.reason, "block 9") != NULL);
     CHECK_EQ(world_settle(1, false), 0);
@@ -445,7 +447,8 @@ TEST(every_partition_is_read_in_order_over_epochs_with_differing_stream_counts)
             world_env();
             CHECK_EQ(world_open(stream), 0);
             for (uint32_t i = 0; i < 60; i++) {
-                uint32_t partition = stream + stream_count * (uint32_t)world_roll(WORLD_PARTITION_COUNT / stream_count);
+                uint32_t partition =
+                    stream + stream_count * (uint32_t)world_roll(WORLD_PARTITION_COUNT / stream_count);
 
                 if (partition < WORLD_PARTITION_COUNT) {
                     world.value_next = partition * 10000 + next[partition];
@@ -579,13 +582,15 @@ TEST(crashes_with_recycled_segments_lose_nothing_that_is_needed)
                 for (uint32_t i = 1; i < world.found_count; i++) {
                     CHECK_EQ(world.found[i], world.found[i - 1] + 1);
                 }
-                CHECK(last >= (world.seen_count > 0 ? world.seen[world.seen_count - 1] + 1 : 0) || last == needed);
+                CHECK(last >= (world.seen_count > 0 ? world.seen[world.seen_count - 1] + 1 : 0) ||
+                      last == needed);
                 world.seen_count = 0;
                 world.value_next = last;
                 world_env();
                 if (world_open(0) == 0) {
                     for (uint32_t round = 0; round < 10 && !sim_disk_is_dead(world.disk); round++) {
-                        struct manifest_epoch *epoch = manifest_find_epoch(&world.manifest, world.report.epoch);
+                        struct manifest_epoch *epoch =
+                            manifest_find_epoch(&world.manifest, world.report.epoch);
 
                         work(10);
                         if (sim_disk_is_dead(world.disk) || world.seen_count == 0) {
@@ -593,7 +598,8 @@ TEST(crashes_with_recycled_segments_lose_nothing_that_is_needed)
                         }
                         /* A checkpoint: all that was durable is kept elsewhere, older epochs go too. */
                         epoch->stream_begins[0] = commit_log_durable(world.log);
-                        while (manifest_find_epoch(&world.manifest, world.report.epoch) != &world.manifest.epochs[0]) {
+                        while (manifest_find_epoch(&world.manifest, world.report.epoch) !=
+                               &world.manifest.epochs[0]) {
                             manifest_drop_epoch(&world.manifest, 0);
                         }
                         if (manifest_save(sim_disk_interface(world.disk), &world.manifest) != 0) {

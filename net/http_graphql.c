@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "net/http_call.h"
+
+#include "core/json_out.h"
+#include "net/http_accept.h"
+#include "net/http_origin.h"
+#include "net/http_server.h"
+#include "net/query_string.h"
+#include "query/graphql_request.h"
+#include "query/query.h"
+#include "shards/metrics_table.h"
+#include "shards/shard.h"
+
+/*
+ * GraphQL over HTTP, as the draft has it. A request that was read but is no good (syntax, validation, variables) is 400
+ * for application/graphql-response+json and 200 for application/json; one that could not even be read is 400 for both.
+ */
+
+/* 2 000 tokens and their variables; parsing this takes some milliseconds. */
+#define GRAPHQL_BODY_BYTES_MAX (1u << 20)
+
+struct work {
+    struct http_call *call;
+    enum http_media media;
+    struct text query;
+    struct text operation_name;
+    const struct json_tree *variables;
+    struct query *running; /* NULL: not begun, or over */
+    bool is_over;
+};
+
+static const char *
+content_type_of(enum http_media media)
+{
+    return media == HTTP_MEDIA_GRAPHQL ? "application/graphql-response+json; charset=utf-8"
+                                       : "application/json; charset=utf-8";
+}
+
+static void
+refuse(struct http_call *call, enum http_media media, int status, const char *allow, const char *code,
+       const char *message)
+{
+    struct json_out out;
+    struct text body;
+
+    json_out_init(&out, &call->arena);
+    json_out_object_begin(&out);
+    json_out_key(&out, TEXT("errors"));
+    json_out_array_begin(&out);
+    json_out_object_begin(&out);
+    json_out_key(&out, TEXT("message"));
+    json_out_text(&out, text_of(message));
+    json_out_key(&out, TEXT("extensions"));
+    json_out_object_begin(&out);
+    json_out_key(&out, TEXT("code"));
+    json_out_text(&out, text_of(code));
+    json_out_object_end(&out);
+    json_out_object_end(&out);
+    json_out_array_end(&out);
+    json_out_object_end(&out);
+    body = json_out_finish(&out);
+    if (body.data == NULL) {
+        body = TEXT("{\"errors\":[{\"message\":\"no memory for this request\"}]}");
+    }
+    http_call_answer(call, &(struct http_answer){
+                               .status = status,
+                               .content_type = content_type_of(media),
+                               .body = body,
+                               .is_busy = status == 503,
+                               .allow = allow,
+                           });
+}
+
+static void
+refuse_request(struct work *work, const char *message)
+{
+    refuse(work->call, work->media, 400, NULL, "BAD_REQUEST", message);
+}
+
+/* ---- Running. ---- */
+
+static int
+status_of(enum http_media media, enum query_answer_kind kind)
+{
+    if (media != HTTP_MEDIA_GRAPHQL || kind == QUERY_OK) {
+        return 200;
+    }
+    return kind == QUERY_REFUSED ? 400 : 503;
+}
+
+static void
+answered(void *context, enum query_answer_kind kind, struct text response)
+{
+    static const enum metric rows[] = {
+        [QUERY_OK] = METRIC_QUERIES_OK, [QUERY_REFUSED] = METRIC_QUERIES_ERROR, [QUERY_DEADLINE] = METRIC_QUERIES_DEADLINE};
+    struct work *work = context;
+    struct http_call *call = work->call;
+
+    if (call->shard->metrics != NULL) {
+        metrics_add(call->shard->metrics, rows[kind], 1);
+        metrics_observe(call->shard->metrics, METRIC_QUERY, env_mono(call->shard->env).ns - call->begun.ns);
+    }
+    http_call_answer(call, &(struct http_answer){
+                               .status = status_of(work->media, kind),
+                               .content_type = content_type_of(work->media),
+                               .body = response,
+                           });
+}
+
+static void
+finished(void *context)
+{
+    struct work *work = context;
+
+    work->running = NULL;
+    work->is_over = true;
+    http_call_let_go(work->call);
+}
+
+static void
+gone(struct http_call *call)
+{
+    struct work *work = call->work;
+
+    if (work->running != NULL) {
+        query_abandon(work->running);
+    }
+}
+
+static void
+run(struct work *work)
+{
+    struct http_call *call = work->call;
+    struct query_request request = {
+        .shard = call->shard,
+        .arena = &call->arena,
+        .text = work->query,
+        .operation_name = work->operation_name,
+        .variables = work->variables,
+        .principal = principal_open(),
+        .now_ms = env_wall(call->shard->env).ms,
+        .answered = answered,
+        .finished = finished,
+        .context = work,
+    };
+    struct query *query;
+
+    http_call_hold(call); /* until finished */
+    http_call_hold(call); /* `work` is looked at below, when all may be over */
+    query = query_start(&request);
+    if (!work->is_over) {
+        work->running = query;
+    }
+    http_call_let_go(call);
+}
+
+/* ---- Reading the request. ---- */
+
+static bool
+is_null(const struct json_tree *value)
+{
+    return value == NULL || value->kind == JSON_NULL;
+}
+
+/* False: it was refused. */
+static bool
+take_parameters(struct work *work, const struct json_tree *body)
+{
+    const struct json_tree *query = json_tree_member(body, TEXT("query"));
+    const struct json_tree *operation_name = json_tree_member(body, TEXT("operationName"));
+    const struct json_tree *variables = json_tree_member(body, TEXT("variables"));
+    const struct json_tree *extensions = json_tree_member(body, TEXT("extensions"));
+
+    if (body->kind != JSON_OBJECT) {
+        refuse_request(work, "the body is not a JSON object");
+        return false;
+    }
+    if (query == NULL || query->kind != JSON_STRING) {
+        refuse_request(work, "query: missing, or not a string");
+        return false;
+    }
+    if (!is_null(operation_name) && operation_name->kind != JSON_STRING) {
+        refuse_request(work, "operationName: not a string");
+        return false;
+    }
+    if (!is_null(variables) && variables->kind != JSON_OBJECT) {
+        refuse_request(work, "variables: not an object");
+        return false;
+    }
+    if (!is_null(extensions) && extensions->kind != JSON_OBJECT) {
+        refuse_request(work, "extensions: not an object");
+        return false;
+    }
+    work->query = query->text;
+    work->operation_name = is_null(operation_name) ? (struct text){.bytes = 0} : operation_name->text;
+    work->variables = is_null(variables) ? NULL : variables;
+    return true;
+}
+
+static bool
+parse(struct work *work, struct text json, const char *what_it_is_not, struct json_tree **out_value)
+{
+    int r = json_tree_parse(&work->call->arena, json, out_value);
+
+    if (r == JSON_TREE_FULL) {
+        refuse(work->call, work->media, 413, NULL, "TOO_LARGE", "the request needs too much memory");
+    } else if (r != 0) {
+        refuse_request(work, what_it_is_not);
+    }
+    return r == 0;
+}
+
+static void
+open_post(struct work *work)
+{
+    struct http_call *call = work->call;
+    struct text body = call->body;
+    struct json_tree *value;
+
+    if (!http_content_type_is(http_call_header(call, TEXT("content-type")), TEXT("application/json"))) {
+        refuse(call, work->media, 415, NULL, "UNSUPPORTED_MEDIA_TYPE", "the body must be application/json, in UTF-8");
+        return;
+    }
+    if (http_call_header(call, TEXT("content-encoding")).bytes > 0) {
+        refuse(call, work->media, 415, NULL, "UNSUPPORTED_MEDIA_TYPE", "the body must not be compressed");
+        return;
+    }
+    if (body.bytes > GRAPHQL_BODY_BYTES_MAX) {
+        refuse(call, work->media, 413, NULL, "TOO_LARGE", "the body is over 1 MiB");
+        return;
+    }
+    body = arena_text(&call->arena, body); /* the query may outlive the client */
+    if (parse(work, body, "the body is not JSON", &value) && take_parameters(work, value)) {
+        run(work);
+    }
+}
+
+/* Empty is as good as not there. False: it was refused. */
+static bool
+take_variables(struct work *work, struct text query_string)
+{
+    struct text json;
+    struct json_tree *value;
+
+    if (!query_string_find(query_string, TEXT("variables"), &work->call->arena, &json) || json.bytes == 0) {
+        return true;
+    }
+    if (!parse(work, json, "variables: not JSON", &value)) {
+        return false;
+    }
+    if (!is_null(value) && value->kind != JSON_OBJECT) {
+        refuse_request(work, "variables: not an object");
+        return false;
+    }
+    work->variables = is_null(value) ? NULL : value;
+    return true;
+}
+
+static void
+open_get(struct work *work)
+{
+    struct http_call *call = work->call;
+    struct text query_string = arena_text(&call->arena, call->query); /* it may outlive the client */
+    struct graphql_plan plan;
+
+    if (!query_string_find(query_string, TEXT("query"), &call->arena, &work->query)) {
+        refuse_request(work, "query: missing");
+        return;
+    }
+    if (!query_string_find(query_string, TEXT("operationName"), &call->arena, &work->operation_name)) {
+        work->operation_name = (struct text){.bytes = 0};
+    }
+    if (!take_variables(work, query_string)) {
+        return;
+    }
+    /* A link or an image can make a browser GET. */
+    if (graphql_prepare(&call->arena, work->query, work->operation_name, work->variables, &plan) >= 0 &&
+        plan.has_operation && plan.operation == GRAPHQL_MUTATION) {
+        refuse(call, work->media, 405, "POST", "METHOD_NOT_ALLOWED", "mutations are for POST");
+        return;
+    }
+    run(work);
+}
+
+static bool
+is_from_our_page(const struct http_call *call)
+{
+    struct text origin = http_call_header(call, TEXT("origin"));
+
+    if (origin.bytes > 0 && !http_origin_is_same(origin, call->host)) {
+        return false;
+    }
+    return call->host.bytes == 0 || call->shared->settings->insecure ||
+           http_host_is_ours(call->host, call->shared->listen_host);
+}
+
+void
+http_graphql_open(struct http_call *call)
+{
+    enum http_media media = http_accept_graphql(http_call_header(call, TEXT("accept")));
+    const char *why_not = http_shared_why_not(call->shared);
+    struct work *work;
+
+    if (!is_from_our_page(call)) {
+        refuse(call, media, 403, NULL, "FORBIDDEN", "pages of other hosts may not ask here");
+        return;
+    }
+    if (media == HTTP_MEDIA_NONE) {
+        refuse(call, media, 406, NULL, "NOT_ACCEPTABLE",
+               "there is application/graphql-response+json and application/json");
+        return;
+    }
+    work = arena_take_zero(&call->arena, sizeof(*work));
+    if (why_not != NULL || work == NULL) {
+        refuse(call, media, 503, NULL, "UNAVAILABLE", why_not != NULL ? why_not : "no memory for this request");
+        return;
+    }
+    *work = (struct work){.call = call, .media = media};
+    call->work = work;
+    call->gone = gone;
+    if (call->method == HTTP_POST) {
+        open_post(work);
+    } else {
+        open_get(work);
+    }
+}

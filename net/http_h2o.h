@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * http_h2o - what http_server.c and http_call.c know of each other, and of h2o; nobody else includes this
+ *
+ * Who keeps what alive. A call is known to h2o's request through a hook in the request's pool: when the pool is
+ * cleared (the answer has left, or the connection broke) the hook tells the call. h2o stops reading a connection while
+ * its request is being worked on, so a client that leaves is noticed when the answer cannot be written.
+ *
+ *   http_call_begin -> call --http_call_answer--> written -> pool cleared -> forgotten
+ *                          \--held, queued------------------> let go
+ *
+ * Threads  Home shard only.
+ */
+
+#include <h2o.h>
+
+#include "net/http_call.h"
+#include "net/http_server.h"
+
+struct http_connection {
+    h2o_socket_t *socket;
+    struct http_server *server;
+    struct http_connection *next; /* a ring of all of the server */
+    struct http_connection *previous;
+    struct http_call *call;   /* being worked on, or its answer being written */
+    struct mono_ns answered;  /* when; 0: not yet */
+    uint64_t counted_bytes;   /* of body memory */
+    uint64_t written_bytes;   /* when that was last looked at */
+};
+
+struct http_server {
+    struct shard *shard;
+    struct http_shared *shared;
+    struct normaliser *normaliser;
+    h2o_evloop_t *loop;
+    h2o_globalconf_t config;
+    h2o_context_t context;
+    h2o_accept_ctx_t accept;
+    h2o_socket_t *listener; /* NULL: closed, we are stopping */
+    int loop_fd;            /* its epoll descriptor */
+    bool has_config;
+    bool has_context;
+    bool is_ready;  /* the epoll descriptor is readable */
+    bool is_paused; /* not accepting until `resume` */
+    struct mono_ns resume;
+    struct mono_ns tick;
+    struct mono_ns look;
+    struct http_connection *connections; /* one of the ring */
+    uint32_t connection_count;
+    uint32_t call_count;
+    struct http_call *first_queued;
+    struct http_call *last_queued;
+};
+
+/* Home. h2o has a whole request. */
+void http_call_begin(struct http_server *server, h2o_req_t *request);
+/* Home. Works on queued calls. True: there are more. */
+bool http_call_work(struct http_server *server, struct mono_ns until);
+/* Home. Counts a connection's memory anew. */
+void http_connection_count(struct http_connection *connection);

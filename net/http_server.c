@@ -1,0 +1,513 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "net/http_server.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "core/log_line.h"
+#include "net/http_h2o.h"
+#include "net/normaliser.h"
+#include "shards/metrics_table.h"
+#include "shards/shard.h"
+
+/*
+ * What h2o does not do and is done here, a few connections a turn (look_after()):
+ *   - it has no timeout for a client that does not read its answer;
+ *   - it keeps the largest buffer that a connection ever needed;
+ *   - it does not know a limit for all bodies together. An upload that does not fit is cut with a 503 of our own,
+ *     written past h2o: nothing else can be on its way while h2o is reading a request.
+ */
+
+#define REQUEST_TIMEOUT_MS 60000u /* head and body together, and the silence between two requests */
+#define WRITE_TIMEOUT_NS (30 * NS_PER_S)
+#define ACCEPTS_AT_ONCE 64u
+#define ACCEPT_PAUSE_NS (100 * NS_PER_MS)
+#define WORK_NS (300 * NS_PER_US)
+#define LOOKED_AFTER_AT_ONCE 64u
+#define TICK_NS NS_PER_S
+/* A connection's usual buffer is neither counted nor given back. */
+#define BUFFER_BYTES_USUAL (64u << 10)
+/* A smaller upload is not cut: it is refused when it has arrived. */
+#define CUT_BYTES_MIN (256u << 10)
+#define CLOSE_PATIENCE 50 /* turns of 10 ms */
+
+uint64_t
+http_shared_body_bytes(const struct http_shared *shared)
+{
+    uint64_t bytes = 0;
+
+    for (uint32_t i = 0; i < shared->shard_count; i++) {
+        /* Relaxed: a limit of memory may be a little late. */
+        bytes += atomic_load_explicit(&shared->bodies[i].bytes, memory_order_relaxed);
+    }
+    return bytes;
+}
+
+const char *
+http_shared_why_not(const struct http_shared *shared)
+{
+    if (atomic_load_explicit(&shared->node->is_stopping, memory_order_relaxed)) {
+        return "the node is stopping";
+    }
+    return node_is_ready(shared->node) ? NULL : "the node is starting: it reads its log";
+}
+
+/* ---- Connections. ---- */
+
+void
+http_connection_count(struct http_connection *connection)
+{
+    struct http_server *server = connection->server;
+    _Atomic uint64_t *counter = &server->shared->bodies[server->shard->id.n].bytes;
+    uint64_t bytes = connection->socket != NULL ? connection->socket->input->capacity : 0;
+    uint64_t sum = atomic_load_explicit(counter, memory_order_relaxed);
+
+    bytes = bytes > BUFFER_BYTES_USUAL ? bytes : 0;
+    if (bytes != connection->counted_bytes) {
+        atomic_store_explicit(counter, sum + bytes - connection->counted_bytes, memory_order_relaxed);
+        connection->counted_bytes = bytes;
+    }
+}
+
+static void
+note_connections(const struct http_server *server)
+{
+    if (server->shard->metrics != NULL) {
+        metrics_set(server->shard->metrics, METRIC_OPEN_CONNECTIONS, server->connection_count);
+    }
+}
+
+static void
+connection_closed(void *context)
+{
+    struct http_connection *connection = context;
+    struct http_server *server = connection->server;
+
+    ASSERT(connection->call == NULL);
+    connection->socket = NULL;
+    http_connection_count(connection);
+    connection->next->previous = connection->previous;
+    connection->previous->next = connection->next;
+    if (server->connections == connection) {
+        server->connections = connection->next != connection ? connection->next : NULL;
+    }
+    server->connection_count--;
+    note_connections(server);
+    free(connection);
+}
+
+static bool
+add_connection(struct http_server *server, h2o_socket_t *socket)
+{
+    struct http_connection *connection = calloc(1, sizeof(*connection));
+
+    if (connection == NULL) {
+        return false;
+    }
+    connection->socket = socket;
+    connection->server = server;
+    if (server->connections != NULL) {
+        connection->next = server->connections;
+        connection->previous = server->connections->previous;
+        connection->next->previous = connection;
+        connection->previous->next = connection;
+    } else {
+        connection->next = connection->previous = connection;
+    }
+    server->connections = connection;
+    server->connection_count++;
+    socket->on_close.cb = connection_closed;
+    socket->on_close.data = connection;
+    note_connections(server);
+    return true;
+}
+
+static void
+pause_accepting(struct http_server *server)
+{
+    h2o_socket_read_stop(server->listener);
+    server->is_paused = true;
+    server->resume = (struct mono_ns){.ns = server->shard->now.ns + ACCEPT_PAUSE_NS};
+}
+
+static void
+on_accept(h2o_socket_t *listener, const char *problem)
+{
+    struct http_server *server = listener->data;
+
+    if (problem != NULL) {
+        return;
+    }
+    for (uint32_t i = 0; i < ACCEPTS_AT_ONCE; i++) {
+        h2o_socket_t *socket;
+
+        if (server->connection_count >= server->shared->connection_count_max) {
+            log_warn_seldom("too many connections: new ones wait", LOG_UINT("connections", server->connection_count));
+            pause_accepting(server);
+            return;
+        }
+        socket = h2o_evloop_socket_accept(listener);
+        if (socket == NULL) {
+            if (errno != EAGAIN && errno != ECONNABORTED && errno != EINTR) {
+                log_warn_seldom("cannot accept a connection", LOG_TEXT("why", strerror(errno)));
+                pause_accepting(server);
+            }
+            return;
+        }
+        if (!add_connection(server, socket)) {
+            h2o_socket_close(socket);
+            return;
+        }
+        h2o_accept(&server->accept, socket);
+    }
+}
+
+/* h2o sees the end of the stream, and closes. */
+static void
+break_off(struct http_connection *connection)
+{
+    shutdown(h2o_socket_get_fd(connection->socket), SHUT_RDWR);
+}
+
+static void
+cut(struct http_connection *connection)
+{
+    static const char body[] = "{\"success\":false,\"error\":\"too many bodies are being received\"}";
+    char answer[512];
+    int bytes = snprintf(answer, sizeof(answer),
+                         "HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\nretry-after: 1\r\n"
+                         "content-type: application/json\r\ncontent-length: %zu\r\n\r\n%s",
+                         sizeof(body) - 1, body);
+
+    log_warn_seldom("an upload was cut: net.body_memory is used up",
+                    LOG_UINT("bytes", http_shared_body_bytes(connection->server->shared)));
+    (void)!send(h2o_socket_get_fd(connection->socket), answer, (size_t)bytes, MSG_NOSIGNAL | MSG_DONTWAIT);
+    break_off(connection);
+}
+
+static void
+look_at(struct http_connection *connection)
+{
+    struct http_server *server = connection->server;
+    h2o_socket_t *socket = connection->socket;
+
+    if (connection->call == NULL && socket->input->size == 0 && socket->input->capacity > BUFFER_BYTES_USUAL) {
+        h2o_buffer_dispose(&socket->input);
+        h2o_buffer_init(&socket->input, &h2o_socket_buffer_prototype);
+    }
+    http_connection_count(connection);
+    if (connection->call == NULL && socket->input->size >= CUT_BYTES_MIN &&
+        http_shared_body_bytes(server->shared) > server->shared->settings->net_body_memory_bytes) {
+        cut(connection);
+        return;
+    }
+    if (connection->answered.ns != 0 && server->shard->now.ns > connection->answered.ns + WRITE_TIMEOUT_NS) {
+        break_off(connection);
+    }
+}
+
+static void
+look_after(struct http_server *server)
+{
+    for (uint32_t i = 0; i < LOOKED_AFTER_AT_ONCE && i < server->connection_count; i++) {
+        server->connections = server->connections->next;
+        look_at(server->connections);
+    }
+}
+
+/* ---- Turns. ---- */
+
+/* Work that epoll does not know of. */
+static bool
+has_own_work(const struct http_server *server)
+{
+    const h2o_evloop_t *loop = server->loop;
+
+    return loop->_statechanged.head != NULL || loop->_pending_as_client != NULL || loop->_pending_as_server != NULL;
+}
+
+static uint64_t
+timers_due_ms(const struct http_server *server)
+{
+    return h2o_timeout_get_wake_at(&server->loop->_timeouts);
+}
+
+static void
+loop_is_ready(void *context)
+{
+    struct http_server *server = context;
+
+    server->is_ready = true;
+}
+
+static void
+close_listener(struct http_server *server)
+{
+    if (server->listener == NULL) {
+        return;
+    }
+    if (!server->is_paused) {
+        on_accept(server->listener, NULL); /* who is in the queue would see a reset */
+    }
+    h2o_socket_close(server->listener);
+    server->listener = NULL;
+    h2o_context_request_shutdown(&server->context);
+}
+
+static void
+set_gauges(struct http_server *server)
+{
+    struct metrics *metrics = server->shard->metrics;
+
+    if (metrics != NULL && server->shard->keeper != NULL) {
+        metrics_set(metrics, METRIC_PROFILES, keeper_counts(server->shard->keeper).profiles);
+    }
+}
+
+static void
+tick(struct http_server *server, struct mono_ns now)
+{
+    if (server->is_paused && server->listener != NULL && now.ns >= server->resume.ns) {
+        server->is_paused = false;
+        h2o_socket_read_start(server->listener, on_accept);
+    }
+    if (now.ns >= server->tick.ns) {
+        server->tick.ns = now.ns + TICK_NS;
+        set_gauges(server);
+        look_after(server);
+    }
+}
+
+static bool
+turn(void *context, struct mono_ns now)
+{
+    struct http_server *server = context;
+    bool has_more;
+
+    if (atomic_load_explicit(&server->shared->node->is_stopping, memory_order_relaxed)) {
+        close_listener(server);
+    }
+    tick(server, now);
+    if (server->is_ready || has_own_work(server) ||
+        timers_due_ms(server) <= (uint64_t)env_wall(server->shard->env).ms) {
+        server->is_ready = false;
+        h2o_evloop_run(server->loop, 0); /* -1 is a signal, or task work of the ring: nothing is lost */
+        look_after(server);
+    }
+    has_more = http_call_work(
+        server, (struct mono_ns){.ns = env_mono(server->shard->env).ns + WORK_NS});
+    return has_more || has_own_work(server);
+}
+
+static struct mono_ns
+turn_due(void *context)
+{
+    struct http_server *server = context;
+    struct mono_ns due = server->tick;
+    uint64_t timer_ms = timers_due_ms(server);
+
+    if (server->is_paused && server->resume.ns < due.ns) {
+        due = server->resume;
+    }
+    if (timer_ms != UINT64_MAX) {
+        uint64_t now_ms = (uint64_t)env_wall(server->shard->env).ms;
+        uint64_t wait_ns = timer_ms > now_ms ? (timer_ms - now_ms) * NS_PER_MS : 0;
+        uint64_t timer_ns = env_mono(server->shard->env).ns + wait_ns;
+
+        due.ns = timer_ns < due.ns ? timer_ns : due.ns;
+    }
+    return due;
+}
+
+static bool
+is_at_rest(void *context)
+{
+    const struct http_server *server = context;
+
+    return server->listener == NULL && server->call_count == 0 && !has_own_work(server);
+}
+
+/* ---- Opening and closing. ---- */
+
+struct door_handler {
+    h2o_handler_t super;
+    struct http_server *server;
+};
+
+static int
+on_request(h2o_handler_t *handler, h2o_req_t *request)
+{
+    http_call_begin(((struct door_handler *)handler)->server, request);
+    return 0;
+}
+
+/*
+ * What h2o refuses by itself (a body over HTTP_BODY_READ_MAX, broken chunks) is plain text there; our clients parse
+ * JSON. It comes through the fallback path, which no request of ours takes.
+ */
+static struct text
+refusal_of(const h2o_req_t *request)
+{
+    return request->res.status == 413 ? TEXT("{\"success\":false,\"error\":\"body: over the limit\"}")
+                                      : TEXT("{\"success\":false,\"error\":\"not a request that HTTP allows\"}");
+}
+
+static void
+send_refusal(h2o_ostream_t *stream, h2o_req_t *request, h2o_iovec_t *buffers, size_t buffer_count,
+             h2o_send_state_t state)
+{
+    struct text body = refusal_of(request);
+    h2o_iovec_t buffer = h2o_iovec_init(body.data, body.bytes);
+
+    (void)buffers;
+    h2o_ostream_send_next(stream, request, &buffer, buffer_count > 0 ? 1 : 0, state);
+}
+
+static void
+make_refusal(h2o_filter_t *filter, h2o_req_t *request, h2o_ostream_t **slot)
+{
+    ssize_t at = h2o_find_header(&request->res.headers, H2O_TOKEN_CONTENT_TYPE, -1);
+    h2o_ostream_t *stream = h2o_add_ostream(request, sizeof(*stream), slot);
+
+    (void)filter;
+    if (at >= 0) {
+        request->res.headers.entries[at].value = h2o_iovec_init(H2O_STRLIT("application/json"));
+    }
+    request->res.content_length = refusal_of(request).bytes;
+    stream->do_send = send_refusal;
+    h2o_setup_next_ostream(request, &stream->next);
+}
+
+static void
+configure(struct http_server *server)
+{
+    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* h2o fills tables of its own the first time */
+    h2o_hostconf_t *host;
+    h2o_filter_t *filter;
+    struct door_handler *handler;
+
+    pthread_mutex_lock(&lock);
+    h2o_socket_buffer_mmap_settings.threshold = SIZE_MAX; /* no files for large buffers */
+    h2o_config_init(&server->config);
+    server->has_config = true;
+    server->config.server_name = h2o_iovec_init(H2O_STRLIT("millrace"));
+    server->config.max_request_entity_size = HTTP_BODY_READ_MAX;
+    server->config.http1.req_timeout = REQUEST_TIMEOUT_MS;
+    server->config.http1.upgrade_to_http2 = 0;
+    server->config.http2.callbacks.request_shutdown = NULL; /* it starts a timer that the context must not have at its end */
+    host = h2o_config_register_host(&server->config, h2o_iovec_init(H2O_STRLIT("default")), 65535);
+    filter = h2o_create_filter(&host->fallback_path, sizeof(*filter));
+    filter->on_setup_ostream = make_refusal;
+    handler = (void *)h2o_create_handler(h2o_config_register_path(host, "/", 0), sizeof(*handler));
+    handler->super.on_req = on_request;
+    handler->server = server;
+    h2o_context_init(&server->context, server->loop, &server->config);
+    server->has_context = true;
+    pthread_mutex_unlock(&lock);
+}
+
+/*
+ * The descriptor is in a private struct right behind the public one. If that is ever another one, epoll_ctl says so.
+ */
+static int
+find_loop_fd(struct http_server *server)
+{
+    struct epoll_event event = {.events = EPOLLIN};
+    int probe = eventfd(0, EFD_CLOEXEC);
+    int fd;
+    int r;
+
+    memcpy(&fd, (const char *)server->loop + sizeof(h2o_evloop_t), sizeof(fd));
+    if (probe < 0) {
+        return fault_new(-errno);
+    }
+    r = epoll_ctl(fd, EPOLL_CTL_ADD, probe, &event) == 0 && epoll_ctl(fd, EPOLL_CTL_DEL, probe, NULL) == 0
+            ? 0
+            : fault_new(-errno);
+    close(probe);
+    server->loop_fd = fd;
+    return r;
+}
+
+int
+http_server_open(struct shard *shard, struct http_shared *shared, int listener, struct http_server **out_server)
+{
+    const struct settings *settings = shared->settings;
+    struct http_server *server = calloc(1, sizeof(*server));
+    int r;
+
+    if (server == NULL) {
+        close(listener);
+        return fault_new(-ENOMEM);
+    }
+    server->shard = shard;
+    server->shared = shared;
+    server->loop = h2o_evloop_create();
+    configure(server);
+    server->accept = (h2o_accept_ctx_t){.ctx = &server->context, .hosts = server->config.hosts};
+    server->listener = h2o_evloop_socket_create(server->loop, listener, H2O_SOCKET_FLAG_DONT_READ);
+    server->listener->data = server;
+    r = find_loop_fd(server);
+    if (r != 0) {
+        goto fail;
+    }
+    r = normaliser_create(settings->identity_blocked.item, settings->identity_blocked.count,
+                          settings->ingest_keep_query, (uint32_t)settings->net_body_bytes_max, &server->normaliser);
+    if (r != 0) {
+        goto fail;
+    }
+    r = env_watch(shard->env, server->loop_fd, loop_is_ready, server);
+    if (r != 0) {
+        goto fail;
+    }
+    h2o_socket_read_start(server->listener, on_accept);
+    shard->outside = turn;
+    shard->outside_due = turn_due;
+    shard->outside_is_at_rest = is_at_rest;
+    shard->outside_context = server;
+    *out_server = server;
+    return 0;
+
+fail:
+    http_server_close(server);
+    return fault_up(r);
+}
+
+void
+http_server_close(struct http_server *server)
+{
+    struct http_connection *connection;
+
+    if (server == NULL) {
+        return;
+    }
+    server->shard->outside = NULL;
+    if (server->listener != NULL) {
+        h2o_socket_close(server->listener);
+    }
+    /* h2o has no call for this; it closes what comes to its end. */
+    connection = server->connections;
+    for (uint32_t i = 0; i < server->connection_count; i++, connection = connection->next) {
+        break_off(connection);
+    }
+    for (int i = 0; i < CLOSE_PATIENCE && (server->connection_count > 0 || has_own_work(server)); i++) {
+        h2o_evloop_run(server->loop, 10);
+    }
+    if (server->connection_count > 0) {
+        return; /* at the end of a process; somebody's call is not over */
+    }
+    h2o_context_dispose(&server->context);
+    h2o_config_dispose(&server->config);
+    h2o_evloop_run(server->loop, 0);
+    close(server->loop_fd);
+    h2o_evloop_destroy(server->loop);
+    normaliser_destroy(server->normaliser);
+    free(server);
+}

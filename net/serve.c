@@ -1,0 +1,634 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "net/serve.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "core/log_line.h"
+#include "core/version.h"
+#include "net/http_server.h"
+#include "net/listener.h"
+#include "net/settings.h"
+#include "shards/metrics_table.h"
+#include "shards/shard.h"
+#include "storage/recovery.h"
+
+/*
+ * The life of a shard's thread:
+ *
+ *   open --all are open--> run --every shard is at rest--> (all have left) --> close
+ *
+ * "All" is a barrier, twice: nobody may publish to a shard that is not open, and nobody may ring the bell of one that
+ * is closed. A thread that cannot open still comes to both.
+ */
+
+#define EXIT_GOOD 0
+#define EXIT_FAILED 1
+#define EXIT_USAGE 2
+#define EXIT_STORAGE 74
+#define STOP_NS (9500 * NS_PER_MS)
+#define WAIT_READY_MS 20
+#define FILES_FOR_OURSELVES 256u
+#define CONNECTIONS_MAX 65536u
+
+struct serve {
+    struct settings settings;
+    const char *config_file;
+    bool accept_loss;
+    uint64_t begun_ns;
+
+    struct disk *disk;
+    struct node node;
+    struct recovery_report report;
+    struct http_shared shared;
+    char address[LISTENER_TEXT_BYTES];
+    uint32_t shard_count;
+    bool is_pinned;
+    cpu_set_t cpus;
+    struct thread *threads;
+    uint32_t thread_count; /* that were started */
+    pthread_barrier_t all_open;
+    pthread_barrier_t all_left;
+    _Atomic uint32_t failed_count;
+    _Atomic uint32_t ended_count;
+    int event; /* a thread has ended */
+    int signals;
+};
+
+struct thread {
+    struct serve *serve;
+    uint32_t index;
+    int listener; /* -1 once the server has it */
+    pthread_t id;
+    struct metrics metrics;
+    struct env *env;
+    struct http_server *server;
+    enum env_backend backend;
+    char io_reason[128];
+    struct shard shard;
+};
+
+static uint64_t
+mono_ns_now(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
+}
+
+static uint64_t
+dice(void *context)
+{
+    uint64_t number;
+
+    (void)context;
+    while (getrandom(&number, sizeof(number), 0) != (ssize_t)sizeof(number)) {
+    }
+    return number;
+}
+
+static void
+die(struct node *node, int status, const char *what)
+{
+    (void)node;
+    log_error("the node must end", LOG_TEXT("why", what), LOG_FAULT(-EIO));
+    _exit(status);
+}
+
+/* ---- A shard's thread. ---- */
+
+static int
+open_shard(struct thread *thread)
+{
+    static const enum env_backend backends[] = {
+        [SETTINGS_IO_AUTO] = ENV_AUTO, [SETTINGS_IO_URING] = ENV_URING, [SETTINGS_IO_EPOLL] = ENV_EPOLL};
+    struct serve *serve = thread->serve;
+    const struct settings *settings = &serve->settings;
+    int listener = thread->listener;
+    int r;
+
+    r = env_open(backends[settings->io], serve->disk, &thread->env, thread->io_reason);
+    if (r != 0) {
+        log_error("cannot wait and write the way that was asked for", LOG_TEXT("setting", "io"), LOG_FAULT(r));
+        return fault_up(r);
+    }
+    thread->backend = thread->env->backend;
+    r = shard_open(&thread->shard, (struct shard_options){
+                                       .node = &serve->node,
+                                       .id = {.n = (uint16_t)thread->index},
+                                       .env = thread->env,
+                                       .metrics = &thread->metrics,
+                                       .region_bytes = settings_memory_bytes(settings) / serve->shard_count,
+                                       .segment_bytes = settings->log_segment_bytes,
+                                       .block_bytes = (uint32_t)settings->log_block_bytes,
+                                       .wall_floor = serve->report.wall_floor,
+                                   });
+    if (r != 0) {
+        log_error(r == -ENOSPC ? "the disk is full" : "a shard cannot be opened", LOG_FAULT(r));
+        return fault_up(r);
+    }
+    thread->listener = -1;
+    r = http_server_open(&thread->shard, &serve->shared, listener, &thread->server);
+    if (r != 0) {
+        log_error("HTTP cannot be served", LOG_FAULT(r));
+        return fault_up(r);
+    }
+    return 0;
+}
+
+static void *
+thread_main(void *context)
+{
+    struct thread *thread = context;
+    struct serve *serve = thread->serve;
+    uint64_t one = 1;
+
+    log_shard((int)thread->index);
+    if (open_shard(thread) != 0) {
+        atomic_fetch_add(&serve->failed_count, 1);
+    }
+    pthread_barrier_wait(&serve->all_open);
+    if (atomic_load(&serve->failed_count) == 0) {
+        shard_run(&thread->shard);
+    }
+    http_server_close(thread->server);
+    pthread_barrier_wait(&serve->all_left);
+    if (thread->shard.env != NULL) {
+        shard_close(&thread->shard);
+    }
+    if (thread->listener >= 0) {
+        close(thread->listener);
+    }
+    atomic_fetch_add(&serve->ended_count, 1);
+    (void)!write(serve->event, &one, sizeof(one));
+    return NULL;
+}
+
+static int
+start_thread(struct serve *serve, struct thread *thread)
+{
+    pthread_attr_t attributes;
+    char name[16];
+    int r;
+
+    pthread_attr_init(&attributes);
+    if (serve->is_pinned) {
+        cpu_set_t mine;
+        uint32_t seen = 0;
+
+        CPU_ZERO(&mine);
+        for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
+            if (CPU_ISSET(cpu, &serve->cpus) && seen++ == thread->index) {
+                CPU_SET(cpu, &mine);
+            }
+        }
+        pthread_attr_setaffinity_np(&attributes, sizeof(mine), &mine);
+    }
+    r = pthread_create(&thread->id, &attributes, thread_main, thread);
+    pthread_attr_destroy(&attributes);
+    if (r != 0) {
+        return fault_new(-r);
+    }
+    snprintf(name, sizeof(name), "shard-%u", thread->index);
+    pthread_setname_np(thread->id, name);
+    return 0;
+}
+
+/* ---- Before the threads. ---- */
+
+static void
+raise_file_limit(struct serve *serve)
+{
+    struct rlimit limit;
+    uint64_t for_clients = 1024;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+        getrlimit(RLIMIT_NOFILE, &limit);
+        for_clients = limit.rlim_cur > 2 * FILES_FOR_OURSELVES ? limit.rlim_cur - FILES_FOR_OURSELVES
+                                                              : limit.rlim_cur / 2;
+    }
+    for_clients /= serve->shard_count;
+    serve->shared.connection_count_max = for_clients < CONNECTIONS_MAX ? (uint32_t)for_clients : CONNECTIONS_MAX;
+}
+
+static int
+open_disk(struct serve *serve)
+{
+    const char *folder = serve->settings.storage_data_dir;
+    int r = disk_real_open(folder, &serve->disk);
+
+    if (r == 0) {
+        return 0;
+    }
+    log_error(r == -EBUSY ? "another process uses this data directory" : "the data directory cannot be opened",
+              LOG_TEXT("data", folder), LOG_FAULT(r));
+    return fault_up(r);
+}
+
+static int
+open_node(struct serve *serve)
+{
+    const struct settings *settings = &serve->settings;
+    struct recovery_report *report = &serve->report;
+    int r = node_open(&serve->node, serve->disk,
+                      (struct node_options){
+                          .shard_count = serve->shard_count,
+                          .partition_count = (uint32_t)settings->storage_partitions,
+                          .slice_count = (uint32_t)settings->storage_slices,
+                          .rules =
+                              {
+                                  .out_of_orderness_ms = settings->event_time_out_of_orderness_ms,
+                                  .allowed_lateness_ms = settings->event_time_allowed_lateness_ms,
+                                  .session_gap_ms = settings->sessions_gap_ms,
+                                  .session_horizon_ms = settings->sessions_horizon_ms,
+                                  .dedup_events = settings->dedup_events,
+                              },
+                          .deadline_ns = (uint64_t)settings->query_deadline_ms * NS_PER_MS,
+                          .accept_loss = serve->accept_loss,
+                          .dice = dice,
+                          .fatal = die,
+                      },
+                      report);
+
+    if (r == -EUCLEAN) {
+        log_error("the log is damaged; --accept-loss starts without what was lost", LOG_TEXT("why", report->reason),
+                  LOG_TEXT("data", settings->storage_data_dir));
+    } else if (r != 0) {
+        log_error("the data directory cannot be read", LOG_TEXT("why", report->reason),
+                  LOG_TEXT("data", settings->storage_data_dir), LOG_FAULT(r));
+    } else if (report->lost_blocks > 0) {
+        log_warn("starting without blocks of the log that were damaged", LOG_UINT("lost_blocks", report->lost_blocks),
+                 LOG_TEXT("first", report->reason));
+    }
+    return r != 0 ? fault_up(r) : 0;
+}
+
+static int
+open_threads(struct serve *serve)
+{
+    int sockets[SHARD_COUNT_MAX];
+    char problem[LISTENER_TEXT_BYTES] = "";
+    struct text host;
+    uint16_t port;
+    int r;
+
+    if (!settings_listen_parts(serve->settings.listen, &host, &port)) {
+        return fault_new(-EINVAL); /* settings_check() has seen it */
+    }
+    serve->threads = aligned_alloc(CACHE_LINE_BYTES,
+                                   align_up(serve->shard_count * sizeof(*serve->threads), CACHE_LINE_BYTES));
+    if (serve->threads == NULL) {
+        return fault_new(-ENOMEM);
+    }
+    memset(serve->threads, 0, serve->shard_count * sizeof(*serve->threads));
+    r = listener_open(host, port, serve->shard_count, sockets, serve->address, problem);
+    if (r != 0) {
+        log_error("cannot listen", LOG_TEXT("listen", serve->settings.listen), LOG_TEXT("why", problem));
+        return fault_up(r);
+    }
+    serve->shared.listen_host = host;
+    for (uint32_t i = 0; i < serve->shard_count; i++) {
+        struct thread *thread = &serve->threads[i];
+
+        thread->serve = serve;
+        thread->index = i;
+        thread->listener = sockets[i];
+        r = metrics_init(&thread->metrics, &metrics_table);
+        if (r != 0) {
+            return fault_up(r); /* the process ends: sockets go with it */
+        }
+        serve->shared.metrics[i] = &thread->metrics;
+    }
+    return 0;
+}
+
+/* ---- Running. ---- */
+
+static const char *
+io_said(enum env_backend backend)
+{
+    return backend == ENV_URING ? "io_uring" : "epoll";
+}
+
+static void
+say_started(struct serve *serve)
+{
+    const struct thread *first = &serve->threads[0];
+
+    if (first->io_reason[0] != '\0') {
+        log_warn("io_uring is not used", LOG_TEXT("why", first->io_reason));
+    }
+    log_info("started", LOG_TEXT("listen", serve->address), LOG_UINT("shards", serve->shard_count),
+             LOG_BOOL("pinned", serve->is_pinned), LOG_TEXT("io", io_said(first->backend)),
+             LOG_TEXT("disk", serve->disk->is_direct ? "direct" : "buffered"),
+             LOG_TEXT("data", serve->settings.storage_data_dir), LOG_TEXT("version", version_number),
+             LOG_UINT("epoch", serve->report.epoch),
+             LOG_UINT("start_ms", (mono_ns_now() - serve->begun_ns) / NS_PER_MS));
+}
+
+static void
+say_ready(struct serve *serve)
+{
+    log_info("ready", LOG_UINT("log_blocks", serve->report.blocks), LOG_UINT("log_bytes", serve->report.bytes),
+             LOG_UINT("torn_streams", serve->report.torn_streams),
+             LOG_UINT("ready_ms", (mono_ns_now() - serve->begun_ns) / NS_PER_MS));
+}
+
+static void
+wake_all(struct serve *serve)
+{
+    for (uint32_t i = 0; i < serve->shard_count; i++) {
+        shard_wake(&serve->node, (struct shard_id){.n = (uint16_t)i});
+    }
+}
+
+/* A signal, or the end of a thread, or nothing for that long. */
+static bool
+wait_for_signal(struct serve *serve, int timeout_ms)
+{
+    struct pollfd fds[] = {{.fd = serve->signals, .events = POLLIN}, {.fd = serve->event, .events = POLLIN}};
+    struct signalfd_siginfo info;
+
+    if (poll(fds, COUNT_OF(fds), timeout_ms) <= 0 || (fds[0].revents & POLLIN) == 0) {
+        return false;
+    }
+    return read(serve->signals, &info, sizeof(info)) == (ssize_t)sizeof(info);
+}
+
+static void
+run_until_signal(struct serve *serve)
+{
+    bool is_ready = false;
+
+    for (;;) {
+        if (!is_ready && node_is_ready(&serve->node)) {
+            is_ready = true;
+            say_ready(serve);
+        }
+        if (wait_for_signal(serve, is_ready ? -1 : WAIT_READY_MS) || atomic_load(&serve->ended_count) > 0) {
+            return;
+        }
+    }
+}
+
+static int
+stop(struct serve *serve)
+{
+    uint64_t begun_ns = mono_ns_now();
+    uint64_t late_ns = begun_ns + STOP_NS;
+
+    log_info("stopping: what is in flight is finished; a second signal stops at once");
+    atomic_store(&serve->node.is_stopping, true);
+    wake_all(serve);
+    while (atomic_load(&serve->ended_count) < serve->thread_count) {
+        uint64_t now_ns = mono_ns_now();
+        uint64_t drained;
+
+        if (now_ns >= late_ns) {
+            log_warn("stopped without waiting longer: some requests were not answered");
+            _exit(EXIT_GOOD); /* what was answered is on disk */
+        }
+        if (wait_for_signal(serve, (int)((late_ns - now_ns) / NS_PER_MS) + 1)) {
+            log_warn("stopped at once");
+            _exit(EXIT_FAILED);
+        }
+        (void)!read(serve->event, &drained, sizeof(drained));
+    }
+    log_info("stopped", LOG_UINT("stop_ms", (mono_ns_now() - begun_ns) / NS_PER_MS));
+    return EXIT_GOOD;
+}
+
+static int
+run_threads(struct serve *serve)
+{
+    int status = EXIT_FAILED;
+
+    pthread_barrier_init(&serve->all_open, NULL, serve->shard_count + 1);
+    pthread_barrier_init(&serve->all_left, NULL, serve->shard_count);
+    for (uint32_t i = 0; i < serve->shard_count; i++) {
+        int r = start_thread(serve, &serve->threads[i]);
+
+        if (r != 0) {
+            log_error("a thread cannot be started", LOG_FAULT(r));
+            _exit(EXIT_FAILED); /* the others wait for it */
+        }
+        serve->thread_count++;
+    }
+    pthread_barrier_wait(&serve->all_open);
+    if (atomic_load(&serve->failed_count) == 0) {
+        serve->shared.io = io_said(serve->threads[0].backend);
+        say_started(serve);
+        run_until_signal(serve);
+        status = stop(serve);
+    }
+    for (uint32_t i = 0; i < serve->thread_count; i++) {
+        pthread_join(serve->threads[i].id, NULL);
+    }
+    pthread_barrier_destroy(&serve->all_open);
+    pthread_barrier_destroy(&serve->all_left);
+    return status;
+}
+
+/* For every thread: they are started later, and take it over. */
+static void
+take_signals(struct serve *serve)
+{
+    sigset_t set;
+
+    signal(SIGPIPE, SIG_IGN);
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+    serve->signals = signalfd(-1, &set, SFD_CLOEXEC);
+    serve->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+}
+
+static int
+run(struct serve *serve)
+{
+    const struct settings *settings = &serve->settings;
+    int status = EXIT_FAILED;
+    int r;
+
+    log_open(STDERR_FILENO, (enum log_format)settings->log_format, LOG_LEVEL_INFO);
+    take_signals(serve);
+    serve->shard_count = settings_shard_count(settings);
+    serve->is_pinned = sched_getaffinity(0, sizeof(serve->cpus), &serve->cpus) == 0 &&
+                       (uint32_t)CPU_COUNT(&serve->cpus) == serve->shard_count && serve->shard_count > 1;
+    serve->shared = (struct http_shared){
+        .settings = settings,
+        .node = &serve->node,
+        .io = "",
+        .shard_count = serve->shard_count,
+    };
+    raise_file_limit(serve);
+
+    r = open_disk(serve);
+    if (r != 0) {
+        return EXIT_FAILED;
+    }
+    r = open_node(serve);
+    if (r != 0) {
+        disk_real_close(serve->disk);
+        return EXIT_STORAGE;
+    }
+    r = open_threads(serve);
+    if (r == 0) {
+        status = run_threads(serve);
+    }
+    for (uint32_t i = 0; serve->threads != NULL && i < serve->shard_count; i++) {
+        metrics_deinit(&serve->threads[i].metrics);
+    }
+    node_close(&serve->node);
+    disk_real_close(serve->disk);
+    free(serve->threads);
+    close(serve->signals);
+    close(serve->event);
+    return status;
+}
+
+/* ---- Arguments. ---- */
+
+static void
+print_usage(FILE *out)
+{
+    fputs("millrace serve [OPTION...]     runs a node\n"
+          "\n"
+          "  --config FILE      settings (YAML); every key is also an environment variable (MILLRACE_...)\n"
+          "  --data DIR         where everything is kept (./millrace-data)\n"
+          "  --listen HOST:PORT where HTTP is served (127.0.0.1:8080)\n"
+          "  --shards N         threads that own data (one for each core)\n"
+          "  --io auto|uring|epoll\n"
+          "                     how the node waits and writes (auto)\n"
+          "  --insecure         lets a node without keys listen beyond loopback\n"
+          "  --log-format auto|text|json\n"
+          "                     log lines: text on a terminal, JSON otherwise (auto)\n"
+          "  --accept-loss      starts even if parts of the log are damaged, without them\n"
+          "  --help             this\n"
+          "\n"
+          "SIGTERM and SIGINT stop it in order. Exit status: 0 stopped, 1 could not start, 2 wrong usage,\n"
+          "74 storage failed.\n",
+          out);
+}
+
+/* Long options that are settings: the flag, and its key. */
+static const struct {
+    const char *flag;
+    const char *key;
+} flags[] = {
+    {"--data", "storage.data_dir"}, {"--listen", "listen"},         {"--shards", "shards"},
+    {"--io", "io"},                 {"--log-format", "log.format"}, {"--insecure", "insecure"},
+};
+
+enum {
+    OPTION_HELP = 'h',
+    OPTION_CONFIG = 1000,
+    OPTION_ACCEPT_LOSS,
+    OPTION_SETTING, /* and the flag's place */
+};
+
+static const struct option options[] = {
+    {"help", no_argument, NULL, OPTION_HELP},
+    {"config", required_argument, NULL, OPTION_CONFIG},
+    {"accept-loss", no_argument, NULL, OPTION_ACCEPT_LOSS},
+    {"data", required_argument, NULL, OPTION_SETTING + 0},
+    {"listen", required_argument, NULL, OPTION_SETTING + 1},
+    {"shards", required_argument, NULL, OPTION_SETTING + 2},
+    {"io", required_argument, NULL, OPTION_SETTING + 3},
+    {"log-format", required_argument, NULL, OPTION_SETTING + 4},
+    {"insecure", no_argument, NULL, OPTION_SETTING + 5},
+    {NULL, 0, NULL, 0},
+};
+
+/* -1: go on. */
+static int
+read_arguments(struct serve *serve, int argc, char **argv, const char *values[COUNT_OF(flags)])
+{
+    int option;
+
+    optind = 0; /* argv is not that of the process */
+    while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+        switch (option) {
+        case OPTION_HELP:
+            print_usage(stdout);
+            return EXIT_GOOD;
+        case OPTION_CONFIG:
+            serve->config_file = optarg;
+            break;
+        case OPTION_ACCEPT_LOSS:
+            serve->accept_loss = true;
+            break;
+        case '?':
+            fputs("millrace serve --help says more\n", stderr);
+            return EXIT_USAGE;
+        default:
+            values[option - OPTION_SETTING] = optarg != NULL ? optarg : "true";
+            break;
+        }
+    }
+    if (optind < argc) {
+        fprintf(stderr, "millrace serve: what is %s?\nmillrace serve --help says more\n", argv[optind]);
+        return EXIT_USAGE;
+    }
+    return -1;
+}
+
+/* Defaults, file, environment, flags. */
+static int
+load_settings(struct serve *serve, const char *values[COUNT_OF(flags)])
+{
+    struct conf *conf = &serve->settings.conf;
+    int r = settings_load(&serve->settings, serve->config_file, environ);
+
+    if (r < 0) {
+        fprintf(stderr, "millrace: %s: %s\n", serve->config_file, strerror(-r));
+        return EXIT_USAGE;
+    }
+    for (uint32_t i = 0; i < COUNT_OF(flags) && r == 0; i++) {
+        r = values[i] != NULL ? conf_set(conf, flags[i].key, values[i], flags[i].flag) : 0;
+    }
+    r = r == 0 ? settings_check(&serve->settings) : r;
+    if (r != 0) {
+        fprintf(stderr, "millrace: %s\n", conf->problem);
+        return EXIT_USAGE;
+    }
+    return EXIT_GOOD;
+}
+
+int
+serve_main(int argc, char **argv)
+{
+    static struct serve serve;
+    const char *values[COUNT_OF(flags)] = {NULL};
+    int status;
+
+    serve = (struct serve){.begun_ns = mono_ns_now(), .signals = -1, .event = -1};
+    status = read_arguments(&serve, argc, argv, values);
+    if (status >= 0) {
+        return status;
+    }
+    settings_open(&serve.settings);
+    status = load_settings(&serve, values);
+    if (status == EXIT_GOOD) {
+        status = run(&serve);
+    }
+    settings_close(&serve.settings);
+    return status;
+}

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "query/query.h"
+
+#include "query/write.h"
+#include "shards/shard.h"
+
+/*
+ *            query_start
+ *                 | refused, or nothing to ask: over at once
+ *                 v
+ *     +------> WAITING ---- deadline, abandoned ----> ZOMBIE
+ *     | more      |                                     |
+ *     +-----------+ round_done                          | round_done
+ *                 v                                     v
+ *              answer ------------------------------> finish
+ *
+ * A zombie has nobody to answer any more, but its questions are still out there and point into its arena.
+ */
+
+#define CODE_DEADLINE "DEADLINE"
+#define BODY_TOO_LARGE \
+    "{\"data\":null,\"errors\":[{\"message\":\"The answer needs more memory than one request may use.\"," \
+    "\"extensions\":{\"code\":\"" GRAPHQL_CODE_MEMORY "\"}}]}"
+#define BODY_DEADLINE \
+    "{\"errors\":[{\"message\":\"The query took longer than queries may.\"," \
+    "\"extensions\":{\"code\":\"" CODE_DEADLINE "\"}}]}"
+#define BODY_BUSY \
+    "{\"data\":null,\"errors\":[{\"message\":\"Too many queries are running: try again.\"," \
+    "\"extensions\":{\"code\":\"" LOAD_CODE_UNAVAILABLE "\"}}]}"
+
+struct query {
+    struct query_request request;
+    struct graphql_plan plan;
+    struct execute execute;
+    struct timer timer;
+    uint32_t start_count;
+    bool is_zombie;
+};
+
+static void round_done(struct scatter *scatter);
+
+/* The query is gone afterwards. */
+static void
+finish(struct query *query)
+{
+    void (*finished)(void *context) = query->request.finished;
+    void *context = query->request.context;
+
+    timer_stop(&query->request.shard->timers, &query->timer);
+    scatter_end(&query->execute.loads.scatter);
+    finished(context);
+}
+
+static void
+answer(struct query *query, enum query_answer_kind kind, struct text body)
+{
+    query->request.answered(query->request.context, kind, body);
+}
+
+static bool
+begin(struct query *query)
+{
+    const struct query_request *request = &query->request;
+    struct execute_options options = {
+        .shard = request->shard,
+        .arena = request->arena,
+        .plan = &query->plan,
+        .principal = &query->request.principal,
+        .now = {.ms = request->now_ms},
+        .may_restart = query->start_count + 1 < EXECUTE_STARTS_MAX,
+        .done = round_done,
+        .context = query,
+    };
+
+    query->start_count++;
+    return execute_begin(&query->execute, &options);
+}
+
+/* Everything is here. */
+static void
+write_and_finish(struct query *query)
+{
+    struct json_out out;
+    struct text body;
+
+    json_out_init(&out, query->request.arena);
+    write_answer(&query->execute, &out);
+    body = json_out_finish(&out);
+    answer(query, QUERY_OK, body.data != NULL && !query->request.arena->is_full ? body : TEXT(BODY_TOO_LARGE));
+    finish(query);
+}
+
+/* One round more, or the end. True: the query goes on. */
+static bool
+go_on(struct query *query)
+{
+    for (;;) {
+        switch (execute_round(&query->execute)) {
+        case 0:
+            return true;
+        case EXECUTE_READY:
+            write_and_finish(query);
+            return false;
+        case EXECUTE_STALE:
+            scatter_end(&query->execute.loads.scatter);
+            if (begin(query)) {
+                continue;
+            }
+            break;
+        case EXECUTE_FULL:
+            break;
+        }
+        answer(query, QUERY_OK, TEXT(BODY_TOO_LARGE));
+        finish(query);
+        return false;
+    }
+}
+
+static void
+round_done(struct scatter *scatter)
+{
+    struct query *query = scatter->context;
+
+    if (query->is_zombie) {
+        finish(query);
+        return;
+    }
+    execute_arrived(&query->execute);
+    (void)go_on(query);
+}
+
+/* From WAITING only: its questions are out, so round_done() will come. */
+static void
+deadline_passed(struct timer *timer)
+{
+    struct query *query = CONTAINER_OF(timer, struct query, timer);
+
+    ASSERT(query->execute.loads.scatter.outstanding > 0);
+    query->is_zombie = true;
+    answer(query, QUERY_DEADLINE, TEXT(BODY_DEADLINE));
+}
+
+static void
+refuse(const struct query_request *request, const struct graphql_errors *errors)
+{
+    struct json_out out;
+    struct text body;
+
+    json_out_init(&out, request->arena);
+    json_out_object_begin(&out);
+    json_out_key(&out, TEXT("errors"));
+    graphql_errors_write(errors, &out);
+    json_out_object_end(&out);
+    body = json_out_finish(&out);
+    if (body.data == NULL) {
+        body = TEXT("{\"errors\":[{\"message\":\"The request needs more memory than one request may use.\","
+                    "\"extensions\":{\"code\":\"" GRAPHQL_CODE_MEMORY "\"}}]}");
+    }
+    request->answered(request->context, QUERY_REFUSED, body);
+    request->finished(request->context);
+}
+
+static void
+give_up(const struct query_request *request, struct text body)
+{
+    request->answered(request->context, QUERY_OK, body);
+    request->finished(request->context);
+}
+
+struct query *
+query_start(const struct query_request *request)
+{
+    struct shard *shard = request->shard;
+    struct query *query;
+    struct mono_ns due = {.ns = shard->now.ns + shard->node->deadline_ns};
+
+    REQUIRE_HERE(shard->id);
+    query = arena_take_zero(request->arena, sizeof(*query));
+    if (query == NULL) {
+        give_up(request, TEXT(BODY_TOO_LARGE));
+        return NULL;
+    }
+    query->request = *request;
+    if (graphql_prepare(request->arena, request->text, request->operation_name, request->variables, &query->plan) !=
+        0) {
+        refuse(&query->request, &query->plan.errors);
+        return NULL;
+    }
+    if (!timer_start(&shard->timers, &query->timer, due, deadline_passed)) {
+        give_up(&query->request, TEXT(BODY_BUSY));
+        return NULL;
+    }
+    if (!begin(query)) {
+        timer_stop(&shard->timers, &query->timer);
+        give_up(&query->request, TEXT(BODY_TOO_LARGE));
+        return NULL;
+    }
+    return go_on(query) ? query : NULL;
+}
+
+void
+query_abandon(struct query *query)
+{
+    query->is_zombie = true;
+    timer_stop(&query->request.shard->timers, &query->timer);
+}

@@ -1,0 +1,239 @@
+#!/usr/bin/env node
+// SPDX-License-Identifier: Apache-2.0
+//
+// The SDKs as npm has them, unmodified, against a node: what they were told is found by GraphQL, and a node that is
+// killed under them costs nothing.
+
+import { spawn, spawnSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { dirname, join } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
+import { fileURLToPath } from 'node:url'
+
+const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))))
+const BUILD = process.env.MILLRACE_BUILD || join(ROOT, 'build')
+const MILLRACE = process.env.MILLRACE || join(BUILD, 'release', 'millrace')
+const READY_MS = 20_000
+const DELIVERED_MS = 40_000 // SDKs wait longer from try to try
+const TEST_MS = 90_000
+const LOG_LINES_SHOWN = 30
+const PORT_MIN = 10_000 // below those of outgoing connections
+const PORT_MAX = 32_000
+
+const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
+
+// The first true answer; asks every few milliseconds.
+async function until(question, ms, what) {
+  for (const deadline = Date.now() + ms; ; await pause(5)) {
+    const answer = await question()
+    if (answer) return answer
+    if (Date.now() > deadline) throw new Error(`waited ${ms / 1000} s for ${what}`)
+  }
+}
+
+function same(got, want, what) {
+  if (!isDeepStrictEqual(got, want)) {
+    throw new Error(`${what}: want ${JSON.stringify(want)}, got ${JSON.stringify(got)}`)
+  }
+}
+
+const isFree = (port) => new Promise((resolve) => {
+  const probe = createServer().once('error', () => resolve(false))
+  probe.listen(port, '127.0.0.1', () => probe.close(() => resolve(true)))
+})
+
+class Node {
+  static async create(...args) {
+    const node = new Node()
+    do {
+      node.port = PORT_MIN + Math.floor(Math.random() * (PORT_MAX - PORT_MIN))
+    } while (!await isFree(node.port))
+    node.url = `http://127.0.0.1:${node.port}`
+    mkdirSync(join(BUILD, 'e2e'), { recursive: true })
+    node.directory = mkdtempSync(join(BUILD, 'e2e', 'sdk-'))
+    node.log = join(node.directory, 'log')
+    await node.start(...args)
+    return node
+  }
+
+  async start(...args) {
+    const log = openSync(this.log, 'a')
+    const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('MILLRACE')))
+    this.process = spawn('setpriv', ['--pdeathsig', 'KILL', '--', MILLRACE, 'serve', '--data', join(this.directory, 'data'),
+      '--listen', `127.0.0.1:${this.port}`, ...args], { stdio: ['ignore', log, log], env })
+    this.ended = new Promise((resolve) => this.process.once('exit', (status, by) => resolve(by ?? status)))
+    const ready = until(async () => (await fetch(`${this.url}/readyz`).catch(() => ({}))).ok, READY_MS, 'a node that is ready')
+    const status = await Promise.race([ready.then(() => 'ready'), this.ended])
+    if (status !== 'ready') throw new Error(`the node ended: ${status}`)
+  }
+
+  async kill() {
+    this.process.kill('SIGKILL')
+    await this.ended
+  }
+
+  async gql(query, variables) {
+    const answer = await fetch(`${this.url}/graphql`, {
+      method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ query, variables }),
+    })
+    const said = await answer.json()
+    if (said.errors) throw new Error(JSON.stringify(said.errors))
+    return said.data
+  }
+
+  tail() {
+    return readFileSync(this.log, 'utf8').split('\n').slice(-LOG_LINES_SHOWN).map((line) => `-- ${line}`).join('\n')
+  }
+}
+
+const PERSON = `query($tenant: ID!, $user: String!) {
+  tenant(id: $tenant) { totalEvents totalProfiles }
+  profile(tenantId: $tenant, userId: $user) {
+    userId userIds anonymousIds mergedIds totalEvents totalSessions traits lastPage pageViews eventCounts { key count }
+    events(first: 50) { nodes { eventType properties pageUrl } }
+  }
+}`
+
+// Both SDKs speak of the same people. Each call is told apart by its messageId, which the SDK makes.
+const TRAITS = { email: 'ada@example.org', plan: 'pro', age: 36, tags: ['a', 'b'], address: { city: 'Köln' } }
+
+const calls = {
+  first(sdk) {
+    sdk.page({ anonymousId: 'visitor', name: 'Start', properties: { path: '/start', url: 'https://shop.example/start?utm=1' } })
+    sdk.identify({ anonymousId: 'device', userId: 'ada', traits: TRAITS })
+    sdk.track({ userId: 'ada', event: 'Order Completed', properties: { total: 12.5, items: [{ sku: 'x' }] } })
+  },
+  then(sdk) {
+    sdk.page({ userId: 'ada', name: 'Pricing', properties: { path: '/pricing' } })
+    sdk.group({ userId: 'ada', groupId: 'acme', traits: { name: 'ACME', plan: 'of the group' } })
+    sdk.identify({ userId: 'grace', traits: { email: 'grace@example.org' } })
+    sdk.alias({ previousId: 'visitor', userId: 'ada' })
+    sdk.track({ userId: 'ada', event: 'Logged Out' })
+  },
+}
+const EVENT_COUNT = 8
+
+async function checkPeople(node, tenant) {
+  const total = async () => (await node.gql(PERSON, { tenant, user: 'ada' })).tenant?.totalEvents >= EVENT_COUNT
+  await until(total, DELIVERED_MS, `${EVENT_COUNT} events of ${tenant}`)
+  const { tenant: counts, profile: ada } = await node.gql(PERSON, { tenant, user: 'ada' })
+  same(counts, { totalEvents: EVENT_COUNT, totalProfiles: 2 }, `${tenant}: counts`)
+  same(ada.userIds, ['ada'], 'user IDs')
+  same(ada.anonymousIds.sort(), ['device', 'visitor'], 'anonymous IDs')
+  same(ada.mergedIds.length, 1, 'merged')
+  same(ada.traits, TRAITS, 'traits')
+  same(ada.totalEvents, EVENT_COUNT - 1, 'events of ada')
+  same(ada.totalSessions, 1, 'sessions of ada')
+  same(ada.pageViews, 2, 'page views of ada')
+  same(ada.lastPage, '/pricing', 'last page of ada')
+  same(Object.fromEntries(ada.eventCounts.map(({ key, count }) => [key, count])),
+    { page_view: 2, identify: 1, 'Order Completed': 1, group: 1, alias: 1, 'Logged Out': 1 }, 'events of ada by type')
+  const order = ada.events.nodes.find((each) => each.eventType === 'Order Completed')
+  same(order.properties, { total: 12.5, items: [{ sku: 'x' }] }, 'properties of the order')
+  same(ada.events.nodes.filter((each) => each.pageUrl).map((each) => each.pageUrl).sort(), ['/pricing', '/start'], 'pages')
+  const { profile: grace } = await node.gql(PERSON, { tenant, user: 'grace' })
+  same(grace?.traits, { email: 'grace@example.org' }, 'traits of grace')
+}
+
+async function segment(node, tenant, settings = {}) {
+  const { Analytics } = await import('@segment/analytics-node')
+  const sdk = new Analytics({ writeKey: tenant, host: node.url, flushInterval: 200, ...settings })
+  sdk.on('error', (problem) => console.log(`-- segment: ${problem.code} ${problem.reason?.message ?? problem.reason}`))
+  return sdk
+}
+
+async function rudder(node, tenant, settings = {}) {
+  const { default: RudderAnalytics } = await import('@rudderstack/rudder-sdk-node')
+  return new RudderAnalytics(tenant, { dataPlaneUrl: node.url, flushInterval: 200, logLevel: 'error', ...settings })
+}
+
+const tests = {
+  async 'segment delivers identify, track, page, group and alias'(node) {
+    const sdk = await segment(node, 'segment')
+    calls.first(sdk)
+    calls.then(sdk)
+    await sdk.closeAndFlush({ timeout: DELIVERED_MS })
+    await checkPeople(node, 'segment')
+  },
+
+  async 'rudderstack delivers identify, track, page, group and alias, packed'(node) {
+    const sdk = await rudder(node, 'rudder')
+    calls.first(sdk)
+    calls.then(sdk)
+    await sdk.flush()
+    await checkPeople(node, 'rudder')
+  },
+
+  async 'rudderstack delivers without packing, too'(node) {
+    const sdk = await rudder(node, 'rudder-plain', { gzip: false })
+    calls.first(sdk)
+    calls.then(sdk)
+    await sdk.flush()
+    await checkPeople(node, 'rudder-plain')
+  },
+
+  async 'segment tries again when the node is killed, and nothing counts twice'(node) {
+    const sdk = await segment(node, 'segment-killed', { maxEventsInBatch: 2 })
+    calls.first(sdk)
+    await node.kill()
+    calls.then(sdk)
+    const flushed = sdk.closeAndFlush({ timeout: DELIVERED_MS })
+    await node.start('--shards', '3')
+    await flushed
+    await checkPeople(node, 'segment-killed')
+  },
+
+  async 'rudderstack tries again when the node is killed, and nothing counts twice'(node) {
+    const sdk = await rudder(node, 'rudder-killed')
+    calls.first(sdk)
+    await sdk.flush()
+    await node.kill()
+    calls.then(sdk)
+    const flushed = sdk.flush()
+    await node.start('--shards', '1')
+    await flushed
+    await checkPeople(node, 'rudder-killed')
+  },
+
+  async 'all of them are there after another kill'(node) {
+    await node.kill()
+    await node.start('--shards', '2', '--io', 'epoll')
+    for (const tenant of ['segment', 'rudder', 'rudder-plain', 'segment-killed', 'rudder-killed']) {
+      await checkPeople(node, tenant)
+    }
+  },
+}
+
+async function main() {
+  const words = process.argv.slice(2)
+  let failedCount = 0
+  // By hand; ./tools/test has done it already. Nothing happens when they are there.
+  const installed = spawnSync('bash', ['-c', 'source tools/lib.sh && need_e2e_modules'], { cwd: ROOT, encoding: 'utf8' })
+  if (installed.status !== 0) {
+    console.log(`failed npm packages: ${installed.stderr.split('\n').join(' ')}`)
+    process.exit(1)
+  }
+  const node = await Node.create('--shards', '2')
+  for (const [name, test] of Object.entries(tests)) {
+    if (!words.every((word) => name.includes(word))) continue
+    try {
+      const late = pause(TEST_MS).then(() => { throw new Error(`not done after ${TEST_MS / 1000} s`) })
+      await Promise.race([test(node), late])
+      console.log(`ok ${name}`)
+    } catch (problem) {
+      failedCount++
+      console.log(problem.stack)
+      console.log(`failed ${name}: ${problem.message.split('\n').join(' ')}`)
+    }
+  }
+  await node.kill()
+  if (failedCount > 0) {
+    console.log(`-- the data is in ${node.directory}; the end of the log:\n${node.tail()}`)
+  } else {
+    rmSync(node.directory, { recursive: true })
+  }
+  process.exit(failedCount > 0 ? 1 : 0)
+}
+
+await main()

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include "tests/check.h"
+
+#include "shards/memory.h"
+#include "shards/node.h"
+
+static struct node node;
+static struct region region;
+static int fatal_status;
+
+static void
+fatal(struct node *fatal_node, int status, const char *what)
+{
+    (void)fatal_node;
+    (void)what;
+    fatal_status = status;
+    base_die("TEST", "fatal", __FILE__, status);
+}
+
+static struct memory
+given_memory(uint64_t bytes_max)
+{
+    CHECK_EQ(region_init(&region, bytes_max), 0);
+    node.fatal = fatal;
+    return (struct memory){.region = &region, .node = &node};
+}
+
+TEST(the_node_ends_where_there_is_no_memory)
+{
+    struct memory memory = given_memory(65536);
+    uint32_t capacity = 0;
+
+    CHECK_DIES((void)!memory_take(&memory, 1 << 20));
+    CHECK_DIES((void)!memory_grow(&memory, NULL, &capacity, 0, 1 << 20));
+    CHECK_DIES(memory_text(&memory, (struct text){.data = "", .bytes = 1 << 20}));
+    CHECK_EQ(region_used(&region), 0);
+    region_deinit(&region);
+}
+
+TEST(an_array_grows_and_keeps_what_is_in_it)
+{
+    struct memory memory = given_memory(1 << 20);
+    uint32_t *array = NULL;
+    uint32_t capacity = 0;
+
+    for (uint32_t i = 0; i < 1000; i++) {
+        array = memory_grow(&memory, array, &capacity, i, sizeof(*array));
+        array[i] = i;
+    }
+    for (uint32_t i = 0; i < 1000; i++) {
+        CHECK_EQ(array[i], i);
+    }
+    memory_put(&memory, array, capacity * sizeof(*array));
+    CHECK_EQ(region_used(&region), 0);
+    region_deinit(&region);
+}
+
+TEST(an_equal_text_stays_where_it_is)
+{
+    struct memory memory = given_memory(1 << 20);
+    struct text text = {0};
+    const char *data;
+
+    memory_text_set(&memory, &text, TEXT("abc"));
+    data = text.data;
+    memory_text_set(&memory, &text, TEXT("abc"));
+    CHECK(text.data == data);
+    memory_text_set(&memory, &text, TEXT("abd"));
+    CHECK_TEXT(text, "abd");
+    memory_text_set(&memory, &text, (struct text){0});
+    CHECK_EQ(region_used(&region), 0);
+    region_deinit(&region);
+}

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include "tests/unit/kept.h"
+
+#include "shards/order.h"
+
+static struct order order;
+
+static int
+compare(const void *item, const void *key)
+{
+    uint64_t a = *(const uint64_t *)item;
+    uint64_t b = *(const uint64_t *)key;
+
+    return (a > b) - (a < b);
+}
+
+TEST(an_empty_order_has_no_places)
+{
+    struct order_place place;
+    uint64_t key = 3;
+
+    given_memory();
+    order = (struct order){0};
+    place = order_seek(&order, 5, &key, compare);
+    CHECK(order_previous(&order, &place) == NULL);
+    CHECK(order_next(&order, &place) == NULL);
+    place = order_end(&order);
+    CHECK(order_previous(&order, &place) == NULL);
+    then_nothing_is_left();
+}
+
+TEST(what_is_not_there_cannot_be_removed)
+{
+    uint64_t item = 1;
+    uint64_t other = 1;
+
+    given_memory();
+    order = (struct order){0};
+    order_insert(&memory, &order, 5, &item, &item, compare);
+    CHECK_DIES(order_remove(&memory, &order, 5, &other, &other, compare));
+    CHECK_DIES(order_remove(&memory, &order, 6, &item, &item, compare));
+    order_remove(&memory, &order, 5, &item, &item, compare);
+    CHECK_EQ(order.count, 0);
+    order_insert(&memory, &order, 5, &item, &item, compare); /* empty, and used again */
+    CHECK_EQ(order.count, 1);
+    order_clear(&memory, &order);
+    then_nothing_is_left();
+}
+
+static void
+then_it_ascends(uint64_t count)
+{
+    struct order_place place = {0};
+    const struct order_entry *last = NULL;
+    uint64_t seen = 0;
+
+    for (;;) {
+        const struct order_entry *entry = order_next(&order, &place);
+        if (entry == NULL) {
+            break;
+        }
+        if (last != NULL) {
+            CHECK(last->time < entry->time ||
+                  (last->time == entry->time && compare(last->item, entry->item) < 0));
+        }
+        last = entry;
+        seen++;
+    }
+    CHECK_EQ(seen, count);
+    CHECK_EQ(order.count, count);
+
+    place = order_end(&order);
+    while (order_previous(&order, &place) != NULL) {
+        seen--;
+    }
+    CHECK_EQ(seen, 0);
+}
+
+TEST(any_order_of_insertions_and_removals_ascends)
+{
+    enum { COUNT = 6000 };
+    uint64_t *items = calloc(COUNT, sizeof(*items));
+    int64_t *times = calloc(COUNT, sizeof(*times));
+
+    CHECK(items != NULL && times != NULL);
+    for (uint64_t how = 0; how < 4; how++) {
+        uint64_t dice = how + 5;
+        given_memory();
+        order = (struct order){0};
+        for (uint64_t i = 0; i < COUNT; i++) {
+            dice = dice * UINT64_C(6364136223846793005) + 1;
+            items[i] = i;
+            times[i] = how == 0   ? (int64_t)i
+                       : how == 1 ? -(int64_t)i
+                                  : (int64_t)((dice >> 33) % (how == 2 ? 40 : 100000));
+            order_insert(&memory, &order, times[i], &items[i], &items[i], compare);
+        }
+        then_it_ascends(COUNT);
+
+        /* Strictly in front of and from a key on. */
+        for (uint64_t i = 0; i < COUNT; i += 97) {
+            struct order_place place = order_seek(&order, times[i], &items[i], compare);
+            struct order_place back = place;
+            CHECK(order_next(&order, &place)->item == &items[i]);
+            const struct order_entry *before = order_previous(&order, &back);
+            CHECK(before == NULL || before->time < times[i] ||
+                  (before->time == times[i] && compare(before->item, &items[i]) < 0));
+            place = order_seek(&order, times[i], NULL, compare);
+            CHECK_EQ(order_next(&order, &place)->time, times[i]);
+        }
+        for (uint64_t i = 0; i < COUNT; i++) {
+            if (i % 7 != 0) {
+                order_remove(&memory, &order, times[i], &items[i], &items[i], compare);
+            }
+        }
+        then_it_ascends((COUNT + 6) / 7);
+        order_clear(&memory, &order);
+        then_nothing_is_left();
+    }
+    free(items);
+    free(times);
+}

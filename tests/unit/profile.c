@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include "tests/unit/kept.h"
+
+#include "shards/profile.h"
+
+#include <stdio.h>
+
+static struct share share;
+
+static void
+given_people(struct person *person, struct person *other)
+{
+    given_memory();
+    share = (struct share){0};
+    *person = (struct person){.number = 1, .share = &share, .profile = profile_create(&memory)};
+    *other = (struct person){.number = 2, .share = &share, .profile = profile_create(&memory)};
+}
+
+static struct profile_change
+a_change(struct event_ms watermark)
+{
+    return (struct profile_change){.memory = &memory,
+                                   .rules = {.gap_ms = 30 * MINUTE, .horizon_ms = MS_PER_DAY},
+                                   .watermark = watermark};
+}
+
+static bool
+apply(struct person *person, struct applied_event event)
+{
+    struct profile_change change = a_change(event.watermark);
+
+    event.person = person->number;
+    return profile_apply(person, &change, &event);
+}
+
+static void
+merge(struct person *winner, struct person *loser)
+{
+    struct profile_change change = a_change((struct event_ms){.ms = T0});
+
+    profile_detach(loser, &change);
+    profile_combine(winner, &change, loser->profile);
+    loser->profile = NULL;
+}
+
+TEST(an_event_older_than_the_horizon_takes_no_part_in_sessions)
+{
+    struct person person;
+    struct person other;
+    struct applied_event event;
+
+    given_people(&person, &other);
+    event = an_event(T0, "click", NULL, NULL);
+    event.watermark_before.ms = T0 + MS_PER_DAY; /* exactly takes part */
+    CHECK(apply(&person, event));
+    event.watermark_before.ms = T0 + MS_PER_DAY + 1;
+    CHECK(!apply(&person, event));
+    event.watermark_before = NO_WATERMARK;
+    CHECK(apply(&person, event));
+    CHECK_EQ(person.profile->total_events, 3);
+    CHECK_EQ(person.profile->sessions.rows[0]->event_count, 2);
+    then_memory_ends();
+}
+
+TEST(names_past_64_are_other_and_other_takes_no_place)
+{
+    struct person person;
+    struct person other;
+    char name[16];
+
+    given_people(&person, &other);
+    apply(&person, an_event(T0, "other", NULL, NULL));
+    for (int i = 0; i < 70; i++) {
+        snprintf(name, sizeof(name), "t%02d", 69 - i);
+        apply(&person, an_event(T0, name, NULL, NULL));
+    }
+    CHECK_EQ(person.profile->event_counts.count, 64);
+    CHECK_EQ(person.profile->other_count, 7);
+    CHECK(counts_find(&person.profile->event_counts, TEXT("t69")) != NULL);
+    CHECK(counts_find(&person.profile->event_counts, TEXT("t05")) == NULL);
+    then_memory_ends();
+}
+
+TEST(the_losers_names_go_in_by_count_then_name)
+{
+    struct person person;
+    struct person other;
+    char name[16];
+
+    given_people(&person, &other);
+    for (int i = 0; i < 62; i++) {
+        snprintf(name, sizeof(name), "w%02d", i);
+        apply(&person, an_event(T0, name, NULL, NULL));
+    }
+    apply(&other, an_event(T0, "c", NULL, NULL));
+    apply(&other, an_event(T0, "b", NULL, NULL));
+    apply(&other, an_event(T0, "a", NULL, NULL));
+    apply(&other, an_event(T0, "c", NULL, NULL));
+    apply(&other, an_event(T0, "w00", NULL, NULL));
+    merge(&person, &other);
+    CHECK_EQ(person.profile->event_counts.count, 64);
+    CHECK_EQ(counts_find(&person.profile->event_counts, TEXT("c"))->count, 2);
+    CHECK_EQ(counts_find(&person.profile->event_counts, TEXT("a"))->count, 1);
+    CHECK(counts_find(&person.profile->event_counts, TEXT("b")) == NULL);
+    CHECK_EQ(counts_find(&person.profile->event_counts, TEXT("w00"))->count, 2);
+    CHECK_EQ(person.profile->other_count, 1);
+    then_memory_ends();
+}
+
+TEST(two_people_combined_have_what_both_had)
+{
+    struct person person;
+    struct person other;
+
+    given_people(&person, &other);
+    apply(&person, an_event(T0 + MINUTE, "page_view", "/late", "{\"a\":1}"));
+    apply(&other, an_event(T0, "page_view", "/early", "{\"a\":2,\"b\":3}"));
+    apply(&other, an_event(T0 + 2 * MINUTE, "login", NULL, NULL));
+    merge(&person, &other);
+    CHECK_EQ(person.profile->first_seen.ms, T0);
+    CHECK_EQ(person.profile->last_seen.ms, T0 + 2 * MINUTE);
+    CHECK_EQ(person.profile->total_events, 3);
+    CHECK_EQ(person.profile->kinds[PROFILE_PAGE_VIEWS], 2);
+    CHECK_EQ(person.profile->kinds[PROFILE_LOGINS], 1);
+    CHECK_TEXT(short_text(&person.profile->latest[PROFILE_LAST_PAGE].text), "/late");
+    CHECK_TEXT(person.profile->traits.rows[0].value, "1");
+    CHECK_EQ(person.profile->traits.count, 2);
+    CHECK_EQ(person.profile->sessions.count, 1);
+    CHECK_EQ(person.profile->sessions.rows[0]->event_count, 3);
+    CHECK_EQ(person.profile->buckets.days.rows[0].events, 3);
+    CHECK_EQ(person.profile->buckets.days.rows[0].sessions, 1);
+    then_memory_ends();
+}
+
+TEST(a_profile_that_ends_gives_all_memory_back)
+{
+    struct person person;
+    struct person other;
+    struct profile_change change = a_change((struct event_ms){.ms = T0});
+    uint64_t before;
+
+    given_people(&person, &other);
+    profile_destroy(&memory, other.profile);
+    profile_destroy(&memory, person.profile);
+    before = region_used(&kept_region);
+    person.profile = profile_create(&memory);
+    for (int i = 0; i < 300; i++) {
+        apply(&person,
+              an_event(T0 + i * 7 * MINUTE * (i % 9), "click", i % 2 == 0 ? "/a" : "/b", "{\"a\":[1]}"));
+    }
+    profile_detach(&person, &change);
+    CHECK_EQ(share.closings.count, 0);
+    profile_destroy(&memory, person.profile);
+    closings_clear(&memory, &share.closings);
+    order_clear(&memory, &share.sessions);
+    CHECK(region_used(&kept_region) >= before); /* the cube and archived sessions stay */
+    then_memory_ends();
+}
