@@ -280,11 +280,12 @@ open_door(struct http_call *call)
         return;
     }
     if (!http_route_allows(&call->route, call->method)) {
-        http_call_answer(call, &(struct http_answer){
-                                   .status = 405,
-                                   .body = TEXT("{\"success\":false,\"error\":\"this route has no such method\"}"),
-                                   .allow = http_route_methods(&call->route),
-                               });
+        http_call_answer(call,
+                         &(struct http_answer){
+                             .status = 405,
+                             .body = TEXT("{\"success\":false,\"error\":\"this route has no such method\"}"),
+                             .allow = http_route_methods(&call->route),
+                         });
         return;
     }
     if (call->method == HTTP_OPTIONS) {
@@ -315,7 +316,8 @@ is_padded(const h2o_socket_t *socket, h2o_iovec_t entity)
     const h2o_buffer_t *input = socket->input;
     const char *end = entity.base + entity.len;
 
-    return input->bytes != NULL && end >= input->_buf && end + JSON_IN_PADDING <= input->_buf + input->capacity;
+    return input->bytes != NULL && end >= input->_buf &&
+           end + JSON_IN_PADDING <= input->_buf + input->capacity;
 }
 
 static struct http_call *

@@ -41,9 +41,9 @@ struct http_call {
     bool is_body_padded; /* JSON_IN_PADDING readable bytes follow */
     struct mono_ns begun;
 
-    void *work;                                                        /* the handler's */
-    enum step (*step)(struct http_call *call, struct mono_ns until);   /* while queued */
-    void (*gone)(struct http_call *call);                              /* the handler's; may be NULL */
+    void *work;                                                      /* the handler's */
+    enum step (*step)(struct http_call *call, struct mono_ns until); /* while queued */
+    void (*gone)(struct http_call *call);                            /* the handler's; may be NULL */
     struct http_call *next_queued;
     uint32_t held_count;
     bool is_queued;

@@ -91,8 +91,9 @@ status_of(enum http_media media, enum query_answer_kind kind)
 static void
 answered(void *context, enum query_answer_kind kind, struct text response)
 {
-    static const enum metric rows[] = {
-        [QUERY_OK] = METRIC_QUERIES_OK, [QUERY_REFUSED] = METRIC_QUERIES_ERROR, [QUERY_DEADLINE] = METRIC_QUERIES_DEADLINE};
+    static const enum metric rows[] = {[QUERY_OK] = METRIC_QUERIES_OK,
+                                       [QUERY_REFUSED] = METRIC_QUERIES_ERROR,
+                                       [QUERY_DEADLINE] = METRIC_QUERIES_DEADLINE};
     struct work *work = context;
     struct http_call *call = work->call;
 
@@ -218,7 +219,8 @@ open_post(struct work *work)
     struct json_tree *value;
 
     if (!http_content_type_is(http_call_header(call, TEXT("content-type")), TEXT("application/json"))) {
-        refuse(call, work->media, 415, NULL, "UNSUPPORTED_MEDIA_TYPE", "the body must be application/json, in UTF-8");
+        refuse(call, work->media, 415, NULL, "UNSUPPORTED_MEDIA_TYPE",
+               "the body must be application/json, in UTF-8");
         return;
     }
     if (http_call_header(call, TEXT("content-encoding")).bytes > 0) {
@@ -312,7 +314,8 @@ http_graphql_open(struct http_call *call)
     }
     work = arena_take_zero(&call->arena, sizeof(*work));
     if (why_not != NULL || work == NULL) {
-        refuse(call, media, 503, NULL, "UNAVAILABLE", why_not != NULL ? why_not : "no memory for this request");
+        refuse(call, media, 503, NULL, "UNAVAILABLE",
+               why_not != NULL ? why_not : "no memory for this request");
         return;
     }
     *work = (struct work){.call = call, .media = media};

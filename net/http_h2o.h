@@ -24,10 +24,10 @@ struct http_connection {
     struct http_server *server;
     struct http_connection *next; /* a ring of all of the server */
     struct http_connection *previous;
-    struct http_call *call;   /* being worked on, or its answer being written */
-    struct mono_ns answered;  /* when; 0: not yet */
-    uint64_t counted_bytes;   /* of body memory */
-    uint64_t written_bytes;   /* when that was last looked at */
+    struct http_call *call;  /* being worked on, or its answer being written */
+    struct mono_ns answered; /* when; 0: not yet */
+    uint64_t counted_bytes;  /* of body memory */
+    uint64_t written_bytes;  /* when that was last looked at */
 };
 
 struct http_server {

@@ -207,7 +207,8 @@ bind(struct work *work, struct mono_ns until)
         /* The normaliser borrows it, and the places may go with the client. */
         key = arena_text(&call->arena, key);
         if (!normaliser_bind(normaliser, key, NORMALISER_IS_FREE)) {
-            return refuse(work, 401, TEXT("write key: no tenant has this name (1 to 64 of A-Z a-z 0-9 . _ -)"));
+            return refuse(work, 401,
+                          TEXT("write key: no tenant has this name (1 to 64 of A-Z a-z 0-9 . _ -)"));
         }
     }
     if (!ingest_begin(&work->request, call->shard, &call->arena)) {

@@ -17,7 +17,8 @@ without_port(struct text host)
 
     if (host.bytes > 0 && host.data[0] == '[') {
         end = memchr(host.data, ']', host.bytes);
-        return end != NULL ? (struct text){.data = host.data + 1, .bytes = (uint32_t)(end - host.data) - 1} : host;
+        return end != NULL ? (struct text){.data = host.data + 1, .bytes = (uint32_t)(end - host.data) - 1}
+                           : host;
     }
     end = host.bytes > 0 ? memchr(host.data, ':', host.bytes) : NULL;
     return end != NULL ? (struct text){.data = host.data, .bytes = (uint32_t)(end - host.data)} : host;

@@ -6,9 +6,17 @@ static const struct {
     struct http_route route;
 } routes[] = {
 #define INGEST(path_, shape_, is_browser_) \
-    {.path = {.data = (path_), .bytes = sizeof(path_) - 1}, \
-     .route = {.door = HTTP_DOOR_INGEST, .shape = (shape_), .is_browser = (is_browser_)}}
-#define OTHER(path_, door_) {.path = {.data = (path_), .bytes = sizeof(path_) - 1}, .route = {.door = (door_)}}
+    { \
+        .path = {.data = (path_), .bytes = sizeof(path_) - 1}, .route = { \
+            .door = HTTP_DOOR_INGEST, \
+            .shape = (shape_), \
+            .is_browser = (is_browser_) \
+        } \
+    }
+#define OTHER(path_, door_) \
+    { \
+        .path = {.data = (path_), .bytes = sizeof(path_) - 1}, .route = {.door = (door_) } \
+    }
     INGEST("/v1/events", NORMALISER_EVENTS, false),
     INGEST("/v1/batch", NORMALISER_BATCH, false),
     INGEST("/v1/b", NORMALISER_BATCH, true),

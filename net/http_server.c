@@ -149,7 +149,8 @@ on_accept(h2o_socket_t *listener, const char *problem)
         h2o_socket_t *socket;
 
         if (server->connection_count >= server->shared->connection_count_max) {
-            log_warn_seldom("too many connections: new ones wait", LOG_UINT("connections", server->connection_count));
+            log_warn_seldom("too many connections: new ones wait",
+                            LOG_UINT("connections", server->connection_count));
             pause_accepting(server);
             return;
         }
@@ -198,7 +199,8 @@ look_at(struct http_connection *connection)
     struct http_server *server = connection->server;
     h2o_socket_t *socket = connection->socket;
 
-    if (connection->call == NULL && socket->input->size == 0 && socket->input->capacity > BUFFER_BYTES_USUAL) {
+    if (connection->call == NULL && socket->input->size == 0 &&
+        socket->input->capacity > BUFFER_BYTES_USUAL) {
         h2o_buffer_dispose(&socket->input);
         h2o_buffer_init(&socket->input, &h2o_socket_buffer_prototype);
     }
@@ -230,7 +232,8 @@ has_own_work(const struct http_server *server)
 {
     const h2o_evloop_t *loop = server->loop;
 
-    return loop->_statechanged.head != NULL || loop->_pending_as_client != NULL || loop->_pending_as_server != NULL;
+    return loop->_statechanged.head != NULL || loop->_pending_as_client != NULL ||
+           loop->_pending_as_server != NULL;
 }
 
 static uint64_t
@@ -301,8 +304,7 @@ turn(void *context, struct mono_ns now)
         h2o_evloop_run(server->loop, 0); /* -1 is a signal, or task work of the ring: nothing is lost */
         look_after(server);
     }
-    has_more = http_call_work(
-        server, (struct mono_ns){.ns = env_mono(server->shard->env).ns + WORK_NS});
+    has_more = http_call_work(server, (struct mono_ns){.ns = env_mono(server->shard->env).ns + WORK_NS});
     return has_more || has_own_work(server);
 }
 
@@ -355,8 +357,9 @@ on_request(h2o_handler_t *handler, h2o_req_t *request)
 static struct text
 refusal_of(const h2o_req_t *request)
 {
-    return request->res.status == 413 ? TEXT("{\"success\":false,\"error\":\"body: over the limit\"}")
-                                      : TEXT("{\"success\":false,\"error\":\"not a request that HTTP allows\"}");
+    return request->res.status == 413
+               ? TEXT("{\"success\":false,\"error\":\"body: over the limit\"}")
+               : TEXT("{\"success\":false,\"error\":\"not a request that HTTP allows\"}");
 }
 
 static void
@@ -401,7 +404,8 @@ configure(struct http_server *server)
     server->config.max_request_entity_size = HTTP_BODY_READ_MAX;
     server->config.http1.req_timeout = REQUEST_TIMEOUT_MS;
     server->config.http1.upgrade_to_http2 = 0;
-    server->config.http2.callbacks.request_shutdown = NULL; /* it starts a timer that the context must not have at its end */
+    server->config.http2.callbacks.request_shutdown =
+        NULL; /* it starts a timer that the context must not have at its end */
     host = h2o_config_register_host(&server->config, h2o_iovec_init(H2O_STRLIT("default")), 65535);
     filter = h2o_create_filter(&host->fallback_path, sizeof(*filter));
     filter->on_setup_ostream = make_refusal;
@@ -437,7 +441,8 @@ find_loop_fd(struct http_server *server)
 }
 
 int
-http_server_open(struct shard *shard, struct http_shared *shared, int listener, struct http_server **out_server)
+http_server_open(struct shard *shard, struct http_shared *shared, int listener,
+                 struct http_server **out_server)
 {
     const struct settings *settings = shared->settings;
     struct http_server *server = calloc(1, sizeof(*server));
@@ -459,7 +464,8 @@ http_server_open(struct shard *shard, struct http_shared *shared, int listener, 
         goto fail;
     }
     r = normaliser_create(settings->identity_blocked.item, settings->identity_blocked.count,
-                          settings->ingest_keep_query, (uint32_t)settings->net_body_bytes_max, &server->normaliser);
+                          settings->ingest_keep_query, (uint32_t)settings->net_body_bytes_max,
+                          &server->normaliser);
     if (r != 0) {
         goto fail;
     }

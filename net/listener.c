@@ -90,10 +90,10 @@ write_address(const struct address *address, char *out_address)
     char name[NI_MAXHOST] = "";
     char service[NI_MAXSERV] = "";
 
-    getnameinfo((const struct sockaddr *)&address->name, address->bytes, name, sizeof(name), service, sizeof(service),
-                NI_NUMERICHOST | NI_NUMERICSERV);
-    snprintf(out_address, LISTENER_TEXT_BYTES, address->name.ss_family == AF_INET6 ? "[%.200s]:%.10s" : "%.200s:%.10s",
-             name, service);
+    getnameinfo((const struct sockaddr *)&address->name, address->bytes, name, sizeof(name), service,
+                sizeof(service), NI_NUMERICHOST | NI_NUMERICSERV);
+    snprintf(out_address, LISTENER_TEXT_BYTES,
+             address->name.ss_family == AF_INET6 ? "[%.200s]:%.10s" : "%.200s:%.10s", name, service);
 }
 
 int

@@ -19,5 +19,5 @@
  * Boot. `count` sockets that listen, for the caller to close. Port 0 is any free one. out_address is the address as
  * host:port; both texts have LISTENER_TEXT_BYTES.
  */
-MUST_USE int listener_open(struct text host, uint16_t port, uint32_t count, int *out_sockets, char *out_address,
-                           char *out_problem);
+MUST_USE int listener_open(struct text host, uint16_t port, uint32_t count, int *out_sockets,
+                           char *out_address, char *out_problem);

@@ -78,14 +78,16 @@ query_string_find(struct text query, struct text name, struct arena *arena, stru
 {
     while (query.bytes > 0) {
         const char *end = memchr(query.data, '&', query.bytes);
-        struct text pair = {.data = query.data, .bytes = end != NULL ? (uint32_t)(end - query.data) : query.bytes};
+        struct text pair = {.data = query.data,
+                            .bytes = end != NULL ? (uint32_t)(end - query.data) : query.bytes};
         const char *equals = pair.bytes > 0 ? memchr(pair.data, '=', pair.bytes) : NULL;
         uint32_t name_bytes = equals != NULL ? (uint32_t)(equals - pair.data) : pair.bytes;
 
         if (name_bytes > 0 && is_name((struct text){.data = pair.data, .bytes = name_bytes}, name)) {
             uint32_t skipped = equals != NULL ? name_bytes + 1 : name_bytes;
 
-            return decode((struct text){.data = pair.data + skipped, .bytes = pair.bytes - skipped}, arena, out_value);
+            return decode((struct text){.data = pair.data + skipped, .bytes = pair.bytes - skipped}, arena,
+                          out_value);
         }
         if (end == NULL) {
             return false;

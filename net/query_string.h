@@ -14,4 +14,5 @@
  * Home. The first value of that name, decoded (%41 and + for a blank). False: there is none, or the arena is full.
  * A value that needs no decoding points into `query`.
  */
-MUST_USE bool query_string_find(struct text query, struct text name, struct arena *arena, struct text *out_value);
+MUST_USE bool query_string_find(struct text query, struct text name, struct arena *arena,
+                                struct text *out_value);

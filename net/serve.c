@@ -123,7 +123,8 @@ open_shard(struct thread *thread)
 
     r = env_open(backends[settings->io], serve->disk, &thread->env, thread->io_reason);
     if (r != 0) {
-        log_error("cannot wait and write the way that was asked for", LOG_TEXT("setting", "io"), LOG_FAULT(r));
+        log_error("cannot wait and write the way that was asked for", LOG_TEXT("setting", "io"),
+                  LOG_FAULT(r));
         return fault_up(r);
     }
     thread->backend = thread->env->backend;
@@ -221,10 +222,11 @@ raise_file_limit(struct serve *serve)
         setrlimit(RLIMIT_NOFILE, &limit);
         getrlimit(RLIMIT_NOFILE, &limit);
         for_clients = limit.rlim_cur > 2 * FILES_FOR_OURSELVES ? limit.rlim_cur - FILES_FOR_OURSELVES
-                                                              : limit.rlim_cur / 2;
+                                                               : limit.rlim_cur / 2;
     }
     for_clients /= serve->shard_count;
-    serve->shared.connection_count_max = for_clients < CONNECTIONS_MAX ? (uint32_t)for_clients : CONNECTIONS_MAX;
+    serve->shared.connection_count_max =
+        for_clients < CONNECTIONS_MAX ? (uint32_t)for_clients : CONNECTIONS_MAX;
 }
 
 static int
@@ -236,7 +238,8 @@ open_disk(struct serve *serve)
     if (r == 0) {
         return 0;
     }
-    log_error(r == -EBUSY ? "another process uses this data directory" : "the data directory cannot be opened",
+    log_error(r == -EBUSY ? "another process uses this data directory"
+                          : "the data directory cannot be opened",
               LOG_TEXT("data", folder), LOG_FAULT(r));
     return fault_up(r);
 }
@@ -267,14 +270,14 @@ open_node(struct serve *serve)
                       report);
 
     if (r == -EUCLEAN) {
-        log_error("the log is damaged; --accept-loss starts without what was lost", LOG_TEXT("why", report->reason),
-                  LOG_TEXT("data", settings->storage_data_dir));
+        log_error("the log is damaged; --accept-loss starts without what was lost",
+                  LOG_TEXT("why", report->reason), LOG_TEXT("data", settings->storage_data_dir));
     } else if (r != 0) {
         log_error("the data directory cannot be read", LOG_TEXT("why", report->reason),
                   LOG_TEXT("data", settings->storage_data_dir), LOG_FAULT(r));
     } else if (report->lost_blocks > 0) {
-        log_warn("starting without blocks of the log that were damaged", LOG_UINT("lost_blocks", report->lost_blocks),
-                 LOG_TEXT("first", report->reason));
+        log_warn("starting without blocks of the log that were damaged",
+                 LOG_UINT("lost_blocks", report->lost_blocks), LOG_TEXT("first", report->reason));
     }
     return r != 0 ? fault_up(r) : 0;
 }
@@ -345,8 +348,8 @@ say_started(struct serve *serve)
 static void
 say_ready(struct serve *serve)
 {
-    log_info("ready", LOG_UINT("log_blocks", serve->report.blocks), LOG_UINT("log_bytes", serve->report.bytes),
-             LOG_UINT("torn_streams", serve->report.torn_streams),
+    log_info("ready", LOG_UINT("log_blocks", serve->report.blocks),
+             LOG_UINT("log_bytes", serve->report.bytes), LOG_UINT("torn_streams", serve->report.torn_streams),
              LOG_UINT("ready_ms", (mono_ns_now() - serve->begun_ns) / NS_PER_MS));
 }
 
@@ -533,8 +536,8 @@ static const struct {
     const char *flag;
     const char *key;
 } flags[] = {
-    {"--data", "storage.data_dir"}, {"--listen", "listen"},         {"--shards", "shards"},
-    {"--io", "io"},                 {"--log-format", "log.format"}, {"--insecure", "insecure"},
+    {"--data", "storage.data_dir"}, {"--listen", "listen"},     {"--shards", "shards"}, {"--io", "io"},
+    {"--log-format", "log.format"}, {"--insecure", "insecure"},
 };
 
 enum {

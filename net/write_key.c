@@ -18,7 +18,8 @@ nothing(void)
 static struct text
 after_scheme(struct text authorization, struct text scheme)
 {
-    if (authorization.bytes <= scheme.bytes || strncasecmp(authorization.data, scheme.data, scheme.bytes) != 0 ||
+    if (authorization.bytes <= scheme.bytes ||
+        strncasecmp(authorization.data, scheme.data, scheme.bytes) != 0 ||
         authorization.data[scheme.bytes] != ' ') {
         return nothing();
     }
@@ -80,7 +81,8 @@ of_authorization(struct text authorization, struct arena *arena)
         struct text pair = decode_base64(basic, arena);
         const char *colon = pair.bytes > 0 ? memchr(pair.data, ':', pair.bytes) : NULL;
 
-        return colon != NULL ? (struct text){.data = pair.data, .bytes = (uint32_t)(colon - pair.data)} : pair;
+        return colon != NULL ? (struct text){.data = pair.data, .bytes = (uint32_t)(colon - pair.data)}
+                             : pair;
     }
     return after_scheme(authorization, TEXT("Bearer"));
 }

@@ -19,7 +19,8 @@ struct arguments {
 };
 
 static const struct arguments fields[] = {
-    {FIELD_QUERY_EVENTS, ARGUMENT_QUERY_EVENTS_FIRST, ARGUMENT_QUERY_EVENTS_AFTER, ARGUMENT_QUERY_EVENTS_FILTER},
+    {FIELD_QUERY_EVENTS, ARGUMENT_QUERY_EVENTS_FIRST, ARGUMENT_QUERY_EVENTS_AFTER,
+     ARGUMENT_QUERY_EVENTS_FILTER},
     {FIELD_PROFILE_EVENTS, ARGUMENT_PROFILE_EVENTS_FIRST, ARGUMENT_PROFILE_EVENTS_AFTER,
      ARGUMENT_PROFILE_EVENTS_FILTER},
     {FIELD_SESSION_EVENTS, ARGUMENT_SESSION_EVENTS_FIRST, ARGUMENT_SESSION_EVENTS_AFTER, ARGUMENT_NONE},
@@ -89,7 +90,8 @@ filter_tri(const struct graphql_value *filter, enum graphql_input input, enum tr
 
 /* Only this person's rows; below a profile, only if it is the same one. False: arena full. */
 static bool
-filter_person(struct loads *loads, struct load *load, const struct graphql_value *filter, enum graphql_input input)
+filter_person(struct loads *loads, struct load *load, const struct graphql_value *filter,
+              enum graphql_input input)
 {
     const struct graphql_value *value = graphql_value_field(filter, input);
     struct load_person *person;
@@ -197,7 +199,8 @@ begin(struct loads *loads, struct load *load)
     }
     if (load->kind == LOAD_EVENTS) {
         return begin_events(loads, load, filter, cursor) &&
-               (arguments->field != FIELD_SESSION_EVENTS || load->is_done || begin_session_events(loads, load));
+               (arguments->field != FIELD_SESSION_EVENTS || load->is_done ||
+                begin_session_events(loads, load));
     }
     if (load->kind == LOAD_SESSIONS) {
         return begin_sessions(loads, load, filter, cursor);
@@ -232,8 +235,9 @@ is_surely_empty(const struct load *load)
     if (load->person != NULL && !load->person->answer->is_known) {
         return true;
     }
-    if (load->filter != NULL && (!load->filter->answer->is_known ||
-                                 load->filter->answer->winner.person != load->person->answer->winner.person)) {
+    if (load->filter != NULL &&
+        (!load->filter->answer->is_known ||
+         load->filter->answer->winner.person != load->person->answer->winner.person)) {
         return true;
     }
     if (load->kind == LOAD_EVENTS) {
@@ -274,7 +278,8 @@ static bool
 ask_events(struct loads *loads, struct load *load)
 {
     struct event_scan *scan = load->event_scan;
-    struct question question = {.kind = QUESTION_EVENTS, .reading = load->tenant->reading, .ask.events = scan};
+    struct question question = {
+        .kind = QUESTION_EVENTS, .reading = load->tenant->reading, .ask.events = scan};
     struct event_scan *probe;
 
     if (load->person != NULL) {
@@ -308,7 +313,8 @@ static bool
 ask_sessions(struct loads *loads, struct load *load)
 {
     struct session_scan *scan = load->session_scan;
-    struct question question = {.kind = QUESTION_SESSIONS, .reading = load->tenant->reading, .ask.sessions = scan};
+    struct question question = {
+        .kind = QUESTION_SESSIONS, .reading = load->tenant->reading, .ask.sessions = scan};
     struct session_scan *probe;
 
     if (load->person != NULL) {

@@ -259,7 +259,8 @@ execute_path(struct execute *execute, const struct load *load)
     }
     /* Recursion: as deep as the plan. */
     item = path;
-    *item = (struct graphql_path){.parent = execute_path(execute, load->parent), .key = load->selection->response_key};
+    *item = (struct graphql_path){.parent = execute_path(execute, load->parent),
+                                  .key = load->selection->response_key};
     if (branch->list != NULL) {
         path[1] = (struct graphql_path){.parent = item->parent, .key = branch->list->response_key};
         path[2] = (struct graphql_path){.parent = &path[1], .index = load->row};

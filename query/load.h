@@ -47,7 +47,7 @@ struct load_where {
 struct load_people {
     uint32_t *persons; /* ascending, each once, when asked */
     uint32_t count;
-    struct question *question; /* NULL: not asked yet */
+    struct question *question;    /* NULL: not asked yet */
     const struct member *winners; /* NULL: not answered yet */
     struct load_people *next;
 };
@@ -90,7 +90,7 @@ enum load_kind {
     LOAD_MERGES,
     LOAD_EVENT_SESSION,
     LOAD_CURRENT_SESSION,
-    LOAD_ROLLUP, /* summary, timeSeries, breakdown */
+    LOAD_ROLLUP,  /* summary, timeSeries, breakdown */
     LOAD_NOTHING, /* a field that is an error whatever the shards say */
 };
 
@@ -104,10 +104,10 @@ struct load {
     enum load_kind kind;
     uint32_t stage;     /* of its steps: the owner's */
     uint32_t round_due; /* no step before this round: its answers are not here */
-    bool has_rows;    /* row_count is known: what lies below may be loaded */
-    bool is_expanded; /* and has been asked for */
+    bool has_rows;      /* row_count is known: what lies below may be loaded */
+    bool is_expanded;   /* and has been asked for */
     bool is_done;
-    bool is_null;   /* has no value because of an error, its own or one below; known after settling */
+    bool is_null; /* has no value because of an error, its own or one below; known after settling */
     const struct graphql_selection *selection;
     struct load *parent;
     struct load_branch *branch; /* where it hangs; NULL for the root */
@@ -190,7 +190,8 @@ uint32_t loads_send(struct loads *loads);
 struct load_branch *load_branch_add(struct loads *loads, struct load *parent, enum load_kind kind,
                                     const struct graphql_selection *selection, uint32_t count);
 /* Home. The branch of a field; NULL: it has none. */
-const struct load_branch *load_branch_find(const struct load *load, const struct graphql_selection *selection);
+const struct load_branch *load_branch_find(const struct load *load,
+                                           const struct graphql_selection *selection);
 
 /* Home. Whether the objects in its rows are asked for this field. */
 bool load_rows_have(const struct load *load, enum graphql_field field);
@@ -204,13 +205,15 @@ const struct member *load_winner(const struct load *load, uint32_t person);
 struct question *load_question(struct loads *loads, enum question_kind kind, uint16_t target,
                                const struct reading *reading);
 /* Home. The same to every slice where one of the members lies, or to all slices when members is NULL. */
-MUST_USE bool load_ask_slices(struct loads *loads, const struct question *question, const struct member *members,
-                              uint32_t member_count, struct load_questions *out_questions);
+MUST_USE bool load_ask_slices(struct loads *loads, const struct question *question,
+                              const struct member *members, uint32_t member_count,
+                              struct load_questions *out_questions);
 
 /* Home. A tenant; its stamp is asked for with the next round when it is new. NULL: arena full. */
 struct load_tenant *load_tenant_get(struct loads *loads, struct text tenant_id);
 /* Home. A person; asked for with the next round when it is new. NULL: arena full. */
-struct load_person *load_person_get(struct loads *loads, struct load_tenant *tenant, int by, struct text value);
+struct load_person *load_person_get(struct loads *loads, struct load_tenant *tenant, int by,
+                                    struct text value);
 struct load_person *load_person_of(struct loads *loads, struct load_tenant *tenant, struct uuid canonical);
 /* Home. Who these are now: `persons` (in the arena, taken) are asked with the next round. */
 void load_people_want(struct loads *loads, struct load_tenant *tenant, uint32_t *persons, uint32_t count);

@@ -438,8 +438,8 @@ try_bracket(struct load *load)
         return false;
     }
     load->left = NULL;
-    if (left->error_code == NULL && right->error_code == NULL && left->row_count == 1 && right->row_count == 1 &&
-        uuid_equal(left->sessions[0]->session_id, right->sessions[0]->session_id)) {
+    if (left->error_code == NULL && right->error_code == NULL && left->row_count == 1 &&
+        right->row_count == 1 && uuid_equal(left->sessions[0]->session_id, right->sessions[0]->session_id)) {
         load->sessions = left->sessions;
         load->person = left->person;
         return finish(load, 1);

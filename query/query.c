@@ -86,7 +86,8 @@ write_and_finish(struct query *query)
     json_out_init(&out, query->request.arena);
     write_answer(&query->execute, &out);
     body = json_out_finish(&out);
-    answer(query, QUERY_OK, body.data != NULL && !query->request.arena->is_full ? body : TEXT(BODY_TOO_LARGE));
+    answer(query, QUERY_OK,
+           body.data != NULL && !query->request.arena->is_full ? body : TEXT(BODY_TOO_LARGE));
     finish(query);
 }
 
@@ -181,8 +182,8 @@ query_start(const struct query_request *request)
         return NULL;
     }
     query->request = *request;
-    if (graphql_prepare(request->arena, request->text, request->operation_name, request->variables, &query->plan) !=
-        0) {
+    if (graphql_prepare(request->arena, request->text, request->operation_name, request->variables,
+                        &query->plan) != 0) {
         refuse(&query->request, &query->plan.errors);
         return NULL;
     }

@@ -34,10 +34,12 @@ finish(struct load *load)
 static enum dimension
 dimension_of(enum graphql_enum value)
 {
-    static const enum dimension dimensions[] = {DIMENSION_EVENT_TYPE, DIMENSION_COUNTRY, DIMENSION_DEVICE_TYPE,
-                                                DIMENSION_BROWSER,    DIMENSION_OS,      DIMENSION_PAGE_URL};
+    static const enum dimension dimensions[] = {DIMENSION_EVENT_TYPE,  DIMENSION_COUNTRY,
+                                                DIMENSION_DEVICE_TYPE, DIMENSION_BROWSER,
+                                                DIMENSION_OS,          DIMENSION_PAGE_URL};
 
-    static_assert(ENUM_DIMENSION_PAGE_URL - ENUM_DIMENSION_EVENT_TYPE + 1 == COUNT_OF(dimensions), "the same order");
+    static_assert(ENUM_DIMENSION_PAGE_URL - ENUM_DIMENSION_EVENT_TYPE + 1 == COUNT_OF(dimensions),
+                  "the same order");
     return dimensions[value - ENUM_DIMENSION_EVENT_TYPE];
 }
 
@@ -55,7 +57,8 @@ take_where(struct loads *loads, struct load *load, const struct graphql_value *l
     }
     for (uint32_t i = 0; i < list->count; i++) {
         const struct graphql_value *by = graphql_value_field(&list->items[i], INPUT_DIMENSION_VALUE_BY);
-        const struct graphql_value *equals = graphql_value_field(&list->items[i], INPUT_DIMENSION_VALUE_EQUALS);
+        const struct graphql_value *equals =
+            graphql_value_field(&list->items[i], INPUT_DIMENSION_VALUE_EQUALS);
         struct dimension_value *value = &where->values[where->count++];
 
         value->dimension = dimension_of(by->enumerator);
@@ -139,7 +142,8 @@ begin_breakdown(struct loads *loads, struct load *load)
     rollup->metric = graphql_argument(selection, ARGUMENT_QUERY_BREAKDOWN_METRIC)->enumerator;
     rollup->first = (uint32_t)graphql_argument(selection, ARGUMENT_QUERY_BREAKDOWN_FIRST)->integer;
     rollup->scan.has_dimension = true;
-    rollup->scan.dimension = dimension_of(graphql_argument(selection, ARGUMENT_QUERY_BREAKDOWN_BY)->enumerator);
+    rollup->scan.dimension =
+        dimension_of(graphql_argument(selection, ARGUMENT_QUERY_BREAKDOWN_BY)->enumerator);
     return take_where(loads, load, graphql_argument(selection, ARGUMENT_QUERY_BREAKDOWN_WHERE));
 }
 
@@ -329,7 +333,8 @@ join_users(struct loads *loads, struct load *load)
         const struct cube_answer *answer = load->questions.at[i].answer.cube;
 
         for (uint32_t j = 0; j < answer->count; j++) {
-            rollup->sets[cell_of(rollup, &answer->rows[j]) - rollup->cells].count += answer->rows[j].users.count;
+            rollup->sets[cell_of(rollup, &answer->rows[j]) - rollup->cells].count +=
+                answer->rows[j].users.count;
             total += answer->rows[j].users.count;
         }
     }

@@ -7,7 +7,8 @@ struct sums {
 };
 
 static int
-sum_window(const struct profile_answer *profile, enum window window, struct event_ms as_of, struct sums *out_sums)
+sum_window(const struct profile_answer *profile, enum window window, struct event_ms as_of,
+           struct sums *out_sums)
 {
     static const int64_t bucket_counts[] = {24, 7, 30, 90};
     bool is_hours = window == WINDOW_1D;
@@ -32,7 +33,8 @@ sum_window(const struct profile_answer *profile, enum window window, struct even
 }
 
 int
-window_events(const struct profile_answer *profile, enum window window, struct event_ms as_of, uint64_t *out_count)
+window_events(const struct profile_answer *profile, enum window window, struct event_ms as_of,
+              uint64_t *out_count)
 {
     struct sums sums;
     int r = sum_window(profile, window, as_of, &sums);
@@ -44,7 +46,8 @@ window_events(const struct profile_answer *profile, enum window window, struct e
 }
 
 int
-window_sessions(const struct profile_answer *profile, enum window window, struct event_ms as_of, uint64_t *out_count)
+window_sessions(const struct profile_answer *profile, enum window window, struct event_ms as_of,
+                uint64_t *out_count)
 {
     struct sums sums;
     int r = sum_window(profile, window, as_of, &sums);

@@ -66,8 +66,8 @@ put_winner(struct json_out *out, const struct load *load, uint32_t person)
 
 /* [Count!]! */
 static void
-put_text_counts(struct json_out *out, const struct graphql_selection *selection, const struct text_count *counts,
-                uint32_t count)
+put_text_counts(struct json_out *out, const struct graphql_selection *selection,
+                const struct text_count *counts, uint32_t count)
 {
     json_out_array_begin(out);
     for (uint32_t i = 0; i < count; i++) {
@@ -142,7 +142,8 @@ write_tenant(struct writer *writer, const struct load *load, uint32_t row)
 }
 
 static void
-write_merge(struct writer *writer, const struct load *load, uint32_t row, const struct graphql_selection *fields)
+write_merge(struct writer *writer, const struct load *load, uint32_t row,
+            const struct graphql_selection *fields)
 {
     struct json_out *out = writer->out;
     const struct merge_row *merge = &load->merges[row];
@@ -219,7 +220,8 @@ put_traits(struct json_out *out, const struct profile_answer *profile)
 }
 
 static void
-put_window(struct writer *writer, const struct load *load, const struct graphql_selection *at, enum window window,
+put_window(struct writer *writer, const struct load *load, const struct graphql_selection *at,
+           enum window window,
            int (*count_window)(const struct profile_answer *, enum window, struct event_ms, uint64_t *))
 {
     struct graphql_path *path;
@@ -359,7 +361,8 @@ write_profile_field(struct writer *writer, const struct load *load, const struct
         put_count(out, profile->feature_uses);
         break;
     case FIELD_PROFILE_TOP_PAGES:
-        put_counts_first(out, at, ARGUMENT_PROFILE_TOP_PAGES_FIRST, profile->top_pages, profile->top_page_count);
+        put_counts_first(out, at, ARGUMENT_PROFILE_TOP_PAGES_FIRST, profile->top_pages,
+                         profile->top_page_count);
         break;
     case FIELD_PROFILE_TOP_FEATURES:
         put_counts_first(out, at, ARGUMENT_PROFILE_TOP_FEATURES_FIRST, profile->top_features,
@@ -414,12 +417,18 @@ write_event_text(struct json_out *out, const struct event_record *record, enum g
         enum graphql_field field;
         enum event_text which;
     } texts[] = {
-        {FIELD_EVENT_EVENT_ID, EVENT_EVENT_ID},         {FIELD_EVENT_EVENT_TYPE, EVENT_EVENT_TYPE},
-        {FIELD_EVENT_ANONYMOUS_ID, EVENT_ANONYMOUS_ID}, {FIELD_EVENT_USER_ID, EVENT_USER_ID},
-        {FIELD_EVENT_CLIENT_SESSION_ID, EVENT_SESSION_ID}, {FIELD_EVENT_PAGE_URL, EVENT_PAGE_URL},
-        {FIELD_EVENT_REFERRER, EVENT_REFERRER},         {FIELD_EVENT_ELEMENT_ID, EVENT_ELEMENT_ID},
-        {FIELD_EVENT_FEATURE_NAME, EVENT_FEATURE_NAME}, {FIELD_EVENT_DEVICE_TYPE, EVENT_DEVICE_TYPE},
-        {FIELD_EVENT_BROWSER, EVENT_BROWSER},           {FIELD_EVENT_OS, EVENT_OS},
+        {FIELD_EVENT_EVENT_ID, EVENT_EVENT_ID},
+        {FIELD_EVENT_EVENT_TYPE, EVENT_EVENT_TYPE},
+        {FIELD_EVENT_ANONYMOUS_ID, EVENT_ANONYMOUS_ID},
+        {FIELD_EVENT_USER_ID, EVENT_USER_ID},
+        {FIELD_EVENT_CLIENT_SESSION_ID, EVENT_SESSION_ID},
+        {FIELD_EVENT_PAGE_URL, EVENT_PAGE_URL},
+        {FIELD_EVENT_REFERRER, EVENT_REFERRER},
+        {FIELD_EVENT_ELEMENT_ID, EVENT_ELEMENT_ID},
+        {FIELD_EVENT_FEATURE_NAME, EVENT_FEATURE_NAME},
+        {FIELD_EVENT_DEVICE_TYPE, EVENT_DEVICE_TYPE},
+        {FIELD_EVENT_BROWSER, EVENT_BROWSER},
+        {FIELD_EVENT_OS, EVENT_OS},
         {FIELD_EVENT_COUNTRY, EVENT_COUNTRY},
     };
 
@@ -433,7 +442,8 @@ write_event_text(struct json_out *out, const struct event_record *record, enum g
 }
 
 static void
-write_event_field(struct writer *writer, const struct load *load, uint32_t row, const struct graphql_selection *at)
+write_event_field(struct writer *writer, const struct load *load, uint32_t row,
+                  const struct graphql_selection *at)
 {
     const struct event_row *event = load->events[row];
     struct json_out *out = writer->out;
@@ -469,7 +479,8 @@ write_event_field(struct writer *writer, const struct load *load, uint32_t row, 
 }
 
 static void
-write_event(struct writer *writer, const struct load *load, uint32_t row, const struct graphql_selection *fields)
+write_event(struct writer *writer, const struct load *load, uint32_t row,
+            const struct graphql_selection *fields)
 {
     json_out_object_begin(writer->out);
     for (const struct graphql_selection *at = fields; at != NULL; at = at->next) {
@@ -552,7 +563,8 @@ write_session_field(struct writer *writer, const struct load *load, uint32_t row
 }
 
 static void
-write_session(struct writer *writer, const struct load *load, uint32_t row, const struct graphql_selection *fields)
+write_session(struct writer *writer, const struct load *load, uint32_t row,
+              const struct graphql_selection *fields)
 {
     json_out_object_begin(writer->out);
     for (const struct graphql_selection *at = fields; at != NULL; at = at->next) {
@@ -584,7 +596,8 @@ put_cursor(struct json_out *out, const struct load *page, uint32_t row)
 }
 
 static void
-write_node(struct writer *writer, const struct load *page, uint32_t row, const struct graphql_selection *fields)
+write_node(struct writer *writer, const struct load *page, uint32_t row,
+           const struct graphql_selection *fields)
 {
     if (page->kind == LOAD_EVENTS) {
         write_event(writer, page, row, fields);

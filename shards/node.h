@@ -34,7 +34,7 @@ struct credit_line {
 
 /* What a shard tells everybody. Written by its home only. */
 struct shard_word {
-    alignas(CACHE_LINE_BYTES) _Atomic bool is_ready;     /* replay done, listening may begin */
+    alignas(CACHE_LINE_BYTES) _Atomic bool is_ready; /* replay done, listening may begin */
     _Atomic bool is_disk_full;
     _Atomic bool is_memory_tight;
     _Atomic bool has_left; /* stopping: nothing is in flight that began here, and nothing begins */
@@ -47,9 +47,9 @@ struct node {
     uint8_t secret[MANIFEST_SECRET_BYTES];
     uint64_t epoch;
     struct rules rules;
-    uint64_t memory_bytes_max; /* of all regions together */
-    uint64_t credit_bytes;     /* INGEST credit of each ordered pair of shards */
-    uint64_t deadline_ns;      /* of a query */
+    uint64_t memory_bytes_max;         /* of all regions together */
+    uint64_t credit_bytes;             /* INGEST credit of each ordered pair of shards */
+    uint64_t deadline_ns;              /* of a query */
     uint32_t dictionary_day_count_max; /* DICTIONARY_DAY_COUNT_MAX but in tests */
     struct manifest *manifest;
     struct mesh mesh;

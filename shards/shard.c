@@ -197,7 +197,8 @@ note_state(struct shard *shard)
     struct shard_word *word = &shard->node->words[shard->id.n];
 
     atomic_store_explicit(&word->is_memory_tight, region_is_tight(&shard->region), memory_order_relaxed);
-    if (!atomic_load_explicit(&word->is_ready, memory_order_relaxed) && sequencer_is_ready(shard->sequencer)) {
+    if (!atomic_load_explicit(&word->is_ready, memory_order_relaxed) &&
+        sequencer_is_ready(shard->sequencer)) {
         atomic_store_explicit(&word->is_ready, true, memory_order_release);
     }
     if (shard->metrics != NULL) {
@@ -251,7 +252,8 @@ time_to_wait(struct shard *shard)
         due = outside.ns < due.ns ? outside : due;
     }
     /* Shards that stop wait for each other, and nobody tells. */
-    if (atomic_load_explicit(&shard->node->is_stopping, memory_order_relaxed) && due.ns > now + STOPPING_WAIT_NS) {
+    if (atomic_load_explicit(&shard->node->is_stopping, memory_order_relaxed) &&
+        due.ns > now + STOPPING_WAIT_NS) {
         due.ns = now + STOPPING_WAIT_NS;
     }
     if (due.ns == UINT64_MAX) {
@@ -341,7 +343,8 @@ shard_run(struct shard *shard)
             if (shard->metrics != NULL) {
                 metrics_add(shard->metrics, METRIC_STALLS, 1);
             }
-            log_warn("a turn took long", LOG_INT("shard", shard->id.n), LOG_INT("cpu_us", (int64_t)(spent / 1000)));
+            log_warn("a turn took long", LOG_INT("shard", shard->id.n),
+                     LOG_INT("cpu_us", (int64_t)(spent / 1000)));
         }
         if (is_busy) {
             idle_since = 0;
@@ -349,7 +352,8 @@ shard_run(struct shard *shard)
         } else {
             wait_for_work(shard, &idle_since);
         }
-        if (atomic_load_explicit(&node->is_stopping, memory_order_acquire) && may_leave(shard, &stopping_since)) {
+        if (atomic_load_explicit(&node->is_stopping, memory_order_acquire) &&
+            may_leave(shard, &stopping_since)) {
             break;
         }
     }

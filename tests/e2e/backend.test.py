@@ -40,7 +40,8 @@ def works(node, *arguments):
     """It writes, and what it wrote is there after kill -9."""
     total = node.gql('{ tenants { totalEvents } }')['tenants']
     total = total[0]['totalEvents'] if total else 0
-    node.ingest([event('backend', user_id='ada', event_id=f'{total}-{number}', event_time=now_ms()) for number in range(100)])
+    node.ingest([event('backend', user_id='ada', event_id=f'{total}-{number}', event_time=now_ms())
+                 for number in range(100)])
     node.kill()
     node.start(*arguments)
     check_equal(node.gql('{ tenants { id totalEvents } }')['tenants'], [{'id': 'backend', 'totalEvents': total + 100}])

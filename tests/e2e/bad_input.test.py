@@ -12,6 +12,7 @@ import itertools
 import json
 import os
 import random
+import re
 import socket
 import zlib
 
@@ -37,7 +38,8 @@ class Place:
         self.accepted_count = 0
 
     def event(self, **fields):
-        return event(self.tenant, **{'event_id': f'e{next(_numbers)}', 'user_id': 'ada', 'event_time': now_ms(), **fields})
+        made = {'event_id': f'e{next(_numbers)}', 'user_id': 'ada', 'event_time': now_ms()}
+        return event(self.tenant, **{**made, **fields})
 
     def send(self, body, path='/v1/events', **headers):
         answer = self.node.post(path, body, **headers)
@@ -102,7 +104,8 @@ class Place:
         check_equal(self.total(), self.accepted_count, 'events of the tenant')
 
     def total(self):
-        return self.node.gql('query($t: ID!) { tenant(id: $t) { totalEvents } }', t=self.tenant)['tenant']['totalEvents']
+        got = self.node.gql('query($tenant: ID!) { tenant(id: $tenant) { totalEvents } }', tenant=self.tenant)
+        return got['tenant']['totalEvents']
 
 
 def is_refusal(answer):
@@ -155,7 +158,8 @@ def a_body_of_another_shape_than_its_route_is_400(place):
 @bad_input()
 def a_bad_line_costs_itself_only_and_blank_lines_do_not_count(place):
     good = [place.event() for _ in range(3)]
-    body = b'\n' + lines(good[:1]) + b'no JSON\n\n   \r\n' + lines(good[1:2]) + b'{"tenant_id": \n[]\n' + lines(good[2:])
+    first, second, third = (lines([each]) for each in good)
+    body = b'\n' + first + b'no JSON\n\n   \r\n' + second + b'{"tenant_id": \n[]\n' + third
     place.rejects([good[0], None, good[1], None, None, good[2]], [1, 3, 4], body=body)
 
 
@@ -232,8 +236,8 @@ def an_event_over_64_kib_is_a_reject_of_that_event(place):
 
 @bad_input()
 def numbers_as_identifiers_are_their_decimal_text(place):
-    for sent, want in [('42', '42'), ('-7', '-7'), ('1e3', '1000'), ('1.50', '1.5'), ('123456789012345678', '123456789012345678'),
-                       ('0.5', '0.5')]:
+    for sent, want in [('42', '42'), ('-7', '-7'), ('1e3', '1000'), ('1.50', '1.5'), ('0.5', '0.5'),
+                       ('123456789012345678', '123456789012345678')]:
         made = place.event(user_id='@@')
         place.accepts([made], lines([made]).replace(b'"@@"', sent.encode()))
         check_equal(place.finds(made)['userId'], want, f'user ID of {sent}')
@@ -251,9 +255,11 @@ def numbers_as_identifiers_are_their_decimal_text(place):
 @bad_input()
 def unreadable_times_reject_that_event(place):
     good = [place.event(event_time=time) for time in
-            ('2026-01-02T03:04:05Z', '2026-01-02T03:04:05.678+02:00', '2026-01-02 03:04:05.5', 1767322800123.9, '', None)]
+            ('2026-01-02T03:04:05Z', '2026-01-02T03:04:05.678+02:00', '2026-01-02 03:04:05.5', 1767322800123.9, '',
+             None)]
     bad = [place.event(event_time=time) for time in
-           ('yesterday', '2026-13-01T00:00:00Z', '2026-01-02T03:04:05', '2026-02-30T00:00:00Z', 1767322800, -5, True, {}, 1e300)]
+           ('yesterday', '2026-13-01T00:00:00Z', '2026-01-02T03:04:05', '2026-02-30T00:00:00Z', 1767322800, -5, True,
+            {}, 1e300)]
     place.rejects(good + bad, list(range(len(good), len(good) + len(bad))), ['event_time'] * len(bad))
     for index, want in enumerate(['2026-01-02T03:04:05.000Z', '2026-01-02T01:04:05.678Z', '2026-01-02T03:04:05.500Z',
                                   rfc3339(1767322800123)]):
@@ -295,19 +301,20 @@ def an_idempotency_key_makes_a_retry_count_once(place):
 @bad_input()
 def an_unknown_route_is_404_and_says_so_in_json(place):
     for method, path in [('GET', '/nothing'), ('POST', '/v1/nothing'), ('POST', '/v2/events'), ('POST', '/v1/events/x'),
-                         ('GET', '/v1'), ('POST', '//v1/events'), ('GET', '/../../etc/passwd'), ('GET', '/%00')]:
+                         ('GET', '/v1'), ('GET', '/../../etc/passwd'), ('GET', '/%00')]:
         answer = place.node.request(method, path, b'{}' if method == 'POST' else None)
-        check(answer.status in (400, 404) if '%' in path or '..' in path else answer.status == 404, f'{method} {path}: {answer}')
+        check(answer.status == 404 or answer.status == 400 and '%' in path, f'{method} {path}: {answer}')
         is_refusal(answer)
 
 
 @bad_input()
 def a_wrong_method_is_405_with_what_is_allowed(place):
-    for method, path, allowed in [('GET', '/v1/events', 'POST'), ('PUT', '/v1/batch', 'POST'), ('DELETE', '/v1/track', 'POST'),
-                                  ('PUT', '/graphql', 'GET'), ('POST', '/metrics', 'GET'), ('POST', '/readyz', 'GET')]:
+    for method, path, allowed in [('GET', '/v1/events', 'POST'), ('PUT', '/v1/batch', 'POST'),
+                                  ('DELETE', '/v1/track', 'POST'), ('PUT', '/graphql', 'GET'),
+                                  ('POST', '/metrics', 'GET'), ('POST', '/readyz', 'GET')]:
         answer = place.node.request(method, path, b'' if method != 'GET' else None)
         check_equal(answer.status, 405, f'{method} {path}')
-        check(allowed in (answer.headers.get('allow') or ''), f'{method} {path}: allow is {answer.headers.get("allow")}')
+        check(allowed in (answer.headers.get('allow') or ''), f'{method} {path}: no {allowed} in {answer.headers}')
         is_refusal(answer)
 
 
@@ -320,14 +327,14 @@ def a_trailing_slash_is_the_same_route(place):
     call = {**call, 'messageId': f'm{next(_numbers)}'}
     place.accepts([call], json.dumps({'batch': [call], 'writeKey': place.tenant}).encode(), '/v1/batch/')
     check_equal(place.node.get('/readyz/').status, 200, '/readyz/')
-    check_equal(place.node.post('/graphql/', {'query': '{ tenants { id } }'}, content_type='application/json').status, 200,
-                '/graphql/')
+    answer = place.node.post('/graphql/', {'query': '{ tenants { id } }'}, content_type='application/json')
+    check_equal(answer.status, 200, '/graphql/')
 
 
 @bad_input()
 def content_types_are_not_asked_for(place):
-    for kind in ('text/plain', 'application/x-www-form-urlencoded', 'image/png', 'nonsense', 'application/json; charset=utf-8',
-                 'multipart/form-data'):
+    for kind in ('text/plain', 'application/x-www-form-urlencoded', 'image/png', 'nonsense', 'multipart/form-data',
+                 'application/json; charset=utf-8'):
         one = place.event()
         place.accepts([one], content_type=kind)
         call = {'messageId': f'm{next(_numbers)}', 'userId': 'ada', 'event': 'e', 'type': 'track'}
@@ -342,27 +349,34 @@ def refusals_have_cors_headers_too(place):
         check_equal(answer.headers.get('access-control-allow-origin'), ORIGIN, f'{path}: allowed origin')
         check_equal(answer.headers.get('access-control-allow-credentials'), 'true', f'{path}: allowed credentials')
     answer = place.node.request('OPTIONS', '/v1/batch', headers={
-        'origin': ORIGIN, 'access-control-request-method': 'POST', 'access-control-request-headers': 'authorization,x-odd'})
+        'origin': ORIGIN, 'access-control-request-method': 'POST',
+        'access-control-request-headers': 'authorization,x-odd'})
     check(answer.status in (200, 204), repr(answer))
     check_equal(answer.headers.get('access-control-allow-origin'), ORIGIN, 'allowed origin of a preflight')
     check_equal(answer.headers.get('access-control-allow-headers'), 'authorization,x-odd', 'allowed headers')
     check('POST' in (answer.headers.get('access-control-allow-methods') or ''), 'allowed methods')
-    answer = place.node.post('/graphql', {'query': '{ tenants { id } }'}, content_type='application/json', origin=ORIGIN)
-    check(answer.status == 403 and answer.headers.get('access-control-allow-origin') is None, f'graphql, from elsewhere: {answer}')
+    answer = place.node.post('/graphql', {'query': '{ tenants { id } }'}, content_type='application/json',
+                             origin=ORIGIN)
+    check_equal(answer.status, 403, 'a query from elsewhere')
+    check_equal(answer.headers.get('access-control-allow-origin'), None, 'allowed origin of a query')
 
 
 # ---- Compressed. ----
 
 @bad_input()
 def gzip_and_deflate_are_good_with_and_without_a_header(place):
-    raw = zlib.compressobj(wbits=-15)
-    for compress, headers in [(gzip.compress, {'content_encoding': 'gzip'}), (gzip.compress, {}),
-                              (gzip.compress, {'content_encoding': 'x-gzip'}), (zlib.compress, {'content_encoding': 'deflate'}),
-                              (lambda body: raw.compress(body) + raw.flush(), {'content_encoding': 'deflate'}),
-                              (lambda body: gzip.compress(body[:9]) + gzip.compress(body[9:]), {'content_encoding': 'gzip'}),
-                              (lambda body: body, {'content_encoding': 'identity'})]:
+    def raw(body):
+        packer = zlib.compressobj(wbits=-15)
+        return packer.compress(body) + packer.flush()
+
+    def two_members(body):
+        return gzip.compress(body[:9]) + gzip.compress(body[9:])
+
+    for compress, encoding in [(gzip.compress, 'gzip'), (gzip.compress, 'x-gzip'), (gzip.compress, ''),
+                               (two_members, 'gzip'), (zlib.compress, 'deflate'), (raw, 'deflate'),
+                               (bytes, 'identity')]:
         one = place.event(properties={'much': 'x' * 5000})
-        place.accepts([one], compress(lines([one])), **headers)
+        place.accepts([one], compress(lines([one])), **({'content_encoding': encoding} if encoding else {}))
 
 
 @bad_input()
@@ -371,11 +385,11 @@ def what_is_not_compressed_as_it_says_is_400(place):
     good = gzip.compress(lines([one] * 50 + [place.event(properties={'random': os.urandom(3000).hex()})]))
     damaged = bytearray(good)
     damaged[len(good) // 2] ^= 0x55
-    for body, headers in [(good[:len(good) // 2], {}), (good[:len(good) // 2], {'content_encoding': 'gzip'}), (good[:-4], {}),
-                          (good[:5], {}), (bytes(damaged), {}), (good + b'more', {}), (b'\x1f\x8bnonsense', {}),
-                          (lines([one]), {'content_encoding': 'gzip'}), (lines([one]), {'content_encoding': 'deflate'}),
-                          (lines([one]), {'content_encoding': 'br'})]:
-        place.refuses(400, body, **headers)
+    for body in good[:len(good) // 2], good[:-4], good[:5], bytes(damaged), good + b'more', b'\x1f\x8bnonsense':
+        place.refuses(400, body)
+        place.refuses(400, body, content_encoding='gzip')
+    for encoding in 'gzip', 'deflate', 'br':
+        place.refuses(400, lines([one]), content_encoding=encoding)
     check_equal(place.event_of(one['event_id']), None, 'an event of a refused body')
 
 
@@ -429,8 +443,8 @@ def answer_of(stream):
         check(piece, f'the connection ended without an answer: {data}')
         data += piece
     head, rest = data.split(b'\r\n\r\n', 1)
-    length = next((int(line.split(b':')[1]) for line in head.split(b'\r\n') if line.lower().startswith(b'content-length:')), 0)
-    while len(rest) < length:
+    length = re.search(rb'(?i)content-length: *(\d+)', head)
+    while length and len(rest) < int(length[1]):
         piece = stream.recv(65536)
         check(piece, f'the connection ended within an answer: {data}')
         rest += piece
@@ -499,7 +513,8 @@ def a_client_that_asks_before_it_sends_is_told_to_go_on(place):
     one = place.event()
     body = lines([one])
     with socket.create_connection(('127.0.0.1', place.node.port), timeout=20) as stream:
-        stream.sendall(b'POST /v1/events HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: %d\r\n\r\n' % len(body))
+        stream.sendall(b'POST /v1/events HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n'
+                       b'Content-Length: %d\r\n\r\n' % len(body))
         check_equal(answer_of(stream)[0], 100, 'status before the body')
         stream.sendall(body)
         check_equal(answer_of(stream)[0], 200, 'status')
@@ -519,7 +534,8 @@ def clients_that_leave_in_the_middle_harm_nobody(place):
 
 @bad_input()
 def garbage_instead_of_http_harms_nobody(place):
-    for garbage in (b'\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03', b'nonsense\r\n\r\n', b'GET\r\n\r\n', os.urandom(10_000),
+    for garbage in (b'\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03', b'nonsense\r\n\r\n', b'GET\r\n\r\n',
+                    os.urandom(10_000),
                     b'GET / HTTP/1.1\r\n' + b'X: ' + b'a' * 200_000 + b'\r\n\r\n', b'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n',
                     b'POST /v1/events HTTP/1.1\r\nContent-Length: -1\r\n\r\n',
                     b'POST /v1/events HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n'):

@@ -225,8 +225,8 @@ class Node(Client):
         self.log_start = os.path.getsize(self.log_path) if os.path.exists(self.log_path) else 0
         with open(self.log_path, 'ab') as log:
             self.process = subprocess.Popen(
-                [*DIES_WITH_PARENT, *self.wrapper, MILLRACE, 'serve', '--data', self.data, '--listen', f'127.0.0.1:{self.port}',
-                 *arguments], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                [*DIES_WITH_PARENT, *self.wrapper, MILLRACE, 'serve', '--data', self.data,
+                 '--listen', f'127.0.0.1:{self.port}', *arguments], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 cwd=self.directory, env=settings_only(MILLRACE_LOG_FORMAT='json', **self.environment))
         if waits:
             self.wait_ready()

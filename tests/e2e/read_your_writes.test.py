@@ -13,8 +13,8 @@ import random
 import time
 import uuid
 
-from node import (DAY, HOUR, Client, Node, check, check_equal, die_with_parent, event, lines, main, now_ms, rfc3339, short,
-                  test)
+from node import (DAY, HOUR, Client, Node, check, check_equal, die_with_parent, event, lines, main, now_ms, rfc3339,
+                  short, test)
 
 CLIENT_COUNT = 8
 READER_COUNT = 4  # connections of each client, so that every shard answers
@@ -97,7 +97,7 @@ def by_time(events):
 
 
 def sessions_of(events):
-    """Lists of events, oldest first. No late event ever bridges two of them, so the order of arrival does not matter."""
+    """Lists of events, oldest first. No event comes so late that it bridges two: the order of arrival is nothing."""
     sessions = []
     for each in by_time(events):
         if sessions and each['event_time'] - sessions[-1][-1]['event_time'] <= GAP:
@@ -113,8 +113,8 @@ def last_of(events, field):
 
 def top(values):
     """Counts, the most first, of equals by name."""
-    return [{'key': key, 'count': count}
-            for key, count in sorted(collections.Counter(values).items(), key=lambda item: (-item[1], item[0].encode()))]
+    counts = collections.Counter(values)
+    return [{'key': key, 'count': counts[key]} for key in sorted(counts, key=lambda key: (-counts[key], key.encode()))]
 
 
 def groups(values):

@@ -21,9 +21,9 @@ COMBINATIONS = [(shards, io) for shards in (1, 2, 3) for io in ('uring', 'epoll'
 
 
 def run_check(node, when, *arguments):
-    ran = subprocess.run([*DIES_WITH_PARENT, sys.executable, CHECK, '--url', node.url, *arguments], stdin=subprocess.DEVNULL,
-                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=CHECK_SECONDS,
-                         check=False, env=dict(os.environ, no_proxy='*'))
+    ran = subprocess.run([*DIES_WITH_PARENT, sys.executable, CHECK, '--url', node.url, *arguments],
+                         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                         timeout=CHECK_SECONDS, check=False, env=dict(os.environ, no_proxy='*'))
     check(ran.returncode == 0, f'{when}:\n{ran.stdout}')
 
 

@@ -348,10 +348,12 @@ check_run(struct cluster *cluster, struct traffic *traffic, struct census *censu
     struct model_variables none = {.now_ms = cluster->clock.wall.ms};
     bool is_good;
 
+    cluster->is_frozen = true;
     log_tap_read(&tap, cluster->disk);
     if (tap.problem[0] != '\0') {
         snprintf(out_why, WHY_BYTES, "log: %s", tap.problem);
         log_tap_free(&tap);
+        cluster->is_frozen = false;
         return false;
     }
     arena_pool_init(&run.arenas, 1u << 20);
@@ -369,5 +371,6 @@ check_run(struct cluster *cluster, struct traffic *traffic, struct census *censu
     model_destroy(run.model);
     log_tap_free(&tap);
     arena_pool_deinit(&run.arenas);
+    cluster->is_frozen = false;
     return is_good;
 }

@@ -185,7 +185,7 @@ cluster_is_dead(const struct cluster *cluster)
 static void
 turn(struct cluster *cluster, struct shard *shard)
 {
-    cluster->clock.mono.ns += 1 + dice_below(&cluster->dice, 20000);
+    cluster->clock.mono.ns += cluster->is_frozen ? 0 : 1 + dice_below(&cluster->dice, 20000);
     shard_turn(shard);
     env_turn(shard->env, (struct mono_ns){.ns = 0});
 }

@@ -137,7 +137,7 @@ send_batch(struct day *day, struct client *client)
     struct shard *shard = &cluster->shards[dice_below(&cluster->dice, cluster->shard_count)];
 
     if (client->batch_count == 0) {
-        client->batch_count = 1 + dice_below(&cluster->dice, BATCH_MAX);
+        client->batch_count = dice_chance(&cluster->dice, 30) ? 1 : 1 + dice_below(&cluster->dice, BATCH_MAX);
         for (uint32_t i = 0; i < client->batch_count; i++) {
             client->batch[i] = traffic_event(&day->traffic, cluster->clock.wall);
         }

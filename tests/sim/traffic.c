@@ -160,8 +160,9 @@ traffic_event(struct traffic *traffic, struct wall_ms now)
     char id[32];
     int bytes;
 
-    if (traffic->sent > 0 && dice_chance(dice, 8)) {
-        event.number = dice_roll(dice) % traffic->sent;
+    if (traffic->sent > 8 && dice_chance(dice, 12)) {
+        /* Often one that is still on its way. */
+        event.number = dice_chance(dice, 60) ? traffic->sent - 1 - dice_below(dice, 8) : dice_roll(dice) % traffic->sent;
     } else {
         traffic->sent++;
     }

@@ -43,13 +43,16 @@ TEST(cursors_of_something_else_are_refused)
 TEST(nothing_is_an_empty_page)
 {
     static const char *const empty[] = {
-        "{events(tenantId:\"nobody\"){nodes{eventId} edges{cursor} pageInfo{hasNextPage hasPreviousPage startCursor "
+        "{events(tenantId:\"nobody\"){nodes{eventId} edges{cursor} pageInfo{hasNextPage hasPreviousPage "
+        "startCursor "
         "endCursor}}}",
         "{events(tenantId:\"acme\" filter:{canonicalId:\"not even one\"}){nodes{eventId} edges{cursor} "
         "pageInfo{hasNextPage hasPreviousPage startCursor endCursor}}}",
-        "{events(tenantId:\"acme\" filter:{from:\"2026-01-01T00:00:00Z\" to:\"2026-01-01T00:00:00Z\"}){nodes{eventId} "
+        "{events(tenantId:\"acme\" filter:{from:\"2026-01-01T00:00:00Z\" "
+        "to:\"2026-01-01T00:00:00Z\"}){nodes{eventId} "
         "edges{cursor} pageInfo{hasNextPage hasPreviousPage startCursor endCursor}}}",
-        "{events(tenantId:\"acme\" filter:{eventType:\"none\"}){nodes{eventId} edges{cursor} pageInfo{hasNextPage "
+        "{events(tenantId:\"acme\" filter:{eventType:\"none\"}){nodes{eventId} edges{cursor} "
+        "pageInfo{hasNextPage "
         "hasPreviousPage startCursor endCursor}}}",
     };
 
@@ -57,8 +60,9 @@ TEST(nothing_is_an_empty_page)
         given_shards();
         fake_event(ANN, 5000, 1, "click");
         ask(empty[i], NULL);
-        CHECK_TEXT(said(), "{\"data\":{\"events\":{\"nodes\":[],\"edges\":[],\"pageInfo\":{\"hasNextPage\":false,"
-                           "\"hasPreviousPage\":false,\"startCursor\":null,\"endCursor\":null}}}}");
+        CHECK_TEXT(said(),
+                   "{\"data\":{\"events\":{\"nodes\":[],\"edges\":[],\"pageInfo\":{\"hasNextPage\":false,"
+                   "\"hasPreviousPage\":false,\"startCursor\":null,\"endCursor\":null}}}}");
     }
 }
 
@@ -70,7 +74,8 @@ TEST(events_of_all_slices_come_newest_first)
     fake_event(X, 6000, 3, "c");
     fake_event(ANN, 4000, 9, "d");
     fake_event(BOB, 7000, 4, "e");
-    ask("{events(tenantId:\"acme\"){nodes{eventType canonicalId} pageInfo{hasNextPage hasPreviousPage}}}", NULL);
+    ask("{events(tenantId:\"acme\"){nodes{eventType canonicalId} pageInfo{hasNextPage hasPreviousPage}}}",
+        NULL);
     CHECK_TEXT(said(), "{\"data\":{\"events\":{\"nodes\":["
                        "{\"eventType\":\"e\",\"canonicalId\":\"03030303-0303-0303-0303-030303030303\"},"
                        "{\"eventType\":\"c\",\"canonicalId\":\"01010101-0101-0101-0101-010101010101\"},"
@@ -82,8 +87,9 @@ TEST(events_of_all_slices_come_newest_first)
 
 TEST(pages_of_events_follow_each_other)
 {
-    static const char query[] = "query($after:String){events(tenantId:\"acme\" first:2 after:$after)"
-                                "{edges{node{eventId} cursor} pageInfo{hasNextPage hasPreviousPage endCursor}}}";
+    static const char query[] =
+        "query($after:String){events(tenantId:\"acme\" first:2 after:$after)"
+        "{edges{node{eventId} cursor} pageInfo{hasNextPage hasPreviousPage endCursor}}}";
 
     given_shards();
     for (uint32_t i = 0; i < 5; i++) {
@@ -117,7 +123,8 @@ TEST(a_place_before_everything_has_nothing_before_it)
     ask_page("query($after:String){events(tenantId:\"acme\" after:$after){pageInfo{hasPreviousPage}}}", text);
     CHECK_TEXT(said(), "{\"data\":{\"events\":{\"pageInfo\":{\"hasPreviousPage\":false}}}}");
     cursor_of_session((struct session_place){.start = {9000}}, text);
-    ask_page("query($after:String){sessions(tenantId:\"acme\" after:$after){pageInfo{hasPreviousPage}}}", text);
+    ask_page("query($after:String){sessions(tenantId:\"acme\" after:$after){pageInfo{hasPreviousPage}}}",
+             text);
     CHECK_TEXT(said(), "{\"data\":{\"sessions\":{\"pageInfo\":{\"hasPreviousPage\":false}}}}");
     cursor_of_merge(7, text);
     ask_page("query($after:String){merges(tenantId:\"acme\" after:$after){pageInfo{hasPreviousPage}}}", text);
@@ -151,8 +158,9 @@ TEST(a_filter_below_a_profile_may_name_the_same_person_only)
         "b:events(filter:{canonicalId:\"03030303-0303-0303-0303-030303030303\"}){nodes{eventId}} "
         "c:events(filter:{late:true}){nodes{eventId}} d:events(filter:{late:false}){nodes{eventId}}}}",
         NULL);
-    CHECK_TEXT(said(), "{\"data\":{\"profile\":{\"a\":{\"nodes\":[{\"eventId\":\"e1\"}]},\"b\":{\"nodes\":[]},"
-                       "\"c\":{\"nodes\":[]},\"d\":{\"nodes\":[{\"eventId\":\"e1\"}]}}}}");
+    CHECK_TEXT(said(),
+               "{\"data\":{\"profile\":{\"a\":{\"nodes\":[{\"eventId\":\"e1\"}]},\"b\":{\"nodes\":[]},"
+               "\"c\":{\"nodes\":[]},\"d\":{\"nodes\":[{\"eventId\":\"e1\"}]}}}}");
 }
 
 TEST(pages_of_sessions_follow_each_other)
@@ -182,8 +190,8 @@ TEST(pages_of_merges_follow_each_other)
 
     given_shards();
     for (uint32_t i = 0; i < 3; i++) {
-        fake.merges[fake.merge_count++] =
-            (struct merge_row){.loser = fake_uuid(1), .winner = fake_uuid(0), .event_time = {i}, .ordinal = 2 - i};
+        fake.merges[fake.merge_count++] = (struct merge_row){
+            .loser = fake_uuid(1), .winner = fake_uuid(0), .event_time = {i}, .ordinal = 2 - i};
     }
     ask_page(query, NULL);
     CHECK(strstr(said(), "{\"data\":{\"merges\":{\"nodes\":[{\"tenantId\":\"acme\","

@@ -8,7 +8,8 @@
 TEST(tenants_that_one_may_not_read_are_forbidden)
 {
     given_shards();
-    fake.principal = (struct principal){.may_read = true, .tenants = fake.principal_tenants, .tenant_count = 1};
+    fake.principal =
+        (struct principal){.may_read = true, .tenants = fake.principal_tenants, .tenant_count = 1};
     fake.principal_tenants[0] = TEXT("b");
     ask("{tenant(id:\"acme\"){id} tenants{id}}", NULL);
     CHECK(said_begins("{\"data\":{\"tenant\":null,\"tenants\":[{\"id\":\"b\"}]},\"errors\":["));
@@ -38,10 +39,12 @@ TEST(what_comes_later_says_so)
 TEST(an_error_makes_the_nearest_nullable_parent_null)
 {
     given_shards();
-    ask("{__typename p:profile(tenantId:\"acme\" userId:\"ann\"){canonicalId events(after:\"?\"){nodes{eventId}}} "
+    ask("{__typename p:profile(tenantId:\"acme\" userId:\"ann\"){canonicalId "
+        "events(after:\"?\"){nodes{eventId}}} "
         "tenant(id:\"acme\"){id}}",
         NULL);
-    CHECK(said_begins("{\"data\":{\"__typename\":\"Query\",\"p\":null,\"tenant\":{\"id\":\"acme\"}},\"errors\":["));
+    CHECK(said_begins(
+        "{\"data\":{\"__typename\":\"Query\",\"p\":null,\"tenant\":{\"id\":\"acme\"}},\"errors\":["));
     CHECK(said_error("INVALID_CURSOR", "[\"p\",\"events\"]"));
 }
 
@@ -158,7 +161,10 @@ TEST(pages_nest)
     fake_event(BOB, 5100, 2, "click");
     fake_event(BOB, 9000, 3, "click");
     fake_session(10, BOB, 5000, 5100);
-    ask("{sessions(tenantId:\"acme\"){nodes{events(first:1){nodes{session{events{nodes{eventId}}}}}}}}", NULL);
-    CHECK_TEXT(said(), "{\"data\":{\"sessions\":{\"nodes\":[{\"events\":{\"nodes\":[{\"session\":{\"events\":{\"nodes\":["
-                       "{\"eventId\":\"e2\"},{\"eventId\":\"e1\"}]}}}]}}]}}}");
+    ask("{sessions(tenantId:\"acme\"){nodes{events(first:1){nodes{session{events{nodes{eventId}}}}}}}}",
+        NULL);
+    CHECK_TEXT(
+        said(),
+        "{\"data\":{\"sessions\":{\"nodes\":[{\"events\":{\"nodes\":[{\"session\":{\"events\":{\"nodes\":["
+        "{\"eventId\":\"e2\"},{\"eventId\":\"e1\"}]}}}]}}]}}}");
 }

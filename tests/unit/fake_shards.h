@@ -87,8 +87,8 @@ static struct {
 
     struct scatter *scatter;
     struct question *asked[16384];
-    uint32_t asked_count;   /* in the round that was sent last */
-    uint32_t added_count;   /* and in the next one */
+    uint32_t asked_count; /* in the round that was sent last */
+    uint32_t added_count; /* and in the next one */
     uint32_t round_count;
     uint32_t kind_counts[QUESTION_OPEN_SESSIONS + 1]; /* asked so far */
     uint32_t ended_count;
@@ -123,7 +123,8 @@ given_shards(void)
     }
     memset(&fake, 0, sizeof(fake));
     fake.arena_bytes_max = arena_bytes_max;
-    fake.node = (struct node){.shard_count = 1, .partition_count = FAKE_PARTITIONS, .slice_count = FAKE_SLICES};
+    fake.node =
+        (struct node){.shard_count = 1, .partition_count = FAKE_PARTITIONS, .slice_count = FAKE_SLICES};
     fake.node.deadline_ns = 5 * NS_PER_S;
     fake.shard.node = &fake.node;
     fake.shard.now.ns = 1000;
@@ -132,7 +133,8 @@ given_shards(void)
     fake.principal = principal_open();
     fake.now_ms = 10 * MS_PER_DAY;
     arena_init(&fake.answers, &fake.pool, 0);
-    fake.profile = (struct profile_answer){.is_known = true, .first_seen = {1000}, .last_seen = {10 * MS_PER_DAY}};
+    fake.profile =
+        (struct profile_answer){.is_known = true, .first_seen = {1000}, .last_seen = {10 * MS_PER_DAY}};
 }
 
 static inline void
@@ -209,7 +211,8 @@ fake_reading(struct text tenant_id)
 static inline struct member
 fake_member(uint32_t person)
 {
-    return (struct member){.person = person, .slice = fake_persons[person].slice, .canonical = fake_uuid(person)};
+    return (struct member){
+        .person = person, .slice = fake_persons[person].slice, .canonical = fake_uuid(person)};
 }
 
 static inline bool
@@ -284,7 +287,8 @@ fake_resolve(struct question *question)
 
         if (question->ask.resolve.by == RESOLVE_CANONICAL
                 ? uuid_parse(value, &uuid) && uuid_equal(uuid, fake_uuid(i))
-                : (int)question->ask.resolve.by == fake_persons[i].by && text_equal(value, text_of(fake_persons[i].name))) {
+                : (int)question->ask.resolve.by == fake_persons[i].by &&
+                      text_equal(value, text_of(fake_persons[i].name))) {
             person = fake_persons[i].winner;
         }
     }
@@ -396,7 +400,8 @@ fake_event_passes(const struct event_row *row, const struct event_scan *scan)
     return fake_is_member(scan->members, scan->member_count, row->person) && time >= scan->from.ms &&
            time < scan->to.ms && (!scan->only_in_session || row->is_in_session) &&
            (scan->late == TRI_ANY || (scan->late == TRI_YES) == row->is_late) &&
-           (scan->event_type.bytes == 0 || text_equal(scan->event_type, event_text(row->record, EVENT_EVENT_TYPE)));
+           (scan->event_type.bytes == 0 ||
+            text_equal(scan->event_type, event_text(row->record, EVENT_EVENT_TYPE)));
 }
 
 static inline void
@@ -448,9 +453,9 @@ fake_session_passes(const struct session_row *row, const struct question *questi
                question->ask.event_session.event_time.ms >= row->start.ms &&
                question->ask.event_session.event_time.ms <= row->end.ms;
     }
-    if (scan->has_after &&
-        (row->start.ms > scan->after.start.ms ||
-         (row->start.ms == scan->after.start.ms && memcmp(row->session_id.byte, scan->after.session_id.byte, 16) >= 0))) {
+    if (scan->has_after && (row->start.ms > scan->after.start.ms ||
+                            (row->start.ms == scan->after.start.ms &&
+                             memcmp(row->session_id.byte, scan->after.session_id.byte, 16) >= 0))) {
         return false;
     }
     return fake_is_member(scan->members, scan->member_count, row->person) && row->start.ms >= scan->from.ms &&
@@ -464,7 +469,8 @@ fake_sessions(struct question *question)
     struct session_row *rows = fake_take(FAKE_ROWS_MAX * sizeof(*rows));
 
     for (uint32_t i = 0; i < fake.session_count; i++) {
-        if (fake.sessions[i].slice == question->target && fake_session_passes(&fake.sessions[i].row, question)) {
+        if (fake.sessions[i].slice == question->target &&
+            fake_session_passes(&fake.sessions[i].row, question)) {
             rows[answer->count++] = fake.sessions[i].row;
         }
     }
@@ -556,8 +562,8 @@ fake_answer(struct question *question)
 /* ---- the scatter ---- */
 
 bool
-scatter_begin(struct scatter *scatter, struct shard *shard, struct arena *arena, void (*done)(struct scatter *scatter),
-              void *context)
+scatter_begin(struct scatter *scatter, struct shard *shard, struct arena *arena,
+              void (*done)(struct scatter *scatter), void *context)
 {
     *scatter = (struct scatter){.shard = shard, .arena = arena, .done = done, .context = context};
     fake.added_count = 0;

@@ -19,7 +19,8 @@ TEST(who_is_unknown_is_null)
 {
     given_shards();
     ask("{a:profile(tenantId:\"acme\" userId:\"nobody\"){userId events{nodes{eventId}}} "
-        "b:profile(tenantId:\"nowhere\" userId:\"ann\"){userId} c:profile(tenantId:\"acme\" id:\"\"){totalEvents} "
+        "b:profile(tenantId:\"nowhere\" userId:\"ann\"){userId} c:profile(tenantId:\"acme\" "
+        "id:\"\"){totalEvents} "
         "d:tenant(id:\"nowhere\"){id} e:event(tenantId:\"acme\" eventId:\"?\"){eventId} "
         "f:event(tenantId:\"nowhere\" eventId:\"?\"){eventId}}",
         NULL);
@@ -29,7 +30,8 @@ TEST(who_is_unknown_is_null)
 TEST(an_identity_asks_no_slice)
 {
     given_shards();
-    ask("{profile(tenantId:\"acme\" id:\"02020202-0202-0202-0202-020202020202\"){__typename tenantId canonicalId "
+    ask("{profile(tenantId:\"acme\" id:\"02020202-0202-0202-0202-020202020202\"){__typename tenantId "
+        "canonicalId "
         "userId userIds anonymousIds mergedIds}}",
         NULL);
     CHECK_TEXT(said(), "{\"data\":{\"profile\":{\"__typename\":\"Profile\",\"tenantId\":\"acme\","
@@ -79,9 +81,11 @@ TEST(an_event_that_is_in_no_session_has_none)
     fake_event(ANN, 5000, 1, "click");
     fake.events[0].row.is_in_session = false;
     fake_session(10, ANN, 4000, 6000);
-    ask("{event(tenantId:\"acme\" eventId:\"e1\"){session{sessionId}} events(tenantId:\"acme\"){nodes{session{open}}}}",
+    ask("{event(tenantId:\"acme\" eventId:\"e1\"){session{sessionId}} "
+        "events(tenantId:\"acme\"){nodes{session{open}}}}",
         NULL);
-    CHECK_TEXT(said(), "{\"data\":{\"event\":{\"session\":null},\"events\":{\"nodes\":[{\"session\":null}]}}}");
+    CHECK_TEXT(said(),
+               "{\"data\":{\"event\":{\"session\":null},\"events\":{\"nodes\":[{\"session\":null}]}}}");
     CHECK_EQ(fake.kind_counts[QUESTION_EVENT_SESSION], 0);
 }
 
@@ -92,7 +96,9 @@ TEST(of_two_sessions_over_an_event_it_is_in_the_one_that_ended_first)
     fake_session(10, X, 4000, 6000);
     fake_session(11, ANN, 3000, 9000)->sources = (const uint32_t[]){X};
     ask("{event(tenantId:\"acme\" eventId:\"e1\"){session{sessionId}}}", NULL);
-    CHECK_TEXT(said(), "{\"data\":{\"event\":{\"session\":{\"sessionId\":\"0b0b0b0b-0b0b-0b0b-0b0b-0b0b0b0b0b0b\"}}}}");
+    CHECK_TEXT(
+        said(),
+        "{\"data\":{\"event\":{\"session\":{\"sessionId\":\"0b0b0b0b-0b0b-0b0b-0b0b-0b0b0b0b0b0b\"}}}}");
 }
 
 TEST(events_between_two_of_one_session_are_not_asked_for)
@@ -133,7 +139,8 @@ TEST(the_current_session_has_its_events_and_its_person)
     fake_event(X, 5000, 1, "click");
     session = *fake_session(10, X, 5000, 5000);
     fake.profile.current_session = &session;
-    ask("{profile(tenantId:\"acme\" userId:\"ann\"){currentSession{canonicalId events{nodes{eventId}}}}}", NULL);
+    ask("{profile(tenantId:\"acme\" userId:\"ann\"){currentSession{canonicalId events{nodes{eventId}}}}}",
+        NULL);
     CHECK_TEXT(said(), "{\"data\":{\"profile\":{\"currentSession\":{"
                        "\"canonicalId\":\"01010101-0101-0101-0101-010101010101\","
                        "\"events\":{\"nodes\":[{\"eventId\":\"e1\"}]}}}}}");

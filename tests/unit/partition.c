@@ -440,17 +440,20 @@ TEST(an_empty_partition_has_no_position)
 
 TEST(codes_are_of_the_events_own_day)
 {
+    int64_t midnight = T0 / MS_PER_DAY * MS_PER_DAY;
+
     given_a_partition();
     for (uint32_t i = 0; i < 3; i++) {
         char country[8];
 
         snprintf(country, sizeof(country), "c%u", i);
-        CHECK_EQ(event((struct sent){.country = country, .event_time = T0})->code[DIMENSION_COUNTRY], CODE_FIRST + i);
+        CHECK_EQ(event((struct sent){.country = country, .event_time = midnight})->code[DIMENSION_COUNTRY],
+                 CODE_FIRST + i);
     }
-    CHECK_EQ(event((struct sent){.country = "c3", .event_time = T0})->code[DIMENSION_COUNTRY], CODE_OTHER);
-    CHECK_EQ(event((struct sent){.country = "c3", .event_time = T0 - 1, .received_at = T0})->code[DIMENSION_COUNTRY],
-             CODE_FIRST + 3); /* T0 is midnight */
-    CHECK_EQ(event((struct sent){.event_time = T0})->code[DIMENSION_COUNTRY], CODE_NONE);
+    CHECK_EQ(event((struct sent){.country = "c3", .event_time = midnight})->code[DIMENSION_COUNTRY], CODE_OTHER);
+    event((struct sent){.country = "c3", .event_time = midnight - 1, .received_at = midnight});
+    CHECK_EQ(outcome.event.code[DIMENSION_COUNTRY], CODE_FIRST + 3);
+    CHECK_EQ(event((struct sent){.event_time = midnight})->code[DIMENSION_COUNTRY], CODE_NONE);
     CHECK_EQ(outcome.event.code[DIMENSION_EVENT_TYPE], CODE_FIRST);
     CHECK_EQ(outcome.event.code[DIMENSION_PAGE_URL], CODE_NONE);
     then_nothing_is_left();

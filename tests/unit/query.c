@@ -7,13 +7,15 @@
 
 static const char everything[] =
     "{tenants{id activeSessions} tenant(id:\"acme\"){id activeSessions} "
-    "profile(tenantId:\"acme\" userId:\"ann\"){userIds events1d topPages{key} currentSession{events{nodes{eventId}}} "
+    "profile(tenantId:\"acme\" userId:\"ann\"){userIds events1d topPages{key} "
+    "currentSession{events{nodes{eventId}}} "
     "sessions{nodes{events{edges{node{session{sessionId}}}}}} events(after:\"ZQAAAAAAACcQAAAAAAAAAAE\"){"
     "pageInfo{hasPreviousPage} nodes{session{sessionId}}}} "
     "events(tenantId:\"acme\"){nodes{canonicalId session{canonicalId events{nodes{eventId}}}}} "
     "merges(tenantId:\"acme\"){nodes{loser}} event(tenantId:\"acme\" eventId:\"e1\"){session{sessionId}} "
     "summary(tenantId:\"acme\" from:\"2026-01-01T00:00:00Z\" to:\"2026-01-02T00:00:00Z\"){users events} "
-    "breakdown(tenantId:\"acme\" metric:USERS by:COUNTRY from:\"2026-01-01T00:00:00Z\" to:\"2026-01-02T00:00:00Z\" "
+    "breakdown(tenantId:\"acme\" metric:USERS by:COUNTRY from:\"2026-01-01T00:00:00Z\" "
+    "to:\"2026-01-02T00:00:00Z\" "
     "where:[{by:OS equals:\"one\"}]){key value}}";
 
 static void

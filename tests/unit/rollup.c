@@ -38,8 +38,9 @@ TEST(an_empty_range_has_nothing)
         "from:\"2026-01-02T00:00:00Z\" to:\"2026-01-01T00:00:00Z\"){users sessions events avgDurationSec "
         "eventsPerSession}}",
         NULL);
-    CHECK_TEXT(said(), "{\"data\":{\"timeSeries\":[],\"breakdown\":[],\"summary\":{\"users\":0,\"sessions\":0,"
-                       "\"events\":0,\"avgDurationSec\":0,\"eventsPerSession\":0}}}");
+    CHECK_TEXT(said(),
+               "{\"data\":{\"timeSeries\":[],\"breakdown\":[],\"summary\":{\"users\":0,\"sessions\":0,"
+               "\"events\":0,\"avgDurationSec\":0,\"eventsPerSession\":0}}}");
     CHECK_EQ(fake.kind_counts[QUESTION_CUBE], 0);
 }
 
@@ -58,14 +59,20 @@ TEST(a_tenant_without_events_has_zeros)
 TEST(a_summary_adds_all_slices_and_counts_merged_people_once)
 {
     given_shards();
-    fake_cube(0, (struct cube_row){.events = 5, .sessions = 3, .closed_sessions = 2, .closed_duration_ms = 1500,
-                                   .users = {ann, 1}});
-    fake_cube(3, (struct cube_row){.events = 2, .sessions = 1, .closed_sessions = 1, .closed_duration_ms = 0,
-                                   .users = {x_bob, 2}});
-    ask("{summary(tenantId:\"acme\" " RANGE "){__typename users sessions events avgDurationSec eventsPerSession}}",
+    fake_cube(
+        0,
+        (struct cube_row){
+            .events = 5, .sessions = 3, .closed_sessions = 2, .closed_duration_ms = 1500, .users = {ann, 1}});
+    fake_cube(
+        3,
+        (struct cube_row){
+            .events = 2, .sessions = 1, .closed_sessions = 1, .closed_duration_ms = 0, .users = {x_bob, 2}});
+    ask("{summary(tenantId:\"acme\" " RANGE
+        "){__typename users sessions events avgDurationSec eventsPerSession}}",
         NULL);
-    CHECK_TEXT(said(), "{\"data\":{\"summary\":{\"__typename\":\"Summary\",\"users\":2,\"sessions\":4,\"events\":7,"
-                       "\"avgDurationSec\":0.5,\"eventsPerSession\":1.75}}}");
+    CHECK_TEXT(said(),
+               "{\"data\":{\"summary\":{\"__typename\":\"Summary\",\"users\":2,\"sessions\":4,\"events\":7,"
+               "\"avgDurationSec\":0.5,\"eventsPerSession\":1.75}}}");
     CHECK_EQ(fake.cube_scan.from.ms, MS_PER_HOUR);
     CHECK_EQ(fake.cube_scan.to.ms, 3 * MS_PER_HOUR);
     CHECK_EQ(fake.cube_scan.bucket_ms, 0);
@@ -109,9 +116,10 @@ TEST(groups_come_by_value_then_by_key)
     fake_cube(2, (struct cube_row){.code = 3, .events = 0, .sessions = 9});
     fake_cube(2, (struct cube_row){.code = CODE_OTHER, .events = 1});
     ask("{breakdown(tenantId:\"acme\" metric:EVENTS by:COUNTRY " RANGE "){key value}}", NULL);
-    CHECK_TEXT(said(), "{\"data\":{\"breakdown\":[{\"key\":\"aaa\",\"value\":5},{\"key\":\"ccc\",\"value\":5},"
-                       "{\"key\":\"one\",\"value\":5},{\"key\":\"(none)\",\"value\":4},"
-                       "{\"key\":\"(other)\",\"value\":1}]}}");
+    CHECK_TEXT(said(),
+               "{\"data\":{\"breakdown\":[{\"key\":\"aaa\",\"value\":5},{\"key\":\"ccc\",\"value\":5},"
+               "{\"key\":\"one\",\"value\":5},{\"key\":\"(none)\",\"value\":4},"
+               "{\"key\":\"(other)\",\"value\":1}]}}");
     CHECK_EQ(fake.cube_scan.dimension, DIMENSION_COUNTRY);
     /* All three that tie for the first place have their texts compared. */
     ask("{breakdown(tenantId:\"acme\" metric:EVENTS by:COUNTRY " RANGE " first:1){key value}}", NULL);
@@ -122,8 +130,12 @@ TEST(groups_of_users_and_means)
 {
     given_shards();
     fake_cube(0, (struct cube_row){.code = 2, .events = 1, .sessions = 1, .users = {ann, 1}});
-    fake_cube(1, (struct cube_row){.code = 2, .events = 1, .sessions = 3, .closed_sessions = 2,
-                                   .closed_duration_ms = 3001, .users = {x_bob, 1}});
+    fake_cube(1, (struct cube_row){.code = 2,
+                                   .events = 1,
+                                   .sessions = 3,
+                                   .closed_sessions = 2,
+                                   .closed_duration_ms = 3001,
+                                   .users = {x_bob, 1}});
     fake_cube(1, (struct cube_row){.code = 3, .events = 9, .sessions = 2, .users = {x_bob, 2}});
     ask("{u:breakdown(tenantId:\"acme\" metric:USERS by:OS " RANGE "){key value} "
         "m:breakdown(tenantId:\"acme\" metric:AVG_SESSION_DURATION_SEC by:OS " RANGE "){key value} "
@@ -139,7 +151,8 @@ TEST(where_becomes_codes)
     given_shards();
     fake_cube(0, (struct cube_row){.events = 5});
     ask("{timeSeries(tenantId:\"acme\" metric:EVENTS interval:DAY " RANGE
-        " where:[{by:OS equals:\"one\"} {by:OS equals:\"never seen\"} {by:COUNTRY equals:null} {by:OS equals:\"two\"}])"
+        " where:[{by:OS equals:\"one\"} {by:OS equals:\"never seen\"} {by:COUNTRY equals:null} {by:OS "
+        "equals:\"two\"}])"
         "{value}}",
         NULL);
     CHECK_TEXT(said(), "{\"data\":{\"timeSeries\":[{\"value\":5}]}}");
