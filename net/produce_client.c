@@ -2,6 +2,7 @@
 #include "net/produce_client.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
@@ -17,7 +18,7 @@
 /*
  *              connect             connected                 sent
  *   CLOSED ------------> CONNECTING ------> READY --> SENDING ---> WAITING
- *     ^  retry_at                             ^  fill()              |
+ *     ^  due_at                               ^  fill()              |
  *     |                                       +---- 200 -------------+
  *     |  lost, from anywhere                  +-- PAUSED <-- later --+
  *
@@ -27,11 +28,13 @@
  */
 
 #define HEAD_BYTES_MAX 512u
+#define ANSWER_PADDING 64u
 #define HOST_BYTES_MAX 256u
 #define EVENTS_A_TURN 256
 #define BACKOFF_NS_MIN (50 * NS_PER_MS)
 #define BACKOFF_NS_MAX (1000 * NS_PER_MS)
 #define PAUSE_S_MAX 30u
+#define PATIENCE_NS (30 * NS_PER_S) /* with a connection or an answer */
 
 enum state {
     STATE_CLOSED,
@@ -46,8 +49,8 @@ struct connection {
     int fd;
     enum state state;
     bool has_body;
-    bool was_sent;           /* the body, in full, at least once */
-    struct mono_ns retry_at; /* CLOSED, PAUSED */
+    bool was_sent;         /* the body, in full, at least once */
+    struct mono_ns due_at; /* CLOSED, PAUSED: go on; else, but for READY: give up */
     uint64_t backoff_ns;
     struct addrinfo *address;
     struct produce_batch batch;
@@ -135,9 +138,10 @@ read_url(struct produce_client *client)
         }
     }
     const char *colon = *host_end == ']' ? host_end + 1 : host_end;
-    if (host_end == at || host_end - at >= (ptrdiff_t)sizeof(client->host) || memchr(at, '@', (size_t)(end - at)) ||
-        (colon != end && (sscanf(colon, ":%5u%c", &port, &port_end) != (*end == '\0' ? 1 : 2))) || port == 0 ||
-        port > 65535 || *path == '?' || *path == '#' || strpbrk(path, "?# ") != NULL ||
+    if (host_end == at || host_end - at >= (ptrdiff_t)sizeof(client->host) ||
+        memchr(at, '@', (size_t)(end - at)) ||
+        (colon != end && (sscanf(colon, ":%5u%c", &port, &port_end) != (*end == '\0' ? 1 : 2))) ||
+        port == 0 || port > 65535 || *path == '?' || *path == '#' || strpbrk(path, "?# ") != NULL ||
         strlen(path) >= sizeof(client->prefix)) {
         refuse(client, "%s: not a URL of the form http://HOST:PORT", url);
         return false;
@@ -152,11 +156,13 @@ read_url(struct produce_client *client)
 }
 
 int
-produce_client_open(const struct produce_client_options *options, struct produce_client **out_client, char *problem)
+produce_client_open(const struct produce_client_options *options, struct produce_client **out_client,
+                    char *problem)
 {
     static const struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
     uint64_t request_bytes = HEAD_BYTES_MAX + options->body_bytes_max;
-    uint64_t each_bytes = align_up(request_bytes + options->answer_bytes_max, CACHE_LINE_BYTES);
+    uint64_t each_bytes =
+        align_up(request_bytes + options->answer_bytes_max + ANSWER_PADDING, CACHE_LINE_BYTES);
     struct produce_client *client;
     int r;
 
@@ -237,14 +243,15 @@ lose(struct produce_client *client, struct connection *connection)
         client->counts.connected--;
         client->counts.lost += connection->has_body;
     } else {
-        connection->address = connection->address->ai_next != NULL ? connection->address->ai_next : client->addresses;
+        connection->address =
+            connection->address->ai_next != NULL ? connection->address->ai_next : client->addresses;
     }
     if (connection->fd >= 0) {
         close(connection->fd); /* leaves the epoll set by itself */
     }
     connection->fd = -1;
     connection->state = STATE_CLOSED;
-    connection->retry_at.ns = produce_client_now().ns + connection->backoff_ns;
+    connection->due_at.ns = produce_client_now().ns + connection->backoff_ns;
     connection->backoff_ns = connection->backoff_ns == 0 ? BACKOFF_NS_MIN : connection->backoff_ns * 2;
     if (connection->backoff_ns > BACKOFF_NS_MAX) {
         connection->backoff_ns = BACKOFF_NS_MAX;
@@ -281,6 +288,7 @@ send_request(struct produce_client *client, struct connection *connection)
     connection->request_sent = connection->request_begin;
     connection->answer_bytes = 0;
     connection->state = STATE_SENDING;
+    connection->due_at.ns = produce_client_now().ns + PATIENCE_NS;
     send_more(client, connection);
 }
 
@@ -295,8 +303,8 @@ write_head(struct produce_client *client, struct connection *connection, uint32_
                          "Host: %s%s%s:%s\r\n"
                          "Content-Type: application/x-ndjson\r\n"
                          "Content-Length: %u\r\n\r\n",
-                         client->prefix, client->options.path, is_v6 ? "[" : "", client->host, is_v6 ? "]" : "",
-                         client->port, body_bytes);
+                         client->prefix, client->options.path, is_v6 ? "[" : "", client->host,
+                         is_v6 ? "]" : "", client->port, body_bytes);
 
     if (bytes < 0 || (uint32_t)bytes > HEAD_BYTES_MAX) {
         refuse(client, "%s: too long", client->options.url);
@@ -310,8 +318,8 @@ write_head(struct produce_client *client, struct connection *connection, uint32_
 static void
 ask_for_body(struct produce_client *client, struct connection *connection)
 {
-    uint32_t bytes =
-        client->options.fill(client->options.context, connection->request + HEAD_BYTES_MAX, &connection->batch);
+    uint32_t bytes = client->options.fill(client->options.context, connection->request + HEAD_BYTES_MAX,
+                                          &connection->batch);
 
     REQUIRE(bytes <= client->options.body_bytes_max);
     if (bytes > 0) {
@@ -341,6 +349,7 @@ begin_connecting(struct produce_client *client, struct connection *connection)
     int on = 1;
 
     connection->state = STATE_CONNECTING;
+    connection->due_at.ns = produce_client_now().ns + PATIENCE_NS;
     connection->fd = socket(address->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (connection->fd < 0) {
         lose(client, connection);
@@ -353,7 +362,7 @@ begin_connecting(struct produce_client *client, struct connection *connection)
     }
 }
 
-/* True and the number when the header has this name (small letters). */
+/* True and the value when the header has this name. */
 static bool
 header_is(struct text line, struct text name, struct text *out_value)
 {
@@ -446,7 +455,7 @@ pause_connection(struct produce_client *client, struct connection *connection, c
     client->counts.status_later = answer->status;
     connection->was_sent = true;
     connection->state = STATE_PAUSED;
-    connection->retry_at.ns = produce_client_now().ns + seconds * NS_PER_S;
+    connection->due_at.ns = produce_client_now().ns + seconds * NS_PER_S;
 }
 
 static void
@@ -454,7 +463,7 @@ take_answer(struct produce_client *client, struct connection *connection, const 
 {
     struct text body = {.data = connection->answer + answer->head_bytes, .bytes = answer->body_bytes};
     bool was_sending = connection->state == STATE_SENDING;
-    struct mono_ns retry_at;
+    struct mono_ns due_at;
 
     connection->backoff_ns = 0;
     if (answer->status == 200) {
@@ -465,16 +474,16 @@ take_answer(struct produce_client *client, struct connection *connection, const 
     } else if (is_later(answer->status)) {
         pause_connection(client, connection, answer);
     } else {
-        refuse(client, "the server answered %u: %.*s", answer->status, (int)(body.bytes > 300 ? 300 : body.bytes),
-               body.data);
+        refuse(client, "the server answered %u: %.*s", answer->status,
+               (int)(body.bytes > 300 ? 300 : body.bytes), body.data);
         return;
     }
     connection->answer_bytes = 0;
     if (answer->is_last || was_sending) {
-        retry_at = connection->state == STATE_PAUSED ? connection->retry_at : (struct mono_ns){.ns = 0};
+        due_at = connection->state == STATE_PAUSED ? connection->due_at : (struct mono_ns){.ns = 0};
         client->counts.lost -= connection->has_body; /* it was not lost: it was said */
         lose(client, connection);
-        connection->retry_at = retry_at;
+        connection->due_at = due_at;
     }
 }
 
@@ -550,7 +559,8 @@ handle(struct produce_client *client, struct connection *connection, uint32_t ev
     } else if (connection->state == STATE_SENDING && (events & EPOLLOUT) != 0) {
         send_more(client, connection);
     }
-    if (connection->state > STATE_CONNECTING && (events & (EPOLLIN | EPOLLERR | EPOLLHUP | EPOLLRDHUP)) != 0) {
+    if (connection->state > STATE_CONNECTING &&
+        (events & (EPOLLIN | EPOLLERR | EPOLLHUP | EPOLLRDHUP)) != 0) {
         receive_more(client, connection);
     }
     /* The end of the stream has one edge only, and it may have come with the last bytes. */
@@ -571,15 +581,19 @@ start_due(struct produce_client *client, struct mono_ns until)
         if (connection->state == STATE_READY && !connection->has_body) {
             ask_for_body(client, connection);
         }
-        if (connection->state == STATE_CLOSED && connection->retry_at.ns <= now.ns) {
-            begin_connecting(client, connection);
-        } else if (connection->state == STATE_PAUSED && connection->retry_at.ns <= now.ns) {
-            send_request(client, connection);
+        if (connection->state == STATE_READY) {
+            continue;
         }
-        if ((connection->state == STATE_CLOSED || connection->state == STATE_PAUSED) &&
-            connection->retry_at.ns < until.ns) {
-            until = connection->retry_at;
+        if (connection->due_at.ns <= now.ns) {
+            if (connection->state == STATE_CLOSED) {
+                begin_connecting(client, connection);
+            } else if (connection->state == STATE_PAUSED) {
+                send_request(client, connection);
+            } else {
+                lose(client, connection);
+            }
         }
+        until.ns = connection->due_at.ns < until.ns ? connection->due_at.ns : until.ns;
     }
     return until;
 }

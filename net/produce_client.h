@@ -43,27 +43,27 @@ struct produce_client_options {
     uint32_t answer_bytes_max;
     /* A body of at most body_bytes_max for a connection that is idle; 0: nothing now. */
     uint32_t (*fill)(void *context, char *body, struct produce_batch *out_batch);
-    /* It was answered with 200. */
+    /* It was answered with 200. 64 bytes after the answer are readable. */
     void (*answered)(void *context, const struct produce_batch *batch, struct text answer);
     void *context;
 };
 
 struct produce_client_counts {
-    uint32_t connected;   /* now */
-    uint32_t unanswered;  /* bodies that were filled and are not answered */
-    uint32_t in_flight;   /* those of them that are on a connection */
-    uint64_t sent;        /* bodies, each time they went out */
-    uint64_t again;       /* those of them that had gone out before */
-    uint64_t lost;        /* connections that had been there, and ended with a body on them */
-    uint64_t later;       /* answers "later" */
+    uint32_t connected;    /* now */
+    uint32_t unanswered;   /* bodies that were filled and are not answered */
+    uint32_t in_flight;    /* those of them that are on a connection */
+    uint64_t sent;         /* bodies, each time they went out */
+    uint64_t again;        /* those of them that had gone out before */
+    uint64_t lost;         /* connections that had been there, and ended with a body on them */
+    uint64_t later;        /* answers "later" */
     uint32_t status_later; /* the last of them */
 };
 
 struct produce_client;
 
 /* Boot. Looks the host up. `problem` has PRODUCE_PROBLEM_BYTES. PRODUCE_CLIENT_REFUSED, -ENOMEM, ... */
-MUST_USE int produce_client_open(const struct produce_client_options *options, struct produce_client **out_client,
-                                 char *problem);
+MUST_USE int produce_client_open(const struct produce_client_options *options,
+                                 struct produce_client **out_client, char *problem);
 /* NULL is nothing to do. */
 void produce_client_close(struct produce_client *client);
 

@@ -25,6 +25,7 @@
 #define FILLER_COUNT 16u
 #define NOTE_FRAME_BYTES 11u /* ,"note":"" and at least one letter */
 #define TENANT_NAME_BYTES 24u
+#define FILLER_BYTES_MAX (2 * PRODUCE_EVENT_BYTES_MAX)
 
 enum page {
     PAGE_HOME,
@@ -60,55 +61,118 @@ struct page_row {
 
 /* Where one goes from here, of those without an account to name and of those with one alike. */
 static const struct page_row page_rows[PAGE_COUNT] = {
-    [PAGE_HOME] = {"/", "Home", {"hero-cta", "nav-pricing", "video-play", "footer-blog"}, {NULL},
-        {{PAGE_PRICING, 20}, {PAGE_FEATURES, 22}, {PAGE_DOCS, 10}, {PAGE_BLOG, 8}, {PAGE_SIGNUP, 8},
-         {PAGE_LOGIN, 14}, {PAGE_LEAVE, 18}}},
-    [PAGE_PRICING] = {"/pricing", "Pricing", {"plan-team", "plan-business", "yearly-toggle", "talk-to-sales"}, {NULL},
-        {{PAGE_SIGNUP, 24}, {PAGE_FEATURES, 18}, {PAGE_HOME, 14}, {PAGE_LOGIN, 10}, {PAGE_DOCS, 8}, {PAGE_LEAVE, 26}}},
-    [PAGE_FEATURES] = {"/features", "Features", {"tab-profiles", "tab-sessions", "tab-analytics", "cta-try"}, {NULL},
-        {{PAGE_PRICING, 34}, {PAGE_DOCS, 16}, {PAGE_SIGNUP, 12}, {PAGE_HOME, 14}, {PAGE_LEAVE, 24}}},
-    [PAGE_DOCS] = {"/docs", "Documentation", {"toc", "search", "copy-code", "edit-page"}, {NULL},
-        {{PAGE_QUICKSTART, 36}, {PAGE_DOCS, 20}, {PAGE_HOME, 6}, {PAGE_LOGIN, 14}, {PAGE_LEAVE, 24}}},
-    [PAGE_QUICKSTART] = {"/docs/quickstart", "Quickstart", {"copy-code", "next", "tab-node", "tab-browser"}, {NULL},
-        {{PAGE_DOCS, 36}, {PAGE_SIGNUP, 16}, {PAGE_LOGIN, 18}, {PAGE_LEAVE, 30}}},
-    [PAGE_BLOG] = {"/blog", "Blog", {"post-1", "post-2", "subscribe", "older"}, {NULL},
-        {{PAGE_POST, 56}, {PAGE_HOME, 14}, {PAGE_LEAVE, 30}}},
-    [PAGE_POST] = {"/blog/one-profile-for-everyone", "One profile for everyone", {"share", "subscribe", "author", "related"}, {NULL},
-        {{PAGE_BLOG, 24}, {PAGE_HOME, 14}, {PAGE_FEATURES, 12}, {PAGE_LEAVE, 50}}},
-    [PAGE_SIGNUP] = {"/signup", "Sign up", {"with-google", "with-github", "terms", "show-password"}, {NULL},
-        {{PAGE_PRICING, 26}, {PAGE_HOME, 20}, {PAGE_LOGIN, 20}, {PAGE_LEAVE, 34}}},
-    [PAGE_LOGIN] = {"/login", "Log in", {"forgot-password", "with-google", "remember-me", "show-password"}, {NULL},
-        {{PAGE_SIGNUP, 40}, {PAGE_HOME, 30}, {PAGE_LEAVE, 30}}},
-    [PAGE_DASHBOARD] = {"/app/dashboard", "Dashboard", {"refresh", "card-revenue", "date-range", "help"},
-        {"pin-card", "compare-periods", "share-dashboard", "full-screen"},
-        {{PAGE_REPORTS, 34}, {PAGE_AUDIENCES, 28}, {PAGE_SETTINGS, 10}, {PAGE_DASHBOARD, 8}, {PAGE_DOCS, 4},
-         {PAGE_LEAVE, 16}}},
-    [PAGE_REPORTS] = {"/app/reports", "Reports", {"new-report", "row-open", "sort-column", "filter"},
-        {"export-csv", "schedule-report", "funnel", "retention"},
-        {{PAGE_REPORTS, 34}, {PAGE_DASHBOARD, 26}, {PAGE_AUDIENCES, 20}, {PAGE_LEAVE, 20}}},
-    [PAGE_AUDIENCES] = {"/app/audiences", "Audiences", {"new-audience", "row-open", "preview", "filter"},
-        {"build-audience", "sync-audience", "duplicate-audience", "estimate-size"},
-        {{PAGE_AUDIENCES, 30}, {PAGE_DASHBOARD, 28}, {PAGE_REPORTS, 22}, {PAGE_LEAVE, 20}}},
-    [PAGE_SETTINGS] = {"/app/settings", "Settings", {"save", "tab-team", "tab-keys", "danger-zone"},
-        {"invite-member", "rotate-key", "change-theme", "enable-sso"},
-        {{PAGE_BILLING, 26}, {PAGE_DASHBOARD, 44}, {PAGE_SETTINGS, 10}, {PAGE_LEAVE, 20}}},
-    [PAGE_BILLING] = {"/app/billing", "Billing", {"change-plan", "invoices", "update-card", "cancel"},
-        {"upgrade-plan", "download-invoice", "add-seat", "apply-coupon"},
-        {{PAGE_SETTINGS, 36}, {PAGE_DASHBOARD, 36}, {PAGE_LEAVE, 28}}},
+    [PAGE_HOME] = {"/",
+                   "Home",
+                   {"hero-cta", "nav-pricing", "video-play", "footer-blog"},
+                   {NULL},
+                   {{PAGE_PRICING, 20},
+                    {PAGE_FEATURES, 22},
+                    {PAGE_DOCS, 10},
+                    {PAGE_BLOG, 8},
+                    {PAGE_SIGNUP, 8},
+                    {PAGE_LOGIN, 14},
+                    {PAGE_LEAVE, 18}}},
+    [PAGE_PRICING] = {"/pricing",
+                      "Pricing",
+                      {"plan-team", "plan-business", "yearly-toggle", "talk-to-sales"},
+                      {NULL},
+                      {{PAGE_SIGNUP, 24},
+                       {PAGE_FEATURES, 18},
+                       {PAGE_HOME, 14},
+                       {PAGE_LOGIN, 10},
+                       {PAGE_DOCS, 8},
+                       {PAGE_LEAVE, 26}}},
+    [PAGE_FEATURES] =
+        {"/features",
+         "Features",
+         {"tab-profiles", "tab-sessions", "tab-analytics", "cta-try"},
+         {NULL},
+         {{PAGE_PRICING, 34}, {PAGE_DOCS, 16}, {PAGE_SIGNUP, 12}, {PAGE_HOME, 14}, {PAGE_LEAVE, 24}}},
+    [PAGE_DOCS] =
+        {"/docs",
+         "Documentation",
+         {"toc", "search", "copy-code", "edit-page"},
+         {NULL},
+         {{PAGE_QUICKSTART, 36}, {PAGE_DOCS, 20}, {PAGE_HOME, 6}, {PAGE_LOGIN, 14}, {PAGE_LEAVE, 24}}},
+    [PAGE_QUICKSTART] = {"/docs/quickstart",
+                         "Quickstart",
+                         {"copy-code", "next", "tab-node", "tab-browser"},
+                         {NULL},
+                         {{PAGE_DOCS, 36}, {PAGE_SIGNUP, 16}, {PAGE_LOGIN, 18}, {PAGE_LEAVE, 30}}},
+    [PAGE_BLOG] = {"/blog",
+                   "Blog",
+                   {"post-1", "post-2", "subscribe", "older"},
+                   {NULL},
+                   {{PAGE_POST, 56}, {PAGE_HOME, 14}, {PAGE_LEAVE, 30}}},
+    [PAGE_POST] = {"/blog/one-profile-for-everyone",
+                   "One profile for everyone",
+                   {"share", "subscribe", "author", "related"},
+                   {NULL},
+                   {{PAGE_BLOG, 24}, {PAGE_HOME, 14}, {PAGE_FEATURES, 12}, {PAGE_LEAVE, 50}}},
+    [PAGE_SIGNUP] = {"/signup",
+                     "Sign up",
+                     {"with-google", "with-github", "terms", "show-password"},
+                     {NULL},
+                     {{PAGE_PRICING, 26}, {PAGE_HOME, 20}, {PAGE_LOGIN, 20}, {PAGE_LEAVE, 34}}},
+    [PAGE_LOGIN] = {"/login",
+                    "Log in",
+                    {"forgot-password", "with-google", "remember-me", "show-password"},
+                    {NULL},
+                    {{PAGE_SIGNUP, 40}, {PAGE_HOME, 30}, {PAGE_LEAVE, 30}}},
+    [PAGE_DASHBOARD] = {"/app/dashboard",
+                        "Dashboard",
+                        {"refresh", "card-revenue", "date-range", "help"},
+                        {"pin-card", "compare-periods", "share-dashboard", "full-screen"},
+                        {{PAGE_REPORTS, 34},
+                         {PAGE_AUDIENCES, 28},
+                         {PAGE_SETTINGS, 10},
+                         {PAGE_DASHBOARD, 8},
+                         {PAGE_DOCS, 4},
+                         {PAGE_LEAVE, 16}}},
+    [PAGE_REPORTS] = {"/app/reports",
+                      "Reports",
+                      {"new-report", "row-open", "sort-column", "filter"},
+                      {"export-csv", "schedule-report", "funnel", "retention"},
+                      {{PAGE_REPORTS, 34}, {PAGE_DASHBOARD, 26}, {PAGE_AUDIENCES, 20}, {PAGE_LEAVE, 20}}},
+    [PAGE_AUDIENCES] = {"/app/audiences",
+                        "Audiences",
+                        {"new-audience", "row-open", "preview", "filter"},
+                        {"build-audience", "sync-audience", "duplicate-audience", "estimate-size"},
+                        {{PAGE_AUDIENCES, 30}, {PAGE_DASHBOARD, 28}, {PAGE_REPORTS, 22}, {PAGE_LEAVE, 20}}},
+    [PAGE_SETTINGS] = {"/app/settings",
+                       "Settings",
+                       {"save", "tab-team", "tab-keys", "danger-zone"},
+                       {"invite-member", "rotate-key", "change-theme", "enable-sso"},
+                       {{PAGE_BILLING, 26}, {PAGE_DASHBOARD, 44}, {PAGE_SETTINGS, 10}, {PAGE_LEAVE, 20}}},
+    [PAGE_BILLING] = {"/app/billing",
+                      "Billing",
+                      {"change-plan", "invoices", "update-card", "cancel"},
+                      {"upgrade-plan", "download-invoice", "add-seat", "apply-coupon"},
+                      {{PAGE_SETTINGS, 36}, {PAGE_DASHBOARD, 36}, {PAGE_LEAVE, 28}}},
 };
 
 /* Where visits begin, of strangers and of those that their device still knows. */
-static const struct edge landings[] = {{PAGE_HOME, 44}, {PAGE_PRICING, 10}, {PAGE_DOCS, 12}, {PAGE_QUICKSTART, 8},
-                                       {PAGE_BLOG, 6}, {PAGE_POST, 14}, {PAGE_LOGIN, 6}, {0, 0}};
-static const struct edge landings_known[] = {{PAGE_DASHBOARD, 70}, {PAGE_REPORTS, 16}, {PAGE_AUDIENCES, 14}, {0, 0}};
+static const struct edge landings[] = {
+    {PAGE_HOME, 44}, {PAGE_PRICING, 10}, {PAGE_DOCS, 12}, {PAGE_QUICKSTART, 8},
+    {PAGE_BLOG, 6},  {PAGE_POST, 14},    {PAGE_LOGIN, 6}, {0, 0}};
+static const struct edge landings_known[] = {
+    {PAGE_DASHBOARD, 70}, {PAGE_REPORTS, 16}, {PAGE_AUDIENCES, 14}, {0, 0}};
 
-static const char *const origins[] = {"https://www.google.com/", "https://duckduckgo.com/", "https://news.ycombinator.com/",
-                                      "https://www.linkedin.com/", "https://github.com/", "https://t.co/", "", ""};
-static const char *const tenant_names[] = {"acme", "globex", "initech", "umbrella", "hooli", "stark", "wayne", "soylent"};
-static const char *const given_names[] = {"mia", "noah", "lena", "omar", "ines", "yuki", "ada", "luca",
-                                          "sofia", "ravi", "emma", "jan", "zoe", "ali", "nina", "tom"};
-static const char *const family_names[] = {"keller", "okafor", "silva", "tanaka", "novak", "haddad", "jensen", "rossi",
-                                           "kumar", "moreau", "weber", "garcia", "larsen", "chen", "kaya", "brown"};
+static const char *const origins[] = {"https://www.google.com/",
+                                      "https://duckduckgo.com/",
+                                      "https://news.ycombinator.com/",
+                                      "https://www.linkedin.com/",
+                                      "https://github.com/",
+                                      "https://t.co/",
+                                      "",
+                                      ""};
+static const char *const tenant_names[] = {"acme",  "globex", "initech", "umbrella",
+                                           "hooli", "stark",  "wayne",   "soylent"};
+static const char *const given_names[] = {"mia",   "noah", "lena", "omar", "ines", "yuki", "ada",  "luca",
+                                          "sofia", "ravi", "emma", "jan",  "zoe",  "ali",  "nina", "tom"};
+static const char *const family_names[] = {"keller", "okafor", "silva", "tanaka", "novak", "haddad",
+                                           "jensen", "rossi",  "kumar", "moreau", "weber", "garcia",
+                                           "larsen", "chen",   "kaya",  "brown"};
 static const char *const countries[] = {"US", "US", "US", "US", "DE", "DE", "GB", "GB",
                                         "FR", "IN", "IN", "BR", "JP", "CA", "NL", "PL"};
 
@@ -117,16 +181,28 @@ struct device_row {
 };
 static const struct device_row device_rows[] = {
     {"desktop", "Chrome", "Windows"}, {"desktop", "Chrome", "macOS"}, {"desktop", "Safari", "macOS"},
-    {"desktop", "Firefox", "Linux"}, {"desktop", "Edge", "Windows"}, {"mobile", "Safari", "iOS"},
-    {"mobile", "Chrome", "Android"}, {"tablet", "Safari", "iPadOS"},
+    {"desktop", "Firefox", "Linux"},  {"desktop", "Edge", "Windows"}, {"mobile", "Safari", "iOS"},
+    {"mobile", "Chrome", "Android"},  {"tablet", "Safari", "iPadOS"},
 };
 #define DEVICE_FIRST_MOBILE 5u
 
 static const char *const fillers[FILLER_COUNT] = {
-    ",\"plan\":\"team\"", ",\"campaign\":\"autumn-launch\"", ",\"viewport\":\"1440x900\"", ",\"locale\":\"en-GB\"",
-    ",\"experiment\":\"pricing-b\"", ",\"scroll_percent\":62.5", ",\"is_returning\":true", ",\"app_version\":\"4.18.2\"",
-    ",\"utm_source\":\"newsletter\"", ",\"network\":\"4g\"", ",\"items\":3", ",\"value\":129.9",
-    ",\"currency\":\"EUR\"", ",\"section\":\"above the fold\"", ",\"tags\":[\"new\",\"eu\"]", ",\"latency_ms\":48",
+    ",\"plan\":\"team\"",
+    ",\"campaign\":\"autumn-launch\"",
+    ",\"viewport\":\"1440x900\"",
+    ",\"locale\":\"en-GB\"",
+    ",\"experiment\":\"pricing-b\"",
+    ",\"scroll_percent\":62.5",
+    ",\"is_returning\":true",
+    ",\"app_version\":\"4.18.2\"",
+    ",\"utm_source\":\"newsletter\"",
+    ",\"network\":\"4g\"",
+    ",\"items\":3",
+    ",\"value\":129.9",
+    ",\"currency\":\"EUR\"",
+    ",\"section\":\"above the fold\"",
+    ",\"tags\":[\"new\",\"eu\"]",
+    ",\"latency_ms\":48",
 };
 
 /* Of a person, in a byte. */
@@ -169,7 +245,7 @@ struct produce_people {
     struct text logged_in;
     struct text referred[PAGE_COUNT + COUNT_OF(origins)];
     struct text filler[FILLER_COUNT];
-    char note[PRODUCE_EVENT_BYTES_MAX]; /* letters */
+    char note[FILLER_BYTES_MAX]; /* letters */
 
     char *pieces; /* what seen, clicked, ... point to */
     uint32_t pieces_bytes;
@@ -276,14 +352,16 @@ make_pages(struct produce_people *people)
         const struct page_row *row = &page_rows[page];
 
         spread(row->edge, people->next_page[page]);
-        people->seen[page] =
-            piece(people, ",\"event_type\":\"page_view\",\"page_url\":\"%s\",\"properties\":{\"title\":\"%s\",\"load_ms\":",
-                  row->path, row->title);
+        people->seen[page] = piece(
+            people,
+            ",\"event_type\":\"page_view\",\"page_url\":\"%s\",\"properties\":{\"title\":\"%s\",\"load_ms\":",
+            row->path, row->title);
         people->referred[page] = piece(people, ",\"referrer\":\"%s\"", row->path);
         for (uint32_t i = 0; i < THING_COUNT; i++) {
-            people->clicked[page][i] =
-                piece(people, ",\"event_type\":\"click\",\"page_url\":\"%s\",\"element_id\":\"%s\",\"properties\":{\"x\":",
-                      row->path, row->element[i]);
+            people->clicked[page][i] = piece(
+                people,
+                ",\"event_type\":\"click\",\"page_url\":\"%s\",\"element_id\":\"%s\",\"properties\":{\"x\":",
+                row->path, row->element[i]);
             if (row->feature[i] != NULL) {
                 people->used[page][i] = piece(people,
                                               ",\"event_type\":\"feature_used\",\"page_url\":\"%s\","
@@ -305,8 +383,11 @@ make_pieces(struct produce_people *people)
             people->referred[PAGE_COUNT + i] = piece(people, ",\"referrer\":\"%s\"", origins[i]);
         }
     }
-    people->signed_up = TEXT(",\"event_type\":\"signup\",\"page_url\":\"/signup\",\"traits\":{\"plan\":\"free\"},\"properties\":{\"method\":\"email\",\"form_ms\":");
-    people->logged_in = TEXT(",\"event_type\":\"login\",\"page_url\":\"/login\",\"properties\":{\"method\":\"password\",\"form_ms\":");
+    people->signed_up =
+        TEXT(",\"event_type\":\"signup\",\"page_url\":\"/"
+             "signup\",\"traits\":{\"plan\":\"free\"},\"properties\":{\"method\":\"email\",\"form_ms\":");
+    people->logged_in = TEXT(",\"event_type\":\"login\",\"page_url\":\"/"
+                             "login\",\"properties\":{\"method\":\"password\",\"form_ms\":");
     for (uint32_t i = 0; i < FILLER_COUNT; i++) {
         people->filler[i] = text_of(fillers[i]);
     }
@@ -546,13 +627,14 @@ static uint32_t
 filler_bytes(struct produce_people *people, uint32_t natural_bytes, uint64_t dice)
 {
     int64_t want;
+    int64_t most = 2 * (int64_t)people->options.event_bytes;
 
     people->bytes_owed += (int64_t)people->options.event_bytes - natural_bytes;
     want = people->bytes_owed * (int64_t)(64 + (dice & 127)) / 128;
     if (want < (int64_t)NOTE_FRAME_BYTES) {
         return 0;
     }
-    return want > (int64_t)sizeof(people->note) ? (uint32_t)sizeof(people->note) : (uint32_t)want;
+    return (uint32_t)(want < most ? want : most);
 }
 
 uint32_t
@@ -618,7 +700,8 @@ produce_people_create(const struct produce_people_options *options, struct produ
     people->tenants = calloc(options->tenant_count, sizeof(*people->tenants));
     people->persons = calloc(options->person_count, sizeof(*people->persons));
     people->visits = calloc(options->visit_count, sizeof(*people->visits));
-    if (people->pieces == NULL || people->tenants == NULL || people->persons == NULL || people->visits == NULL) {
+    if (people->pieces == NULL || people->tenants == NULL || people->persons == NULL ||
+        people->visits == NULL) {
         produce_people_destroy(people);
         return fault_new(-ENOMEM);
     }
@@ -647,8 +730,7 @@ produce_people_destroy(struct produce_people *people)
 uint32_t
 produce_people_event_bytes_max(const struct produce_people *people)
 {
-    (void)people;
-    return HEAD_BYTES_MAX + TAIL_BYTES_MAX + (people->options.event_bytes > 0 ? PRODUCE_EVENT_BYTES_MAX + 1024u : 0);
+    return HEAD_BYTES_MAX + TAIL_BYTES_MAX + 2 * people->options.event_bytes;
 }
 
 struct text

@@ -49,6 +49,7 @@ struct partition {
 
     /* Sequenced. */
     uint64_t next_position;
+    uint64_t epoch; /* of the last section that was replayed */
     struct wall_ms last_received;
     struct dedup dedup;
     struct settings_record newest_settings; /* header.bytes 0: none yet */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "shards/sequencer.h"
 
+#include "core/log_line.h"
 #include "core/metrics.h"
 #include "shards/metrics_table.h"
 #include "shards/notes.h"
@@ -133,13 +134,35 @@ queue_piece(struct partition *partition, struct applying *applying, const struct
     return true;
 }
 
+/* Positions are consecutive, but where somebody accepted the loss of the end of an earlier start. */
+static bool
+comes_next(struct partition *partition, const struct log_section *section, uint64_t epoch)
+{
+    bool is_new_epoch = epoch > partition->epoch;
+
+    partition->epoch = epoch;
+    if (section->first_position == partition->next_position) {
+        return true;
+    }
+    if (section->first_position < partition->next_position || !is_new_epoch) {
+        return false;
+    }
+    log_warn("events are missing: their loss was accepted", LOG_INT("partition", partition->number),
+             LOG_INT("from", (int64_t)partition->next_position), LOG_INT("to", (int64_t)section->first_position));
+    partition->next_position = section->first_position;
+    partition->durable_count = section->first_position;
+    return true;
+}
+
 /* Replayed records pass the sequenced stage here; appended ones did when they were appended. */
 static bool
-sequence_again(struct partition *partition, const struct log_section *section, const uint8_t *records)
+sequence_again(struct partition *partition, const struct log_section *section, const uint8_t *records, uint64_t epoch)
 {
     const uint8_t *end = records + section->bytes;
 
-    ASSERT(section->first_position == partition->next_position);
+    if (!comes_next(partition, section, epoch)) {
+        return false;
+    }
     for (uint32_t i = 0; i < section->count; i++) {
         const struct record_header *record = (const void *)records;
 
@@ -174,7 +197,7 @@ enter(struct sequencer *sequencer, struct log_block *block, uint32_t stream_coun
         if (partition == NULL) {
             continue; /* another shard's */
         }
-        is_good = (!is_replay || sequence_again(partition, section, records)) &&
+        is_good = (!is_replay || sequence_again(partition, section, records, header->epoch)) &&
                   queue_piece(partition, applying, section, records);
     }
     for (uint32_t p = 0; is_good && p < sequencer->node->partition_count; p++) {
@@ -532,7 +555,7 @@ apply_record(struct sequencer *sequencer, struct partition *partition, struct pi
     piece->record += record->bytes;
     piece->position++;
     piece->count--;
-    partition->applied_count++;
+    partition->applied_count = piece->position;
     partition->has_progress = true;
     return is_good;
 }
@@ -705,7 +728,8 @@ replay(struct sequencer *sequencer, struct mono_ns until)
         int r = log_reader_next(sequencer->reader, &block);
 
         if (r == LOG_READER_WAIT) {
-            return STEP_DONE;
+            /* For a read, which wakes us, or for blocks to come back: a keeper that passes them wakes nobody. */
+            return sequencer->first_applying != NULL || sequencer->first_passing != NULL ? STEP_MORE : STEP_DONE;
         }
         if (r == LOG_READER_END) {
             if (sequencer->first_applying != NULL || sequencer->first_passing != NULL) {
@@ -716,7 +740,9 @@ replay(struct sequencer *sequencer, struct mono_ns until)
             return STEP_MORE;
         }
         if (r < 0) {
-            fail(sequencer, "the log cannot be read");
+            const char *reason = log_reader_reason(sequencer->reader);
+
+            fail(sequencer, reason[0] != 0 ? reason : "the log cannot be read");
             return STEP_DONE;
         }
 
@@ -747,6 +773,7 @@ append_settings(struct sequencer *sequencer)
 {
     const struct rules *rules = &sequencer->node->rules;
     struct settings_record settings;
+    uint64_t needed = 0;
 
     memset(&settings, 0, sizeof(settings));
     settings = (struct settings_record){
@@ -757,7 +784,12 @@ append_settings(struct sequencer *sequencer)
         .session_horizon_ms = rules->session_horizon_ms,
         .dedup_events = rules->dedup_events,
     };
-    if (commit_log_room(sequencer->log) < sequencer->node->partition_count * commit_log_cost(sizeof(settings))) {
+    for (uint32_t p = 0; p < sequencer->node->partition_count; p++) {
+        const struct partition *partition = sequencer->partitions[p];
+
+        needed += partition != NULL && !has_settings(partition, &settings) ? commit_log_cost(sizeof(settings)) : 0;
+    }
+    if (commit_log_room(sequencer->log) < needed) {
         return false;
     }
     for (uint32_t p = 0; p < sequencer->node->partition_count; p++) {
@@ -792,7 +824,7 @@ start(struct sequencer *sequencer, struct mono_ns until)
     }
     if (!sequencer->settings_appended) {
         sequencer->settings_appended = append_settings(sequencer);
-        return STEP_MORE;
+        return sequencer->settings_appended ? STEP_MORE : STEP_DONE; /* the log tries again, and wakes us */
     }
     if (is_all_applied(sequencer)) {
         sequencer->is_ready = true;

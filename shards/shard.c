@@ -343,8 +343,7 @@ shard_run(struct shard *shard)
             if (shard->metrics != NULL) {
                 metrics_add(shard->metrics, METRIC_STALLS, 1);
             }
-            log_warn("a turn took long", LOG_INT("shard", shard->id.n),
-                     LOG_INT("cpu_us", (int64_t)(spent / 1000)));
+            log_warn("a turn took long", LOG_INT("cpu_us", (int64_t)(spent / 1000)));
         }
         if (is_busy) {
             idle_since = 0;

@@ -11,6 +11,7 @@
 const char *__asan_default_options(void);
 const char *__ubsan_default_options(void);
 const char *__tsan_default_options(void);
+const char *__lsan_default_suppressions(void);
 
 __attribute__((visibility("default"))) const char *
 __asan_default_options(void)
@@ -30,4 +31,11 @@ __attribute__((visibility("default"))) const char *
 __tsan_default_options(void)
 {
     return FOR_EVERYONE "die_after_fork=0:second_deadlock_stack=1";
+}
+
+/* h2o keeps buffers for what a thread will need next, and knows no end of a thread. */
+__attribute__((visibility("default"))) const char *
+__lsan_default_suppressions(void)
+{
+    return "leak:libh2o-evloop\n";
 }

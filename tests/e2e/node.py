@@ -77,7 +77,8 @@ class Died(Exception):
 
 
 def die_with_parent():
-    """In a child that stays Python; for another program there is DIES_WITH_PARENT."""
+    """In a child that stays Python, and on SIGTERM too; for another program there is DIES_WITH_PARENT."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 

@@ -211,9 +211,18 @@ take_census(struct census *census, const struct event_record *event)
 }
 
 static void
-feed(struct run *run, const struct log_tap *tap, struct census *census)
+begin_census(struct census *census, const struct traffic *traffic)
 {
-    uint32_t partition_count = run->cluster->node.partition_count;
+    census->rows = realloc(census->rows, (traffic->sent + 1) * sizeof(*census->rows));
+    census->count = traffic->sent;
+    memset(census->rows, 0, (traffic->sent + 1) * sizeof(*census->rows));
+}
+
+/* Counts every event of the log, and shows everything to the model when there is one. */
+static void
+feed(struct cluster *cluster, struct model *model, const struct log_tap *tap, struct census *census)
+{
+    uint32_t partition_count = cluster->node.partition_count;
 
     for (uint32_t b = 0; b < tap->count; b++) {
         const struct log_block_header *header = tap->blocks[b].header;
@@ -222,14 +231,16 @@ feed(struct run *run, const struct log_tap *tap, struct census *census)
         const uint8_t *records;
         uint32_t cursor = 0;
 
-        for (uint32_t p = header->stream; p < partition_count; p += stream_count) {
-            model_see(run->model, p, header->wall_ms);
+        for (uint32_t p = header->stream; model != NULL && p < partition_count; p += stream_count) {
+            model_see(model, p, header->wall_ms);
         }
         while (log_block_next_section(header, &cursor, &section, &records)) {
             for (uint32_t i = 0; i < section->count; i++) {
                 const struct record_header *record = (const void *)records;
 
-                model_apply(run->model, section->partition, section->first_position + i, record, header->wall_ms);
+                if (model != NULL) {
+                    model_apply(model, section->partition, section->first_position + i, record, header->wall_ms);
+                }
                 if (record->kind == RECORD_EVENT) {
                     take_census(census, (const void *)record);
                 }
@@ -237,6 +248,32 @@ feed(struct run *run, const struct log_tap *tap, struct census *census)
             }
         }
     }
+}
+
+static bool
+read_log(struct cluster *cluster, struct log_tap *tap, char *out_why)
+{
+    log_tap_read(tap, cluster->disk);
+    if (tap->problem[0] != '\0') {
+        snprintf(out_why, WHY_BYTES, "log: %s", tap->problem);
+        log_tap_free(tap);
+        return false;
+    }
+    return true;
+}
+
+bool
+check_log(struct cluster *cluster, struct traffic *traffic, struct census *census, char *out_why)
+{
+    struct log_tap tap;
+
+    if (!read_log(cluster, &tap, out_why)) {
+        return false;
+    }
+    begin_census(census, traffic);
+    feed(cluster, NULL, &tap, census);
+    log_tap_free(&tap);
+    return true;
 }
 
 static bool
@@ -348,21 +385,15 @@ check_run(struct cluster *cluster, struct traffic *traffic, struct census *censu
     struct model_variables none = {.now_ms = cluster->clock.wall.ms};
     bool is_good;
 
-    cluster->is_frozen = true;
-    log_tap_read(&tap, cluster->disk);
-    if (tap.problem[0] != '\0') {
-        snprintf(out_why, WHY_BYTES, "log: %s", tap.problem);
-        log_tap_free(&tap);
-        cluster->is_frozen = false;
+    if (!read_log(cluster, &tap, out_why)) {
         return false;
     }
+    cluster->is_frozen = true;
     arena_pool_init(&run.arenas, 1u << 20);
     run.model = model_create(cluster->node.partition_count);
     model_dictionary_values_max(run.model, cluster->node.dictionary_day_count_max);
-    census->rows = realloc(census->rows, (traffic->sent + 1) * sizeof(*census->rows));
-    census->count = traffic->sent;
-    memset(census->rows, 0, (traffic->sent + 1) * sizeof(*census->rows));
-    feed(&run, &tap, census);
+    begin_census(census, traffic);
+    feed(cluster, run.model, &tap, census);
 
     is_good = compare(&run, MODEL_TENANTS, &none, NULL, NULL, NULL);
     for (uint32_t t = 0; is_good && t < TRAFFIC_TENANT_COUNT; t++) {

@@ -28,3 +28,6 @@ struct census {
 
 /* The cluster must be drained. False: *out_why (512 bytes) says what differs. Fills the census. */
 bool check_run(struct cluster *cluster, struct traffic *traffic, struct census *census, char *out_why);
+
+/* Fills the census alone, from the log as it lies on the disk. False as above. */
+bool check_log(struct cluster *cluster, struct traffic *traffic, struct census *census, char *out_why);

@@ -279,6 +279,13 @@ check_census(struct day *day)
     return true;
 }
 
+/* What was answered before the crash is there now, before anybody sends it again. */
+static bool
+check_survivors(struct day *day)
+{
+    return check_log(&day->cluster, &day->traffic, &day->census, day->why) && check_census(day);
+}
+
 static bool
 check(struct day *day)
 {
@@ -317,7 +324,7 @@ live(struct day *day)
             day->crashes++;
             cluster_crash(cluster);
             forget_requests(day);
-            if (!start(day)) {
+            if (!start(day) || !check_survivors(day)) {
                 return false;
             }
         }
