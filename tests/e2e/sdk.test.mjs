@@ -116,6 +116,8 @@ const calls = {
 }
 const EVENT_COUNT = 8
 
+// A batch that is sent again may arrive behind the one after it: then the alias comes before its visitor, who is ada
+// from the beginning, so nobody is merged. All else is the same.
 async function checkPeople(node, tenant) {
   const total = async () => (await node.gql(PERSON, { tenant, user: 'ada' })).tenant?.totalEvents >= EVENT_COUNT
   await until(total, DELIVERED_MS, `${EVENT_COUNT} events of ${tenant}`)
@@ -123,7 +125,7 @@ async function checkPeople(node, tenant) {
   same(counts, { totalEvents: EVENT_COUNT, totalProfiles: 2 }, `${tenant}: counts`)
   same(ada.userIds, ['ada'], 'user IDs')
   same(ada.anonymousIds.sort(), ['device', 'visitor'], 'anonymous IDs')
-  same(ada.mergedIds.length, 1, 'merged')
+  if (!tenant.endsWith('-killed')) same(ada.mergedIds.length, 1, 'merged')
   same(ada.traits, TRAITS, 'traits')
   same(ada.totalEvents, EVENT_COUNT - 1, 'events of ada')
   same(ada.totalSessions, 1, 'sessions of ada')

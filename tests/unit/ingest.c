@@ -302,3 +302,25 @@ TEST(outcomes_and_indexes_survive_the_growth_of_a_run)
     world_end(&request);
     then_the_world_ends();
 }
+
+/* 4 MiB of {"event_type":"x","user_id":"u"} lines, a tenant named by its key, IDs made here: INTERFACES allows it. */
+TEST(the_largest_body_of_the_smallest_events_can_be_admitted_one_day)
+{
+    given_a_world();
+    given_a_node(1);
+    world_begin(&request, 0);
+    world_end(&request);
+    memset(&request, 0, sizeof(request));
+    arena_init(&request.arena, &world.shards[0].arenas, 64 << 20);
+    CHECK(ingest_begin(&request.ingest, &world.shards[0], &request.arena));
+    for (uint32_t i = 0; i < (4u << 20) / 33; i++) {
+        char id[40];
+
+        snprintf(id, sizeof(id), "00000000-0000-0000-0000-%012u", i);
+        CHECK(world_add(&request, (struct world_event){.tenant = "demo-tenant-1234", .id = id}));
+    }
+    CHECK_EQ(world_submit(&request), INGEST_BUSY); /* this world has little credit */
+    CHECK(request.ingest.parts[0].cost <= NODE_CREDIT_BYTES);
+    world_end(&request);
+    then_the_world_ends();
+}
