@@ -25,9 +25,9 @@ struct http_connection {
     struct http_connection *next; /* a ring of all of the server */
     struct http_connection *previous;
     struct http_call *call;  /* being worked on, or its answer being written */
-    struct mono_ns answered; /* when; 0: not yet */
+    struct mono_ns answered; /* when, or when its client last took some of it; 0: not yet */
     uint64_t counted_bytes;  /* of body memory */
-    uint64_t written_bytes;  /* when that was last looked at */
+    uint64_t acked_bytes;    /* when that was last looked at */
 };
 
 struct http_server {
@@ -46,7 +46,7 @@ struct http_server {
     bool is_paused; /* not accepting until `resume` */
     struct mono_ns resume;
     struct mono_ns tick;
-    struct mono_ns look;
+    struct mono_ns stopped;              /* when the listener was closed */
     struct http_connection *connections; /* one of the ring */
     uint32_t connection_count;
     uint32_t call_count;

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include <linux/tcp.h>
+#include <netinet/in.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -25,8 +27,10 @@
  *     written past h2o: nothing else can be on its way while h2o is reading a request.
  */
 
-#define REQUEST_TIMEOUT_MS 60000u /* head and body together, and the silence between two requests */
-#define WRITE_TIMEOUT_NS (30 * NS_PER_S)
+#define REQUEST_TIMEOUT_MS 60000u        /* head and body together, and the silence between two requests */
+#define WRITE_TIMEOUT_NS (30 * NS_PER_S) /* in which the client takes nothing of its answer */
+/* When the node stops, what has begun to arrive may still arrive. */
+#define UPLOAD_GRACE_NS (1 * NS_PER_S)
 #define ACCEPTS_AT_ONCE 64u
 #define ACCEPT_PAUSE_NS (100 * NS_PER_MS)
 #define WORK_NS (300 * NS_PER_US)
@@ -193,6 +197,31 @@ cut(struct http_connection *connection)
     break_off(connection);
 }
 
+/* How much the client has taken so far. */
+static uint64_t
+acked_bytes(const struct http_connection *connection)
+{
+    struct tcp_info info = {.tcpi_bytes_acked = 0};
+    socklen_t bytes = sizeof(info);
+
+    getsockopt(h2o_socket_get_fd(connection->socket), IPPROTO_TCP, TCP_INFO, &info, &bytes);
+    return info.tcpi_bytes_acked;
+}
+
+/* A slow client may take its time, one that takes nothing may not. */
+static void
+look_at_writing(struct http_connection *connection)
+{
+    uint64_t bytes = acked_bytes(connection);
+
+    if (bytes == connection->acked_bytes) {
+        break_off(connection);
+        return;
+    }
+    connection->acked_bytes = bytes;
+    connection->answered = connection->server->shard->now;
+}
+
 static void
 look_at(struct http_connection *connection)
 {
@@ -211,7 +240,7 @@ look_at(struct http_connection *connection)
         return;
     }
     if (connection->answered.ns != 0 && server->shard->now.ns > connection->answered.ns + WRITE_TIMEOUT_NS) {
-        break_off(connection);
+        look_at_writing(connection);
     }
 }
 
@@ -261,6 +290,7 @@ close_listener(struct http_server *server)
     }
     h2o_socket_close(server->listener);
     server->listener = NULL;
+    server->stopped = server->shard->now;
     h2o_context_request_shutdown(&server->context);
 }
 
@@ -329,11 +359,27 @@ turn_due(void *context)
 }
 
 static bool
+is_receiving(const struct http_server *server)
+{
+    const struct http_connection *connection = server->connections;
+
+    for (uint32_t i = 0; i < server->connection_count; i++, connection = connection->next) {
+        if (connection->call == NULL && connection->socket->input->size > 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool
 is_at_rest(void *context)
 {
     const struct http_server *server = context;
 
-    return server->listener == NULL && server->call_count == 0 && !has_own_work(server);
+    if (server->listener != NULL || server->call_count > 0 || has_own_work(server)) {
+        return false;
+    }
+    return server->shard->now.ns > server->stopped.ns + UPLOAD_GRACE_NS || !is_receiving(server);
 }
 
 /* ---- Opening and closing. ---- */

@@ -96,7 +96,7 @@ static const char help[] =
     "  --connections N    connections, each with one request at a time (4)\n"
     "  --count N          ends after N events (no end)\n"
     "  --duration TIME    ends after 500ms, 60s, 10m, 2h (no end)\n"
-    "  --event-bytes N    bytes of an event on average, 600 to 16384 (as they come, about 450)\n"
+    "  --event-bytes N    bytes of an event on average, 500 to 16384 (as they come, about 420)\n"
     "  --quiet            no line a second\n"
     "  --help             this\n"
     "\n"

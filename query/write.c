@@ -2,8 +2,8 @@
 #include "query/write.h"
 
 #include "query/rollup.h"
-#include "query/window.h"
-#include "shards/sort.h"
+#include "query/write_profile.h"
+#include "query/write_value.h"
 
 /*
  * One function for each object type, a switch over its fields. The fields of nested objects call each other:
@@ -16,44 +16,8 @@ struct writer {
 };
 
 static void write_load(struct writer *writer, const struct load *load);
-static void write_event(struct writer *writer, const struct load *load, uint32_t row,
-                        const struct graphql_selection *fields);
-static void write_session(struct writer *writer, const struct load *load, uint32_t row,
-                          const struct graphql_selection *fields);
 
 /* ---- small words ---- */
-
-static void
-put_text_or_null(struct json_out *out, struct text text)
-{
-    if (text.bytes > 0) {
-        json_out_text(out, text);
-    } else {
-        json_out_null(out);
-    }
-}
-
-static void
-put_count(struct json_out *out, uint64_t count)
-{
-    json_out_int(out, (int64_t)count);
-}
-
-static void
-put_typename(struct json_out *out, const struct graphql_selection *at)
-{
-    json_out_text(out, graphql_type_info(at->parent)->name);
-}
-
-static void
-put_texts(struct json_out *out, const struct text *texts, uint32_t count)
-{
-    json_out_array_begin(out);
-    for (uint32_t i = 0; i < count; i++) {
-        json_out_text(out, texts[i]);
-    }
-    json_out_array_end(out);
-}
 
 static void
 put_winner(struct json_out *out, const struct load *load, uint32_t person)
@@ -62,33 +26,6 @@ put_winner(struct json_out *out, const struct load *load, uint32_t person)
 
     ASSERT(winner != NULL); /* the load has waited for it */
     json_out_uuid(out, winner->canonical);
-}
-
-/* [Count!]! */
-static void
-put_text_counts(struct json_out *out, const struct graphql_selection *selection,
-                const struct text_count *counts, uint32_t count)
-{
-    json_out_array_begin(out);
-    for (uint32_t i = 0; i < count; i++) {
-        json_out_object_begin(out);
-        for (const struct graphql_selection *at = selection->children; at != NULL; at = at->next) {
-            json_out_key(out, at->response_key);
-            switch ((int)at->field) {
-            case FIELD_COUNT_KEY:
-                json_out_text(out, counts[i].key);
-                break;
-            case FIELD_COUNT_COUNT:
-                put_count(out, counts[i].count);
-                break;
-            default:
-                put_typename(out, at);
-                break;
-            }
-        }
-        json_out_object_end(out);
-    }
-    json_out_array_end(out);
 }
 
 /* The field's own load, of this row. */
@@ -118,13 +55,13 @@ write_tenant(struct writer *writer, const struct load *load, uint32_t row)
             json_out_text(out, tenant->tenant_id);
             break;
         case FIELD_TENANT_TOTAL_EVENTS:
-            put_count(out, tenant->total_events);
+            write_value_count(out, tenant->total_events);
             break;
         case FIELD_TENANT_TOTAL_PROFILES:
-            put_count(out, tenant->total_profiles);
+            write_value_count(out, tenant->total_profiles);
             break;
         case FIELD_TENANT_ACTIVE_SESSIONS:
-            put_count(out, load->open_sessions[row]);
+            write_value_count(out, load->open_sessions[row]);
             break;
         case FIELD_TENANT_WATERMARK:
             if (tenant->reading.watermark.ms == NO_WATERMARK.ms) {
@@ -134,7 +71,7 @@ write_tenant(struct writer *writer, const struct load *load, uint32_t row)
             }
             break;
         default:
-            put_typename(out, at);
+            write_value_typename(out, at);
             break;
         }
     }
@@ -165,7 +102,7 @@ write_merge(struct writer *writer, const struct load *load, uint32_t row,
             json_out_time(out, merge->event_time.ms);
             break;
         default:
-            put_typename(out, at);
+            write_value_typename(out, at);
             break;
         }
     }
@@ -173,224 +110,6 @@ write_merge(struct writer *writer, const struct load *load, uint32_t row,
 }
 
 /* ---- profile ---- */
-
-static int
-compare_texts(const void *a, const void *b)
-{
-    return text_compare(*(const struct text *)a, *(const struct text *)b);
-}
-
-/* They come in the order in which they were linked. */
-static void
-put_sorted(struct writer *writer, const struct text *texts, uint32_t count)
-{
-    struct text *sorted = arena_take(writer->execute->loads.arena, count * sizeof(*sorted));
-
-    if (sorted == NULL) {
-        writer->out->is_full = true;
-        return;
-    }
-    if (count > 0) {
-        memcpy(sorted, texts, count * sizeof(*sorted));
-    }
-    sort_items(sorted, count, sizeof(*sorted), compare_texts);
-    put_texts(writer->out, sorted, count);
-}
-
-static void
-put_merged_ids(struct json_out *out, const struct resolve_answer *person)
-{
-    json_out_array_begin(out);
-    /* The winner comes last. */
-    for (uint32_t i = 0; i + 1 < person->member_count; i++) {
-        json_out_uuid(out, person->members[i].canonical);
-    }
-    json_out_array_end(out);
-}
-
-static void
-put_traits(struct json_out *out, const struct profile_answer *profile)
-{
-    json_out_object_begin(out);
-    for (uint32_t i = 0; i < profile->trait_count; i++) {
-        json_out_key(out, profile->traits[i].key);
-        json_out_raw(out, profile->traits[i].value);
-    }
-    json_out_object_end(out);
-}
-
-static void
-put_window(struct writer *writer, const struct load *load, const struct graphql_selection *at,
-           enum window window,
-           int (*count_window)(const struct profile_answer *, enum window, struct event_ms, uint64_t *))
-{
-    struct graphql_path *path;
-    uint64_t count;
-
-    if (count_window(load->profile, window, load->as_of, &count) == 0) {
-        put_count(writer->out, count);
-        return;
-    }
-    json_out_null(writer->out);
-    path = arena_take_zero(writer->execute->loads.arena, sizeof(*path));
-    if (path == NULL) {
-        writer->out->is_full = true;
-        return;
-    }
-    *path = (struct graphql_path){.parent = execute_path(writer->execute, load), .key = at->response_key};
-    graphql_error_add_at(&writer->execute->errors, at->place, path, LOAD_CODE_EARLY,
-                         "The window begins before the buckets that are kept.");
-}
-
-static void
-put_counts_first(struct json_out *out, const struct graphql_selection *at, enum graphql_argument argument,
-                 const struct text_count *counts, uint32_t count)
-{
-    uint64_t first = (uint64_t)graphql_argument(at, argument)->integer;
-
-    put_text_counts(out, at, counts, count < first ? count : (uint32_t)first);
-}
-
-/* What the sequencer knows. False: not one of those. */
-static bool
-write_identity_field(struct writer *writer, const struct load *load, const struct graphql_selection *at)
-{
-    const struct resolve_answer *person = load->person->answer;
-    struct json_out *out = writer->out;
-
-    switch ((int)at->field) {
-    case FIELD_PROFILE_TENANT_ID:
-        json_out_text(out, load->tenant->tenant_id);
-        return true;
-    case FIELD_PROFILE_CANONICAL_ID:
-        json_out_uuid(out, person->winner.canonical);
-        return true;
-    case FIELD_PROFILE_USER_ID:
-        if (person->has_owner) {
-            json_out_text(out, person->owner);
-        } else {
-            json_out_null(out);
-        }
-        return true;
-    case FIELD_PROFILE_USER_IDS:
-        put_sorted(writer, person->user_ids, person->user_id_count);
-        return true;
-    case FIELD_PROFILE_ANONYMOUS_IDS:
-        put_sorted(writer, person->anonymous_ids, person->anonymous_id_count);
-        return true;
-    case FIELD_PROFILE_MERGED_IDS:
-        put_merged_ids(out, person);
-        return true;
-    default:
-        return false;
-    }
-}
-
-/* False: not one of those. */
-static bool
-write_window_field(struct writer *writer, const struct load *load, const struct graphql_selection *at)
-{
-    switch ((int)at->field) {
-    case FIELD_PROFILE_EVENTS_1D:
-        put_window(writer, load, at, WINDOW_1D, window_events);
-        return true;
-    case FIELD_PROFILE_EVENTS_7D:
-        put_window(writer, load, at, WINDOW_7D, window_events);
-        return true;
-    case FIELD_PROFILE_EVENTS_30D:
-        put_window(writer, load, at, WINDOW_30D, window_events);
-        return true;
-    case FIELD_PROFILE_EVENTS_90D:
-        put_window(writer, load, at, WINDOW_90D, window_events);
-        return true;
-    case FIELD_PROFILE_SESSIONS_1D:
-        put_window(writer, load, at, WINDOW_1D, window_sessions);
-        return true;
-    case FIELD_PROFILE_SESSIONS_7D:
-        put_window(writer, load, at, WINDOW_7D, window_sessions);
-        return true;
-    case FIELD_PROFILE_SESSIONS_30D:
-        put_window(writer, load, at, WINDOW_30D, window_sessions);
-        return true;
-    case FIELD_PROFILE_SESSIONS_90D:
-        put_window(writer, load, at, WINDOW_90D, window_sessions);
-        return true;
-    default:
-        return false;
-    }
-}
-
-static void
-write_profile_field(struct writer *writer, const struct load *load, const struct graphql_selection *at)
-{
-    const struct profile_answer *profile = load->profile;
-    struct json_out *out = writer->out;
-
-    switch ((int)at->field) {
-    case FIELD_PROFILE_FIRST_SEEN:
-        json_out_time(out, profile->first_seen.ms);
-        break;
-    case FIELD_PROFILE_LAST_SEEN:
-        json_out_time(out, profile->last_seen.ms);
-        break;
-    case FIELD_PROFILE_TOTAL_EVENTS:
-        put_count(out, profile->total_events);
-        break;
-    case FIELD_PROFILE_TOTAL_SESSIONS:
-        put_count(out, profile->total_sessions);
-        break;
-    case FIELD_PROFILE_AVG_SESSION_DURATION_SEC:
-        json_out_double(out, rollup_mean_seconds(profile->closed_duration_ms, profile->closed_sessions));
-        break;
-    case FIELD_PROFILE_EVENT_COUNTS:
-        put_text_counts(out, at, profile->event_counts, profile->event_count_count);
-        break;
-    case FIELD_PROFILE_PAGE_VIEWS:
-        put_count(out, profile->page_views);
-        break;
-    case FIELD_PROFILE_CLICKS:
-        put_count(out, profile->clicks);
-        break;
-    case FIELD_PROFILE_SIGNUPS:
-        put_count(out, profile->signups);
-        break;
-    case FIELD_PROFILE_LOGINS:
-        put_count(out, profile->logins);
-        break;
-    case FIELD_PROFILE_FEATURE_USES:
-        put_count(out, profile->feature_uses);
-        break;
-    case FIELD_PROFILE_TOP_PAGES:
-        put_counts_first(out, at, ARGUMENT_PROFILE_TOP_PAGES_FIRST, profile->top_pages,
-                         profile->top_page_count);
-        break;
-    case FIELD_PROFILE_TOP_FEATURES:
-        put_counts_first(out, at, ARGUMENT_PROFILE_TOP_FEATURES_FIRST, profile->top_features,
-                         profile->top_feature_count);
-        break;
-    case FIELD_PROFILE_LAST_PAGE:
-        put_text_or_null(out, profile->last_page);
-        break;
-    case FIELD_PROFILE_LAST_COUNTRY:
-        put_text_or_null(out, profile->last_country);
-        break;
-    case FIELD_PROFILE_LAST_DEVICE:
-        put_text_or_null(out, profile->last_device);
-        break;
-    case FIELD_PROFILE_LAST_BROWSER:
-        put_text_or_null(out, profile->last_browser);
-        break;
-    case FIELD_PROFILE_LAST_OS:
-        put_text_or_null(out, profile->last_os);
-        break;
-    case FIELD_PROFILE_TRAITS:
-        put_traits(out, profile);
-        break;
-    default:
-        put_typename(out, at);
-        break;
-    }
-}
 
 static void
 write_profile(struct writer *writer, const struct load *load)
@@ -400,8 +119,8 @@ write_profile(struct writer *writer, const struct load *load)
         json_out_key(writer->out, at->response_key);
         if (load_branch_find(load, at) != NULL) {
             write_child(writer, load, 0, at);
-        } else if (!write_identity_field(writer, load, at) && !write_window_field(writer, load, at)) {
-            write_profile_field(writer, load, at);
+        } else {
+            write_profile_field(writer->execute, writer->out, load, at);
         }
     }
     json_out_object_end(writer->out);
@@ -434,7 +153,7 @@ write_event_text(struct json_out *out, const struct event_record *record, enum g
 
     for (uint32_t i = 0; i < COUNT_OF(texts); i++) {
         if (texts[i].field == field) {
-            put_text_or_null(out, event_text(record, texts[i].which));
+            write_value_text(out, event_text(record, texts[i].which));
             return true;
         }
     }
@@ -473,7 +192,7 @@ write_event_field(struct writer *writer, const struct load *load, uint32_t row,
         json_out_bool(out, event->is_late);
         break;
     default:
-        put_typename(out, at);
+        write_value_typename(out, at);
         break;
     }
 }
@@ -527,37 +246,37 @@ write_session_field(struct writer *writer, const struct load *load, uint32_t row
         json_out_double(out, (double)(session->end.ms - session->start.ms) / 1000.0);
         break;
     case FIELD_SESSION_EVENT_COUNT:
-        put_count(out, session->event_count);
+        write_value_count(out, session->event_count);
         break;
     case FIELD_SESSION_PAGES:
-        put_texts(out, session->pages, session->page_count);
+        write_value_texts(out, session->pages, session->page_count);
         break;
     case FIELD_SESSION_ENTRY_PAGE:
-        put_text_or_null(out, session->entry_page);
+        write_value_text(out, session->entry_page);
         break;
     case FIELD_SESSION_EXIT_PAGE:
-        put_text_or_null(out, session->exit_page);
+        write_value_text(out, session->exit_page);
         break;
     case FIELD_SESSION_EVENT_TYPES:
-        put_text_counts(out, at, session->event_types, session->event_type_count);
+        write_value_counts(out, at, session->event_types, session->event_type_count);
         break;
     case FIELD_SESSION_DEVICE_TYPE:
-        put_text_or_null(out, session->device_type);
+        write_value_text(out, session->device_type);
         break;
     case FIELD_SESSION_BROWSER:
-        put_text_or_null(out, session->browser);
+        write_value_text(out, session->browser);
         break;
     case FIELD_SESSION_OS:
-        put_text_or_null(out, session->os);
+        write_value_text(out, session->os);
         break;
     case FIELD_SESSION_COUNTRY:
-        put_text_or_null(out, session->country);
+        write_value_text(out, session->country);
         break;
     case FIELD_SESSION_EVENTS:
         write_child(writer, load, row, at);
         break;
     default:
-        put_typename(out, at);
+        write_value_typename(out, at);
         break;
     }
 }
@@ -640,7 +359,7 @@ write_edges(struct writer *writer, const struct load *page, const struct graphql
                 write_node(writer, page, i, at->children);
                 break;
             default:
-                put_typename(out, at);
+                write_value_typename(out, at);
                 break;
             }
         }
@@ -673,7 +392,7 @@ write_page_info(struct writer *writer, const struct load *page, const struct gra
             }
             break;
         default:
-            put_typename(out, at);
+            write_value_typename(out, at);
             break;
         }
     }
@@ -703,7 +422,7 @@ write_page(struct writer *writer, const struct load *page)
             write_page_info(writer, page, at);
             break;
         default:
-            put_typename(writer->out, at);
+            write_value_typename(writer->out, at);
             break;
         }
     }
@@ -723,13 +442,13 @@ write_summary(struct writer *writer, const struct load *load)
         json_out_key(out, at->response_key);
         switch ((int)at->field) {
         case FIELD_SUMMARY_USERS:
-            put_count(out, cell->users);
+            write_value_count(out, cell->users);
             break;
         case FIELD_SUMMARY_SESSIONS:
-            put_count(out, cell->sessions);
+            write_value_count(out, cell->sessions);
             break;
         case FIELD_SUMMARY_EVENTS:
-            put_count(out, cell->events);
+            write_value_count(out, cell->events);
             break;
         case FIELD_SUMMARY_AVG_DURATION_SEC:
             json_out_double(out, rollup_mean_seconds(cell->closed_duration_ms, cell->closed_sessions));
@@ -738,7 +457,7 @@ write_summary(struct writer *writer, const struct load *load)
             json_out_double(out, cell->sessions == 0 ? 0 : (double)cell->events / (double)cell->sessions);
             break;
         default:
-            put_typename(out, at);
+            write_value_typename(out, at);
             break;
         }
     }
@@ -769,7 +488,7 @@ write_cells(struct writer *writer, const struct load *load)
                 json_out_double(out, rollup->cells[i].value);
                 break;
             default:
-                put_typename(out, at);
+                write_value_typename(out, at);
                 break;
             }
         }
@@ -870,7 +589,7 @@ write_data(struct writer *writer)
     for (const struct graphql_selection *at = writer->execute->plan->selections; at != NULL; at = at->next) {
         json_out_key(out, at->response_key);
         if (at->field == FIELD_TYPENAME) {
-            put_typename(out, at);
+            write_value_typename(out, at);
         } else {
             write_child(writer, root, 0, at);
         }

@@ -21,7 +21,8 @@ identity_init(struct identity *identity, struct region *region, struct text tena
     int bytes = snprintf(name, sizeof(name), "millrace/%.*s", (int)tenant_id.bytes, tenant_id.data);
 
     *identity = (struct identity){.region = region, .seed = seed};
-    identity->tenant_namespace = uuid_v5(UUID_NAMESPACE_OID, (struct text){.data = name, .bytes = (uint32_t)bytes});
+    identity->tenant_namespace =
+        uuid_v5(UUID_NAMESPACE_OID, (struct text){.data = name, .bytes = (uint32_t)bytes});
     table_init(&identity->canonicals, region, sizeof(struct canonical));
     table_init(&identity->identifiers, region, sizeof(struct identifier *));
     table_init(&identity->merges, region, sizeof(struct merge));
@@ -57,12 +58,10 @@ identifier_hash(const struct identity *identity, struct identifier_key key)
 }
 
 static uint64_t
-uuid_hash(struct uuid uuid)
+uuid_hash(const struct identity *identity, struct uuid uuid)
 {
-    uint64_t word;
-
-    memcpy(&word, uuid.byte, sizeof(word)); /* already a SHA-1 */
-    return word;
+    /* Keyed: a SHA-1 of text that clients choose is theirs to search. */
+    return hash64(identity->seed, (struct text){.data = (const char *)uuid.byte, .bytes = sizeof(uuid.byte)});
 }
 
 static bool
@@ -85,8 +84,8 @@ static struct identifier *
 find_identifier(const struct identity *identity, enum identifier_kind kind, struct text value)
 {
     struct identifier_key key = {.kind = kind, .value = value};
-    uint32_t number =
-        map_find(&identity->by_identifier, identifier_hash(identity, key), is_same_identifier, identity, &key);
+    uint32_t number = map_find(&identity->by_identifier, identifier_hash(identity, key), is_same_identifier,
+                               identity, &key);
 
     return number == MAP_NONE ? NULL : identifier_at(identity, number);
 }
@@ -120,7 +119,7 @@ identity_find(const struct identity *identity, enum identifier_kind kind, struct
 uint32_t
 identity_find_uuid(const struct identity *identity, struct uuid uuid)
 {
-    uint32_t person = map_find(&identity->by_uuid, uuid_hash(uuid), is_same_uuid, identity, &uuid);
+    uint32_t person = map_find(&identity->by_uuid, uuid_hash(identity, uuid), is_same_uuid, identity, &uuid);
 
     return person == MAP_NONE ? IDENTITY_NONE : identity_living(identity, person);
 }
@@ -138,7 +137,8 @@ unused_uuid(const struct identity *identity, const char *kind, struct text value
         memcpy(name + bytes, value.data, value.bytes);
         uuid = uuid_v5(identity->tenant_namespace,
                        (struct text){.data = name, .bytes = (uint32_t)bytes + value.bytes});
-        if (map_find(&identity->by_uuid, uuid_hash(uuid), is_same_uuid, identity, &uuid) == MAP_NONE) {
+        if (map_find(&identity->by_uuid, uuid_hash(identity, uuid), is_same_uuid, identity, &uuid) ==
+            MAP_NONE) {
             return uuid;
         }
         bytes = snprintf(name, sizeof(name), "%s/%u:", kind, generation);
@@ -162,7 +162,7 @@ create(struct identity *identity, const char *kind, struct text value, uint32_t 
     };
     *out_person = identity->canonicals.count - 1;
     identity->living++;
-    return map_insert(&identity->by_uuid, uuid_hash(uuid), *out_person);
+    return map_insert(&identity->by_uuid, uuid_hash(identity, uuid), *out_person);
 }
 
 /* At the end of its canonical's list. */
@@ -200,7 +200,8 @@ link_new(struct identity *identity, enum identifier_kind kind, struct text value
     *identifier = (struct identifier){.bytes = (uint16_t)value.bytes, .kind = (uint8_t)kind};
     memcpy(identifier->value, value.data, value.bytes);
     attach(identity, identifier, person);
-    return map_insert(&identity->by_identifier, identifier_hash(identity, key), identity->identifiers.count - 1);
+    return map_insert(&identity->by_identifier, identifier_hash(identity, key),
+                      identity->identifiers.count - 1);
 }
 
 /* Only anonymous IDs change hands: an owner never loses the user ID it is named after. */
@@ -225,8 +226,8 @@ relink(struct identity *identity, struct identifier *identifier, uint32_t person
 }
 
 static int
-merge(struct identity *identity, uint32_t loser, uint32_t winner, const struct event_record *event, uint64_t position,
-      struct identity_outcome *outcome)
+merge(struct identity *identity, uint32_t loser, uint32_t winner, const struct event_record *event,
+      uint64_t position, struct identity_outcome *outcome)
 {
     struct canonical *from = identity_canonical(identity, loser);
     struct canonical *into = identity_canonical(identity, winner);
@@ -251,7 +252,8 @@ merge(struct identity *identity, uint32_t loser, uint32_t winner, const struct e
         from->identifier_count = 0;
     }
     from->merged_into = winner;
-    from->merged_by = identity->merges.count - 1; /* one event may merge twice, so its position is not enough */
+    from->merged_by =
+        identity->merges.count - 1; /* one event may merge twice, so its position is not enough */
     from->next_merged = into->first_merged;
     into->first_merged = loser;
     into->merge_count++;
@@ -394,7 +396,8 @@ apply_both(struct identity *identity, const struct event_record *event, uint64_t
 }
 
 static int
-apply_one(struct identity *identity, enum identifier_kind kind, struct text value, struct identity_outcome *outcome)
+apply_one(struct identity *identity, enum identifier_kind kind, struct text value,
+          struct identity_outcome *outcome)
 {
     int r;
 

@@ -43,11 +43,11 @@ struct canonical {
     struct identifier *first;
     struct identifier *last;
     struct identifier *owner;
-    uint32_t merged_by; /* the merge that ended it: its number in `merges` */
-    uint32_t merge_count;   /* taken part in as winner */
-    uint32_t merged_count;  /* canonicals merged into it, through however many merges */
-    uint32_t first_merged;  /* canonicals merged into it, newest first; IDENTITY_NONE */
-    uint32_t next_merged;   /* of the winner's list */
+    uint32_t merged_by;    /* the merge that ended it: its number in `merges` */
+    uint32_t merge_count;  /* taken part in as winner */
+    uint32_t merged_count; /* canonicals merged into it, through however many merges */
+    uint32_t first_merged; /* canonicals merged into it, newest first; IDENTITY_NONE */
+    uint32_t next_merged;  /* of the winner's list */
 };
 
 struct merge {

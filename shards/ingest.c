@@ -108,7 +108,8 @@ cost_of(const struct ingest_part *part)
     uint64_t bytes = 0;
 
     for (const struct ingest_run *run = part->runs; run != NULL; run = run->next) {
-        bytes += run->bytes + (run->count + 1) * sizeof(struct log_section);
+        /* Its records are appended one behind the other: a section where it begins, and one a block (in the cost). */
+        bytes += run->bytes + sizeof(struct log_section);
     }
     return commit_log_cost(bytes) + (bytes / BLOCK_BYTES_LEAST + 1) * WASTE_BYTES;
 }
@@ -123,8 +124,7 @@ admit(struct shard *shard, struct ingest_part *part)
 
     part->cost = cost_of(part);
     if (shard->credit_spent[part->to] + part->cost > granted) {
-        bool is_disk_full =
-            atomic_load_explicit(&node->words[part->to].is_disk_full, memory_order_relaxed);
+        bool is_disk_full = atomic_load_explicit(&node->words[part->to].is_disk_full, memory_order_relaxed);
 
         return is_disk_full ? INGEST_DISK_FULL : INGEST_BUSY;
     }
@@ -140,7 +140,8 @@ admit_all(struct shard *shard, struct ingest_request *request)
 {
     struct node *node = shard->node;
 
-    if (request->is_full || !node_is_ready(node) || atomic_load_explicit(&node->is_stopping, memory_order_relaxed)) {
+    if (request->is_full || !node_is_ready(node) ||
+        atomic_load_explicit(&node->is_stopping, memory_order_relaxed)) {
         return INGEST_BUSY;
     }
     for (uint32_t i = 0; i < node->shard_count; i++) {
@@ -194,7 +195,8 @@ ingest_submit(struct ingest_request *request, void (*done)(struct ingest_request
         struct ingest_part *part = &request->parts[i];
 
         if (part->is_used) {
-            struct message *message = (void *)lane_claim(mesh_lane(&node->mesh, STAGE_INGEST, shard->id.n, i));
+            struct message *message =
+                (void *)lane_claim(mesh_lane(&node->mesh, STAGE_INGEST, shard->id.n, i));
 
             ASSERT(message != NULL);
             *message = (struct message){.kind = MESSAGE_PART, .from = shard->id.n, .payload = part};

@@ -62,7 +62,8 @@ is_same_tenant(const void *owner, uint32_t number, const void *key)
 static uint32_t
 find_tenant(const struct partition *partition, struct text name)
 {
-    return map_find(&partition->by_name, hash64(node_seed(partition->node), name), is_same_tenant, partition, &name);
+    return map_find(&partition->by_name, hash64(node_seed(partition->node), name), is_same_tenant, partition,
+                    &name);
 }
 
 struct tenant *
@@ -96,7 +97,8 @@ tenant_of(struct partition *partition, struct text name)
     tenant->newest_time = NO_WATERMARK;
     identity_init(&tenant->identity, partition->region, name, node_seed(partition->node) ^ tenant->no);
     for (uint32_t i = 0; i < DIMENSION_COUNT; i++) {
-        dictionary_init(&tenant->dictionaries[i], partition->region, partition->node->dictionary_day_count_max);
+        dictionary_init(&tenant->dictionaries[i], partition->region,
+                        partition->node->dictionary_day_count_max);
     }
     if (tenant->name.data == NULL ||
         map_insert(&partition->by_name, hash64(node_seed(partition->node), name), tenant->no) != 0) {
@@ -114,7 +116,8 @@ partition_sequence(struct partition *partition, const struct record_header *reco
         uint64_t share = settings->dedup_events / partition->node->partition_count;
 
         partition->newest_settings = *settings;
-        return dedup_resize(&partition->dedup, share == 0 ? 1 : (uint32_t)(share < INT32_MAX ? share : INT32_MAX));
+        return dedup_resize(&partition->dedup,
+                            share == 0 ? 1 : (uint32_t)(share < INT32_MAX ? share : INT32_MAX));
     }
     if (record->kind == RECORD_EVENT) {
         const struct event_record *event = (const void *)record;
@@ -161,7 +164,8 @@ partition_apply_event(struct partition *partition, const struct event_record *re
         .position = position,
         .tenant_no = tenant->no,
         .watermark_before = before,
-        .is_late = before.ms != INT64_MIN && record->event_time.ms < before.ms - settings->allowed_lateness_ms,
+        .is_late =
+            before.ms != INT64_MIN && record->event_time.ms < before.ms - settings->allowed_lateness_ms,
     };
 
     r = identity_apply(&tenant->identity, record, position, &identity);
@@ -208,9 +212,12 @@ partition_apply_event(struct partition *partition, const struct event_record *re
     }
 
     static const enum event_text dimension_texts[DIMENSION_COUNT] = {
-        [DIMENSION_EVENT_TYPE] = EVENT_EVENT_TYPE, [DIMENSION_COUNTRY] = EVENT_COUNTRY,
-        [DIMENSION_DEVICE_TYPE] = EVENT_DEVICE_TYPE, [DIMENSION_BROWSER] = EVENT_BROWSER,
-        [DIMENSION_OS] = EVENT_OS, [DIMENSION_PAGE_URL] = EVENT_PAGE_URL,
+        [DIMENSION_EVENT_TYPE] = EVENT_EVENT_TYPE,
+        [DIMENSION_COUNTRY] = EVENT_COUNTRY,
+        [DIMENSION_DEVICE_TYPE] = EVENT_DEVICE_TYPE,
+        [DIMENSION_BROWSER] = EVENT_BROWSER,
+        [DIMENSION_OS] = EVENT_OS,
+        [DIMENSION_PAGE_URL] = EVENT_PAGE_URL,
     };
     for (uint32_t i = 0; i < DIMENSION_COUNT; i++) {
         r = dictionary_code(&tenant->dictionaries[i], event_text(record, dimension_texts[i]),
@@ -298,7 +305,8 @@ identifier_state_hash(const struct identity *identity, uint32_t person)
     for (const struct identifier *i = canonical->first; i != NULL; i = i->next) {
         hash = hash_mix(hash + hash64(i->kind, (struct text){.data = i->value, .bytes = i->bytes}));
     }
-    hash += hash64(canonical->merge_count, (struct text){.data = (const char *)canonical->uuid.byte, .bytes = 16});
+    hash += hash64(canonical->merge_count,
+                   (struct text){.data = (const char *)canonical->uuid.byte, .bytes = 16});
     return hash_mix(hash + identity_living(identity, person));
 }
 
@@ -316,7 +324,12 @@ partition_state_hash(const struct partition *partition)
             hash = hash_mix(hash + identifier_state_hash(&tenant->identity, p));
         }
         for (uint32_t d = 0; d < DIMENSION_COUNT; d++) {
-            hash = hash_mix(hash + tenant->dictionaries[d].values.count);
+            const struct dictionary *dictionary = &tenant->dictionaries[d];
+
+            hash = hash_mix(hash + dictionary->days.count + dictionary->admitted.count);
+            for (uint32_t i = 0; i < dictionary->values.count; i++) {
+                hash = hash_mix(hash + hash64(i, dictionary_text(dictionary, CODE_FIRST + i)));
+            }
         }
     }
     return hash;

@@ -23,7 +23,7 @@ struct tenant {
     /* Applied. */
     uint64_t total_events;
     struct tenant_clock clock;
-    struct event_ms newest_time;     /* greatest event_time, and when that event was received */
+    struct event_ms newest_time; /* greatest event_time, and when that event was received */
     struct wall_ms newest_received;
     bool has_moved;  /* since the last PROGRESS */
     bool is_watched; /* on the list of tenants that need the wall clock */
@@ -39,7 +39,7 @@ struct piece {
     struct applying *from; /* its block */
     const uint8_t *record; /* next to apply */
     uint64_t position;
-    uint32_t count;        /* left; 0: only the wall clock is of interest */
+    uint32_t count; /* left; 0: only the wall clock is of interest */
 };
 
 struct partition {
@@ -53,7 +53,7 @@ struct partition {
     struct wall_ms last_received;
     struct dedup dedup;
     struct settings_record newest_settings; /* header.bytes 0: none yet */
-    struct table tenants; /* struct tenant * */
+    struct table tenants;                   /* struct tenant * */
     struct map by_name;
 
     /* Applied. */
@@ -63,8 +63,8 @@ struct partition {
     struct wall_ms wall; /* of the last block seen */
     struct piece *first_piece;
     struct piece *last_piece;
-    bool has_progress; /* to be told at the end of the step */
-    struct table moved;   /* uint32_t tenant_no: moved since the last PROGRESS; only `moved_count` are valid */
+    bool has_progress;  /* to be told at the end of the step */
+    struct table moved; /* uint32_t tenant_no: moved since the last PROGRESS; only `moved_count` are valid */
     uint32_t moved_count;
     struct table watched; /* uint32_t tenant_no, `watched_count` valid */
     uint32_t watched_count;
@@ -75,7 +75,8 @@ struct partition {
 };
 
 /* Boot. */
-void partition_init(struct partition *partition, const struct node *node, struct region *region, uint16_t number);
+void partition_init(struct partition *partition, const struct node *node, struct region *region,
+                    uint16_t number);
 void partition_deinit(struct partition *partition);
 
 /* Home. NULL when the tenant has no event. */
@@ -87,7 +88,8 @@ partition_tenant_at(const struct partition *partition, uint32_t no)
 }
 
 /* Home. Notes that a record is in the log at next_position (durable_when: see dedup_entry). -ENOMEM. */
-MUST_USE int partition_sequence(struct partition *partition, const struct record_header *record, uint64_t durable_when);
+MUST_USE int partition_sequence(struct partition *partition, const struct record_header *record,
+                                uint64_t durable_when);
 
 /* What applying an event decided. */
 struct partition_outcome {
@@ -100,8 +102,9 @@ struct partition_outcome {
 };
 
 /* Home. Applies an event in a block with this wall clock. -ENOMEM. */
-MUST_USE int partition_apply_event(struct partition *partition, const struct event_record *event, uint64_t position,
-                                   struct wall_ms wall, struct partition_outcome *out_outcome);
+MUST_USE int partition_apply_event(struct partition *partition, const struct event_record *event,
+                                   uint64_t position, struct wall_ms wall,
+                                   struct partition_outcome *out_outcome);
 void partition_apply_settings(struct partition *partition, const struct settings_record *settings);
 /* Home. A block with this wall clock was seen. */
 void partition_see(struct partition *partition, struct wall_ms wall);

@@ -58,8 +58,9 @@ answer_stamp(const struct partition *partition, struct question *question)
         if (value->is_missing) {
             value->code = CODE_NONE;
         } else {
-            value->code = tenant == NULL ? CODE_UNKNOWN
-                                         : dictionary_find(&tenant->dictionaries[value->dimension], value->equals);
+            value->code = tenant == NULL
+                              ? CODE_UNKNOWN
+                              : dictionary_find(&tenant->dictionaries[value->dimension], value->equals);
         }
     }
     question->answer.stamp = answer;

@@ -15,8 +15,8 @@
 #define IN_FLIGHT_MAX 4u
 #define SEGMENTS_AHEAD 3u
 #define BEAT_NS NS_PER_S
-#define APPLY_BATCH 32u           /* records between two looks at the clock */
-#define SLOTS_FOR_ONE_RECORD 5u   /* two merges and an event: at most so many on one lane */
+#define APPLY_BATCH 32u                /* records between two looks at the clock */
+#define SLOTS_FOR_ONE_RECORD 5u        /* two merges and an event: at most so many on one lane */
 #define ROOM_MARGIN_BYTES (256u << 10) /* kept for settings and the wall clock */
 
 /* A durable or replayed block on its way through apply. */
@@ -25,7 +25,7 @@ struct applying {
     struct log_block *block;
     bool is_replay;
     uint32_t pieces_left;
-    struct notes notes; /* what its messages point to */
+    struct notes notes;              /* what its messages point to */
     uint64_t marks[SHARD_COUNT_MAX]; /* apply lanes: released when all have passed these */
 };
 
@@ -33,7 +33,7 @@ struct sequencer {
     struct sequencer_options options;
     struct node *node;
     struct commit_log *log;
-    struct log_reader *reader; /* NULL once the replay has been read */
+    struct log_reader *reader;                         /* NULL once the replay has been read */
     struct partition *partitions[PARTITION_COUNT_MAX]; /* those of this shard */
     bool is_ready;
     bool has_failed;
@@ -148,7 +148,8 @@ comes_next(struct partition *partition, const struct log_section *section, uint6
         return false;
     }
     log_warn("events are missing: their loss was accepted", LOG_INT("partition", partition->number),
-             LOG_INT("from", (int64_t)partition->next_position), LOG_INT("to", (int64_t)section->first_position));
+             LOG_INT("from", (int64_t)partition->next_position),
+             LOG_INT("to", (int64_t)section->first_position));
     partition->next_position = section->first_position;
     partition->durable_count = section->first_position;
     return true;
@@ -156,7 +157,8 @@ comes_next(struct partition *partition, const struct log_section *section, uint6
 
 /* Replayed records pass the sequenced stage here; appended ones did when they were appended. */
 static bool
-sequence_again(struct partition *partition, const struct log_section *section, const uint8_t *records, uint64_t epoch)
+sequence_again(struct partition *partition, const struct log_section *section, const uint8_t *records,
+               uint64_t epoch)
 {
     const uint8_t *end = records + section->bytes;
 
@@ -166,7 +168,8 @@ sequence_again(struct partition *partition, const struct log_section *section, c
     for (uint32_t i = 0; i < section->count; i++) {
         const struct record_header *record = (const void *)records;
 
-        if (!record_is_sound(records, (uint32_t)(end - records)) || partition_sequence(partition, record, 0) != 0) {
+        if (!record_is_sound(records, (uint32_t)(end - records)) ||
+            partition_sequence(partition, record, 0) != 0) {
             return false;
         }
         records += record->bytes;
@@ -191,8 +194,9 @@ enter(struct sequencer *sequencer, struct log_block *block, uint32_t stream_coun
     applying->block = block;
     applying->is_replay = is_replay;
     while (is_good && log_block_next_section(header, &cursor, &section, &records)) {
-        struct partition *partition =
-            section->partition < sequencer->node->partition_count ? sequencer->partitions[section->partition] : NULL;
+        struct partition *partition = section->partition < sequencer->node->partition_count
+                                          ? sequencer->partitions[section->partition]
+                                          : NULL;
 
         if (partition == NULL) {
             continue; /* another shard's */
@@ -521,7 +525,8 @@ apply_event(struct sequencer *sequencer, struct partition *partition, struct pie
 }
 
 static void
-send_settings(struct sequencer *sequencer, struct partition *partition, const struct settings_record *settings)
+send_settings(struct sequencer *sequencer, struct partition *partition,
+              const struct settings_record *settings)
 {
     for (uint32_t to = 0; to < sequencer->node->shard_count; to++) {
         *claim_apply(sequencer, to) = (struct message){
@@ -598,6 +603,9 @@ apply_partition(struct sequencer *sequencer, struct partition *partition, struct
                 fail(sequencer, "no memory to apply an event");
                 return STEP_DONE;
             }
+            if (sequencer->has_failed) {
+                return STEP_DONE;
+            }
             if (++batch % APPLY_BATCH == 0 && env_mono(sequencer->options.env).ns >= until.ns) {
                 return STEP_MORE;
             }
@@ -614,11 +622,13 @@ send_progress(struct sequencer *sequencer, struct partition *partition)
     struct notes *notes;
     struct progress *progress;
 
-    ASSERT(sequencer->newest != NULL); /* progress comes from a piece of this step, whose block is still here */
+    ASSERT(sequencer->newest !=
+           NULL); /* progress comes from a piece of this step, whose block is still here */
     notes = &sequencer->newest->notes;
     partition_needs_clock(partition);
-    progress = notes_take(notes, sizeof(*progress) + (uint64_t)(partition->moved_count + partition->watched_count) *
-                                                         sizeof(progress->tenants[0]));
+    progress =
+        notes_take(notes, sizeof(*progress) + (uint64_t)(partition->moved_count + partition->watched_count) *
+                                                  sizeof(progress->tenants[0]));
     if (progress == NULL) {
         return false;
     }
@@ -690,7 +700,8 @@ is_passed(struct sequencer *sequencer, const struct applying *applying)
     struct node *node = sequencer->node;
 
     for (uint32_t to = 0; to < node->shard_count; to++) {
-        if (lane_passed(mesh_lane(&node->mesh, STAGE_APPLY, sequencer->options.home.n, to)) < applying->marks[to]) {
+        if (lane_passed(mesh_lane(&node->mesh, STAGE_APPLY, sequencer->options.home.n, to)) <
+            applying->marks[to]) {
             return false;
         }
     }
@@ -729,7 +740,8 @@ replay(struct sequencer *sequencer, struct mono_ns until)
 
         if (r == LOG_READER_WAIT) {
             /* For a read, which wakes us, or for blocks to come back: a keeper that passes them wakes nobody. */
-            return sequencer->first_applying != NULL || sequencer->first_passing != NULL ? STEP_MORE : STEP_DONE;
+            return sequencer->first_applying != NULL || sequencer->first_passing != NULL ? STEP_MORE
+                                                                                         : STEP_DONE;
         }
         if (r == LOG_READER_END) {
             if (sequencer->first_applying != NULL || sequencer->first_passing != NULL) {
@@ -787,7 +799,8 @@ append_settings(struct sequencer *sequencer)
     for (uint32_t p = 0; p < sequencer->node->partition_count; p++) {
         const struct partition *partition = sequencer->partitions[p];
 
-        needed += partition != NULL && !has_settings(partition, &settings) ? commit_log_cost(sizeof(settings)) : 0;
+        needed +=
+            partition != NULL && !has_settings(partition, &settings) ? commit_log_cost(sizeof(settings)) : 0;
     }
     if (commit_log_room(sequencer->log) < needed) {
         return false;
@@ -1003,7 +1016,8 @@ sequencer_open(struct sequencer_options options, struct sequencer **out_sequence
     if (r != 0) {
         goto fail;
     }
-    timer_start(options.timers, &sequencer->beat, (struct mono_ns){.ns = env_mono(options.env).ns + BEAT_NS}, beat);
+    timer_start(options.timers, &sequencer->beat, (struct mono_ns){.ns = env_mono(options.env).ns + BEAT_NS},
+                beat);
     *out_sequencer = sequencer;
     return 0;
 

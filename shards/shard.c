@@ -55,7 +55,7 @@ shard_open(struct shard *shard, struct shard_options options)
     arena_pool_init(&shard->arenas, ARENA_BYTES_KEPT);
     r = region_init(&shard->region, options.region_bytes);
     if (r != 0) {
-        return fault_up(r);
+        goto fail;
     }
     shard->now = env_mono(shard->env);
     r = keeper_open(

@@ -355,6 +355,8 @@ def main():
     """Runs what was registered, and exits: 1 when anything failed."""
     words = [word.lower() for word in sys.argv[1:] if not word.startswith('-')]
     failed_count = 0
+    if not os.access(MILLRACE, os.X_OK):
+        sys.exit(f'failed: there is no program {MILLRACE}; ./tools/dev build makes it, MILLRACE names another')
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     for name, function, seconds in _tests:
         if not all(word in name.lower() for word in words):

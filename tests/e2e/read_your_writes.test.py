@@ -18,8 +18,8 @@ from node import (DAY, HOUR, Client, Node, check, check_equal, die_with_parent, 
 
 CLIENT_COUNT = 8
 READER_COUNT = 4  # connections of each client, so that every shard answers
-SECONDS = 7.5
-ROUND_COUNT_MIN = 1000  # of all clients; a machine that is slower than that says nothing
+SECONDS = 7
+ROUND_COUNT_MIN = 100  # of each client, also on a machine that is slower than that
 GAP = HOUR // 2
 OUT_OF_ORDERNESS = 60_000
 SHARED = 'ryw-shared'
@@ -372,7 +372,7 @@ class Writer:
 def run_writer(port, number, seed, seconds):
     writer = Writer(port, number, seed)
     deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
+    while time.monotonic() < deadline or writer.round < ROUND_COUNT_MIN:
         writer.one_round()
     return writer.round
 
@@ -387,7 +387,6 @@ def clients_see_what_they_wrote(*arguments):
         total = node.gql('{ tenants { id totalEvents } }')['tenants']
     print(f'{sum(rounds)} rounds, {sum(each["totalEvents"] for each in total)} events with {" ".join(arguments)}')
     check_equal(len(total), CLIENT_COUNT + 1, 'tenants')
-    check(sum(rounds) >= ROUND_COUNT_MIN, f'only {sum(rounds)} rounds in {SECONDS} s')
 
 
 @test()

@@ -71,10 +71,10 @@ TEST(half_an_id_is_not_the_id)
 {
     given_a_window(16);
     add(1, 0, NOW);
-    CHECK(dedup_find(&dedup, (struct hash128){.lo = id_of(1).lo, .hi = id_of(2).hi}, (struct wall_ms){.ms = NOW}) ==
-          NULL);
-    CHECK(dedup_find(&dedup, (struct hash128){.lo = id_of(2).lo, .hi = id_of(1).hi}, (struct wall_ms){.ms = NOW}) ==
-          NULL);
+    CHECK(dedup_find(&dedup, (struct hash128){.lo = id_of(1).lo, .hi = id_of(2).hi},
+                     (struct wall_ms){.ms = NOW}) == NULL);
+    CHECK(dedup_find(&dedup, (struct hash128){.lo = id_of(2).lo, .hi = id_of(1).hi},
+                     (struct wall_ms){.ms = NOW}) == NULL);
     CHECK(knows(1, NOW));
     then_nothing_is_left();
 }

@@ -374,7 +374,8 @@ TEST(a_device_of_merged_people_can_be_relinked)
     CHECK_TEXT(names_of(1), "u");
     CHECK_TEXT(names_of(2), "v d");
     CHECK_EQ(event("d", NULL), 2);
-    CHECK_EQ(identity_find_uuid(&identity, identity_canonical(&identity, 0)->uuid), 1); /* the merged stay merged */
+    CHECK_EQ(identity_find_uuid(&identity, identity_canonical(&identity, 0)->uuid),
+             1); /* the merged stay merged */
     then_nothing_is_left();
 }
 
@@ -495,8 +496,8 @@ TEST(an_alias_within_one_person_changes_nothing)
 TEST(a_previous_id_is_a_user_before_it_is_a_device)
 {
     given_nobody();
-    event("p", NULL);  /* 0, ownerless: could be merged */
-    event(NULL, "p");  /* 1, owned: cannot */
+    event("p", NULL); /* 0, ownerless: could be merged */
+    event(NULL, "p"); /* 1, owned: cannot */
     event(NULL, "u");
     CHECK_EQ(alias("p", "u", NULL), 2);
     CHECK(outcome.alias_refused);

@@ -278,7 +278,7 @@ struct world_event {
     const char *id;
     const char *device;
     const char *user;
-    uint32_t bytes;     /* of properties */
+    uint32_t bytes; /* of properties */
     int64_t ago_ms;
 };
 
@@ -322,7 +322,8 @@ world_tenant_of(uint16_t partition)
 
     for (uint32_t i = 0;; i++) {
         snprintf(names[partition], sizeof(names[partition]), "tenant-%u", i);
-        if (record_partition(world.node.secret, text_of(names[partition]), WORLD_PARTITION_COUNT) == partition) {
+        if (record_partition(world.node.secret, text_of(names[partition]), WORLD_PARTITION_COUNT) ==
+            partition) {
             return names[partition];
         }
     }

@@ -116,7 +116,8 @@ sequence(struct sent sent)
 static const struct applied_event *
 apply(const struct event_record *record, int64_t wall)
 {
-    CHECK_EQ(partition_apply_event(&partition, record, partition.applied_count, (struct wall_ms){.ms = wall}, &outcome),
+    CHECK_EQ(partition_apply_event(&partition, record, partition.applied_count, (struct wall_ms){.ms = wall},
+                                   &outcome),
              0);
     partition.applied_count++;
     return &outcome.event;
@@ -163,8 +164,10 @@ TEST(an_event_before_the_watermark_is_late)
 {
     given_a_partition();
     event((struct sent){.event_time = T0, .received_at = T0 + MS_PER_DAY}); /* not live */
-    CHECK(!event((struct sent){.event_time = T0 - OUT_OF_ORDERNESS, .received_at = T0 + MS_PER_DAY})->is_late);
-    CHECK(event((struct sent){.event_time = T0 - OUT_OF_ORDERNESS - 1, .received_at = T0 + MS_PER_DAY})->is_late);
+    CHECK(
+        !event((struct sent){.event_time = T0 - OUT_OF_ORDERNESS, .received_at = T0 + MS_PER_DAY})->is_late);
+    CHECK(event((struct sent){.event_time = T0 - OUT_OF_ORDERNESS - 1, .received_at = T0 + MS_PER_DAY})
+              ->is_late);
     CHECK_EQ(outcome.event.watermark_before.ms, T0 - OUT_OF_ORDERNESS);
     CHECK_EQ(outcome.event.watermark.ms, T0 - OUT_OF_ORDERNESS); /* it does not go back */
     then_nothing_is_left();
@@ -176,8 +179,10 @@ TEST(allowed_lateness_moves_the_line_by_itself)
     settings.allowed_lateness_ms = 5000;
     apply_settings();
     event((struct sent){.event_time = T0, .received_at = T0 + MS_PER_DAY});
-    CHECK(!event((struct sent){.event_time = T0 - OUT_OF_ORDERNESS - 5000, .received_at = T0 + MS_PER_DAY})->is_late);
-    CHECK(event((struct sent){.event_time = T0 - OUT_OF_ORDERNESS - 5001, .received_at = T0 + MS_PER_DAY})->is_late);
+    CHECK(!event((struct sent){.event_time = T0 - OUT_OF_ORDERNESS - 5000, .received_at = T0 + MS_PER_DAY})
+               ->is_late);
+    CHECK(event((struct sent){.event_time = T0 - OUT_OF_ORDERNESS - 5001, .received_at = T0 + MS_PER_DAY})
+              ->is_late);
     then_nothing_is_left();
 }
 
@@ -196,7 +201,8 @@ TEST(each_tenant_has_its_own_watermark)
 {
     given_a_partition();
     event((struct sent){.tenant = "a", .event_time = T0, .received_at = T0 + MS_PER_DAY});
-    CHECK(!event((struct sent){.tenant = "b", .event_time = T0 - MS_PER_DAY, .received_at = T0 + MS_PER_DAY})->is_late);
+    CHECK(!event((struct sent){.tenant = "b", .event_time = T0 - MS_PER_DAY, .received_at = T0 + MS_PER_DAY})
+               ->is_late);
     CHECK_EQ(outcome.event.watermark_before.ms, INT64_MIN);
     CHECK_EQ(outcome.event.tenant_no, 1);
     then_nothing_is_left();
@@ -249,9 +255,11 @@ TEST(the_newest_event_says_who_is_live)
     event((struct sent){.event_time = T0});
     event((struct sent){.event_time = T0 - MS_PER_DAY, .received_at = T0 + 1}); /* an old one comes late */
     CHECK(watermark_at(T0 + MINUTE) > T0 - OUT_OF_ORDERNESS);
-    event((struct sent){.event_time = T0, .received_at = T0 + MS_PER_DAY}); /* as new, but received much later */
+    event((struct sent){.event_time = T0,
+                        .received_at = T0 + MS_PER_DAY}); /* as new, but received much later */
     CHECK_EQ(watermark_at(T0 + 2 * MS_PER_DAY), outcome.event.watermark.ms);
-    event((struct sent){.event_time = T0 + 2 * MS_PER_DAY, .received_at = T0 + 2 * MS_PER_DAY}); /* live again */
+    event((struct sent){.event_time = T0 + 2 * MS_PER_DAY,
+                        .received_at = T0 + 2 * MS_PER_DAY}); /* live again */
     CHECK(watermark_at(T0 + 3 * MS_PER_DAY) > T0 + 2 * MS_PER_DAY);
     then_nothing_is_left();
 }
@@ -260,7 +268,8 @@ TEST(after_silence_an_event_may_be_late_by_the_clock_of_its_block)
 {
     given_a_partition();
     event((struct sent){.event_time = T0});
-    CHECK(event((struct sent){.event_time = T0, .received_at = T0 + 5 * MINUTE, .wall = T0 + 5 * MINUTE})->is_late);
+    CHECK(event((struct sent){.event_time = T0, .received_at = T0 + 5 * MINUTE, .wall = T0 + 5 * MINUTE})
+              ->is_late);
     CHECK_EQ(outcome.event.watermark_before.ms, T0 + 5 * MINUTE - OUT_OF_ORDERNESS - 10000);
     CHECK_EQ(outcome.event.watermark.ms, outcome.event.watermark_before.ms);
     then_nothing_is_left();
@@ -290,7 +299,8 @@ TEST(before_any_block_is_seen_silence_has_no_length)
 {
     given_a_partition();
     apply(sequence((struct sent){.event_time = T0}), T0);
-    CHECK_EQ(partition_watermark(&partition, partition_tenant(&partition, TEXT("acme"))).ms, T0 - OUT_OF_ORDERNESS);
+    CHECK_EQ(partition_watermark(&partition, partition_tenant(&partition, TEXT("acme"))).ms,
+             T0 - OUT_OF_ORDERNESS);
     CHECK(partition_needs_clock(&partition));
     then_nothing_is_left();
 }
@@ -341,7 +351,8 @@ TEST(many_tenants_come_and_leave_the_list_of_those_that_need_the_clock)
             char tenant[16];
 
             snprintf(tenant, sizeof(tenant), "t%u", i);
-            event((struct sent){.tenant = tenant, .event_time = now + i * MINUTE, .received_at = now + i * MINUTE});
+            event((struct sent){
+                .tenant = tenant, .event_time = now + i * MINUTE, .received_at = now + i * MINUTE});
         }
         CHECK_EQ(partition.watched_count, 100);
         CHECK_EQ(partition.moved_count, 100);
@@ -450,7 +461,8 @@ TEST(codes_are_of_the_events_own_day)
         CHECK_EQ(event((struct sent){.country = country, .event_time = midnight})->code[DIMENSION_COUNTRY],
                  CODE_FIRST + i);
     }
-    CHECK_EQ(event((struct sent){.country = "c3", .event_time = midnight})->code[DIMENSION_COUNTRY], CODE_OTHER);
+    CHECK_EQ(event((struct sent){.country = "c3", .event_time = midnight})->code[DIMENSION_COUNTRY],
+             CODE_OTHER);
     event((struct sent){.country = "c3", .event_time = midnight - 1, .received_at = midnight});
     CHECK_EQ(outcome.event.code[DIMENSION_COUNTRY], CODE_FIRST + 3);
     CHECK_EQ(event((struct sent){.event_time = midnight})->code[DIMENSION_COUNTRY], CODE_NONE);
@@ -605,7 +617,8 @@ TEST(merged_people_count_once)
 {
     static const uint32_t all[] = {2, 0, 1, 1, 3, 2};
     static const uint32_t two[] = {0, 1};
-    struct person_set sets[] = {{.persons = all, .count = COUNT_OF(all)}, {.persons = two, .count = 2}, {.count = 0}};
+    struct person_set sets[] = {
+        {.persons = all, .count = COUNT_OF(all)}, {.persons = two, .count = 2}, {.count = 0}};
 
     given_a_partition();
     event((struct sent){.device = "a", .event_time = T0});

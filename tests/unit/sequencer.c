@@ -113,7 +113,8 @@ TEST(a_crash_before_durability_leaves_the_event_whole_or_not_at_all)
         uint64_t total = world_stamp("acme").total_events;
         CHECK(total == 1 || total == 2);
         survived += total == 2;
-        world_send(0, (struct world_event){.id = "1", .bytes = 9000}, total == 1); /* the client tries again */
+        world_send(0, (struct world_event){.id = "1", .bytes = 9000},
+                   total == 1); /* the client tries again */
         world_send(0, (struct world_event){.id = "before"}, 0);
         CHECK_EQ(world_stamp("acme").total_events, 2);
         then_the_world_ends();
@@ -668,5 +669,27 @@ TEST(time_while_the_node_was_down_counts)
     world_pass(1001);
     world_rest();
     CHECK(world_stamp("acme").reading.watermark.ms > WORLD_WALL_MS + 18 * 60000);
+    then_the_world_ends();
+}
+
+TEST(a_step_of_another_shard_is_refused)
+{
+    given_a_world();
+    given_a_node(2);
+    here = world.shards[1].id;
+    CHECK_DIES((void)sequencer_step(world.shards[0].sequencer, (struct mono_ns){.ns = UINT64_MAX}));
+    then_the_world_ends();
+}
+
+TEST(a_node_without_memory_for_its_window_does_not_start)
+{
+    given_a_world();
+    world.rules.dedup_events = UINT64_C(1) << 40;
+    CHECK_EQ(world_start(1), 0);
+    for (uint32_t i = 0; i < 20; i++) {
+        world_round();
+    }
+    CHECK_EQ(world.fatal_count, 1);
+    CHECK(!node_is_ready(&world.node));
     then_the_world_ends();
 }
