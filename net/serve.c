@@ -113,6 +113,12 @@ die(struct node *node, int status, const char *what)
 
 /* ---- A shard's thread. ---- */
 
+static const char *
+io_said(enum env_backend backend)
+{
+    return backend == ENV_URING ? "io_uring" : "epoll";
+}
+
 static int
 open_shard(struct thread *thread)
 {
@@ -130,6 +136,9 @@ open_shard(struct thread *thread)
         return fault_up(r);
     }
     thread->backend = thread->env->backend;
+    if (thread->index == 0) {
+        serve->shared.io = io_said(thread->backend); /* the barrier makes it known to the others */
+    }
     r = shard_open(&thread->shard, (struct shard_options){
                                        .node = &serve->node,
                                        .id = {.n = (uint16_t)thread->index},
@@ -325,12 +334,6 @@ open_threads(struct serve *serve)
 
 /* ---- Running. ---- */
 
-static const char *
-io_said(enum env_backend backend)
-{
-    return backend == ENV_URING ? "io_uring" : "epoll";
-}
-
 static void
 say_started(struct serve *serve)
 {
@@ -438,7 +441,6 @@ run_threads(struct serve *serve)
     }
     pthread_barrier_wait(&serve->all_open);
     if (atomic_load(&serve->failed_count) == 0) {
-        serve->shared.io = io_said(serve->threads[0].backend);
         say_started(serve);
         run_until_signal(serve);
         status = stop(serve);

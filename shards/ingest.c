@@ -14,34 +14,39 @@ ingest_begin(struct ingest_request *request, struct shard *shard, struct arena *
 {
     *request = (struct ingest_request){.shard = shard, .arena = arena};
     request->runs = arena_take_zero(arena, shard->node->partition_count * sizeof(request->runs[0]));
+    request->last_runs = arena_take_zero(arena, shard->node->partition_count * sizeof(request->runs[0]));
     request->parts = arena_take_zero(arena, shard->node->shard_count * sizeof(request->parts[0]));
-    return request->runs != NULL && request->parts != NULL;
+    return request->runs != NULL && request->last_runs != NULL && request->parts != NULL;
 }
 
+/* The partition's run that still takes a record of this size, begun now when there is none. */
 static struct ingest_run *
-run_of(struct ingest_request *request, uint16_t partition)
+run_of(struct ingest_request *request, uint16_t partition, uint32_t bytes)
 {
-    struct ingest_run *run = request->runs[partition];
-    struct ingest_part *part;
-    uint16_t owner;
+    struct ingest_run *last = request->last_runs[partition];
+    uint16_t owner = node_partition_owner(request->shard->node, partition);
+    struct ingest_run *run;
 
-    if (run != NULL) {
-        return run;
+    if (last != NULL && last->bytes + bytes <= INGEST_RUN_BYTES_MAX) {
+        return last;
     }
     run = arena_take_zero(request->arena, sizeof(*run));
     if (run == NULL) {
         return NULL;
     }
-    owner = node_partition_owner(request->shard->node, partition);
-    part = &request->parts[owner];
-    *part = (struct ingest_part){
+    run->partition = partition;
+    request->last_runs[partition] = run;
+    if (last != NULL) {
+        last->next = run;
+        return run;
+    }
+    request->runs[partition] = run;
+    request->parts[owner] = (struct ingest_part){
         .request = request,
         .from = request->shard->id.n,
         .to = owner,
         .is_used = true,
     };
-    run->partition = partition;
-    request->runs[partition] = run;
     return run;
 }
 
@@ -87,7 +92,7 @@ ingest_add(struct ingest_request *request, const struct event_draft *draft, uint
     const struct node *node = request->shard->node;
     uint32_t bytes = record_event_bytes(draft);
     struct ingest_run *run =
-        run_of(request, record_partition(node->secret, draft->text[EVENT_TENANT_ID], node->partition_count));
+        run_of(request, record_partition(node->secret, draft->text[EVENT_TENANT_ID], node->partition_count), bytes);
 
     REQUIRE(bytes != 0);
     if (run == NULL || !make_room(request, run, bytes)) {
@@ -123,6 +128,9 @@ admit(struct shard *shard, struct ingest_part *part)
     uint64_t granted = atomic_load_explicit(&line->returned_bytes, memory_order_acquire);
 
     part->cost = cost_of(part);
+    if (part->cost > node->credit_bytes) {
+        return INGEST_TOO_LARGE;
+    }
     if (shard->credit_spent[part->to] + part->cost > granted) {
         bool is_disk_full = atomic_load_explicit(&node->words[part->to].is_disk_full, memory_order_relaxed);
 
@@ -140,7 +148,10 @@ admit_all(struct shard *shard, struct ingest_request *request)
 {
     struct node *node = shard->node;
 
-    if (request->is_full || !node_is_ready(node) ||
+    if (request->is_full) {
+        return INGEST_TOO_LARGE;
+    }
+    if (!node_is_ready(node) ||
         atomic_load_explicit(&node->is_stopping, memory_order_relaxed)) {
         return INGEST_BUSY;
     }
@@ -178,7 +189,7 @@ ingest_submit(struct ingest_request *request, void (*done)(struct ingest_request
         if (request->runs[p] != NULL) {
             struct ingest_part *part = &request->parts[node_partition_owner(node, (uint16_t)p)];
 
-            request->runs[p]->next = part->runs;
+            request->last_runs[p]->next = part->runs;
             part->runs = request->runs[p];
         }
     }

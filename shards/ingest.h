@@ -18,10 +18,12 @@
 #include "shards/record.h"
 
 #define INGEST_RUN_BYTES_FIRST 4096u
+#define INGEST_RUN_BYTES_MAX (256u << 10) /* then another run is begun */
 
 enum ingest_answer {
     INGEST_BUSY = 1,        /* 503: no credit, a lane is full, memory is tight, starting or stopping */
     INGEST_DISK_FULL = 2,   /* 507 */
+    INGEST_TOO_LARGE = 3,   /* 413: more than could ever be admitted at once */
 };
 
 enum ingest_outcome {
@@ -30,9 +32,9 @@ enum ingest_outcome {
     INGEST_DUPLICATE,
 };
 
-/* Records of one partition, back to back. */
+/* Records of one partition, back to back. A partition with many has several runs, in order. */
 struct ingest_run {
-    struct ingest_run *next; /* of the part */
+    struct ingest_run *next; /* of the partition while it is filled, of the part once it is submitted */
     uint32_t partition;
     uint32_t count;
     uint32_t bytes;
@@ -66,7 +68,8 @@ struct shard;
 struct ingest_request {
     struct shard *shard;
     struct arena *arena;
-    struct ingest_run **runs;   /* [partition_count] */
+    struct ingest_run **runs;   /* [partition_count]: the first of each */
+    struct ingest_run **last_runs; /* [partition_count] */
     struct ingest_part *parts;  /* [shard_count] */
     uint32_t count;
     uint32_t parts_outstanding;

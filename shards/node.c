@@ -27,6 +27,15 @@ open_manifest(struct node *node, struct disk *disk, struct node_options options,
                            options.dice_context);
 }
 
+static uint64_t
+credit_of(uint32_t shard_count)
+{
+    uint64_t share = NODE_CREDIT_BYTES_ALL / shard_count;
+
+    share = share < NODE_CREDIT_BYTES ? share : NODE_CREDIT_BYTES;
+    return share > NODE_CREDIT_BYTES_LEAST ? share : NODE_CREDIT_BYTES_LEAST;
+}
+
 int
 node_open(struct node *node, struct disk *disk, struct node_options options, struct recovery_report *out_report)
 {
@@ -45,7 +54,7 @@ node_open(struct node *node, struct disk *disk, struct node_options options, str
     node->rules = options.rules;
     node->deadline_ns = options.deadline_ns;
     node->fatal = options.fatal;
-    node->credit_bytes = options.credit_bytes != 0 ? options.credit_bytes : NODE_CREDIT_BYTES;
+    node->credit_bytes = options.credit_bytes != 0 ? options.credit_bytes : credit_of(options.shard_count);
     node->dictionary_day_count_max =
         options.dictionary_day_count_max != 0 ? options.dictionary_day_count_max : DICTIONARY_DAY_COUNT_MAX;
 

@@ -83,7 +83,7 @@ struct node_options {
     struct rules rules;
     uint64_t deadline_ns;
     uint32_t dictionary_day_count_max; /* 0: DICTIONARY_DAY_COUNT_MAX */
-    uint64_t credit_bytes;             /* 0: NODE_CREDIT_BYTES */
+    uint64_t credit_bytes;             /* 0: as many shards allow, see NODE_CREDIT_BYTES */
     bool accept_loss;
     /* Fills the secret and the id of a new store. */
     uint64_t (*dice)(void *context);
@@ -93,6 +93,9 @@ struct node_options {
 
 /* A request of 4 MiB of the smallest events becomes records of about 16 MB. */
 #define NODE_CREDIT_BYTES (24u << 20)
+/* With many shards each pair has less, because the log keeps room for all of them. */
+#define NODE_CREDIT_BYTES_ALL (96u << 20)
+#define NODE_CREDIT_BYTES_LEAST (6u << 20)
 #define NODE_INGEST_SLOTS 1024u
 #define NODE_APPLY_SLOTS 4096u
 #define NODE_HANDOVER_SLOTS 256u

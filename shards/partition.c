@@ -120,10 +120,12 @@ partition_sequence(struct partition *partition, const struct record_header *reco
                             share == 0 ? 1 : (uint32_t)(share < INT32_MAX ? share : INT32_MAX));
     }
     if (record->kind == RECORD_EVENT) {
+        /* Settings stand before every event, unless their loss was accepted. */
+        int r = partition->dedup.capacity == 0 ? dedup_resize(&partition->dedup, DEDUP_TENANT_COUNT_MIN) : 0;
         const struct event_record *event = (const void *)record;
         struct tenant *tenant = tenant_of(partition, event_text(event, EVENT_TENANT_ID));
 
-        if (tenant == NULL) {
+        if (r != 0 || tenant == NULL) {
             return fault_new(-ENOMEM);
         }
         partition->last_received = event->received_at;
