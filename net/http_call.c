@@ -66,6 +66,25 @@ http_call_let_go(struct http_call *call)
     forget_if_over(call);
 }
 
+/*
+ * While a request is worked on h2o takes its connection out of epoll, and puts it back afterwards: two system calls a
+ * request, as much as its reading and writing. So we listen in the meantime, without reading (the body is in the
+ * buffer that reading would move), and only if something does come the connection is taken out.
+ */
+static void
+something_came(h2o_socket_t *socket, const char *problem)
+{
+    (void)problem;
+    h2o_socket_read_stop(socket);
+}
+
+static void
+listen_meanwhile(h2o_socket_t *socket)
+{
+    h2o_socket_dont_read(socket, 1);
+    h2o_socket_read_start(socket, something_came);
+}
+
 /* Lives in the pool of a request. */
 struct call_hook {
     struct http_call *call;
@@ -79,8 +98,10 @@ request_is_over(void *memory)
     struct http_call *call = hook->call;
     struct http_connection *connection = call->connection;
 
+    h2o_socket_dont_read(connection->socket, 0);
     connection->call = NULL;
     connection->answered = (struct mono_ns){.ns = 0};
+    connection->since = call->shard->now;
     call->request = NULL;
     call->connection = NULL;
     call->query = call->host = call->body = (struct text){.bytes = 0};
@@ -373,5 +394,10 @@ http_call_begin(struct http_server *server, h2o_req_t *request)
     }
     call->body = text_of_iovec(request->entity);
     call->is_body_padded = call->body.bytes > 0 && is_padded(socket, request->entity);
+    http_call_hold(call);
     open_door(call);
+    if (!call->is_answered) {
+        listen_meanwhile(socket);
+    }
+    http_call_let_go(call);
 }

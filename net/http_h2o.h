@@ -25,6 +25,8 @@ struct http_connection {
     struct http_connection *next; /* a ring of all of the server */
     struct http_connection *previous;
     struct http_call *call;  /* being worked on, or its answer being written */
+    bool is_broken;          /* will be closed by h2o at once */
+    struct mono_ns since;    /* when it was opened, or its last request was over */
     struct mono_ns answered; /* when, or when its client last took some of it; 0: not yet */
     uint64_t counted_bytes;  /* of body memory */
     uint64_t acked_bytes;    /* when that was last looked at */

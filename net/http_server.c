@@ -38,6 +38,8 @@
 #define TICK_NS NS_PER_S
 /* A connection's usual buffer is neither counted nor given back. */
 #define BUFFER_BYTES_USUAL (64u << 10)
+/* To make room for a new connection, one that has waited for less is not broken off. */
+#define IDLE_NS_MIN (1 * NS_PER_S)
 /* A smaller upload is not cut: it is refused when it has arrived. */
 #define CUT_BYTES_MIN (256u << 10)
 #define CLOSE_PATIENCE 50 /* turns of 10 ms */
@@ -117,6 +119,7 @@ add_connection(struct http_server *server, h2o_socket_t *socket)
     }
     connection->socket = socket;
     connection->server = server;
+    connection->since = server->shard->now;
     if (server->connections != NULL) {
         connection->next = server->connections;
         connection->previous = server->connections->previous;
@@ -130,6 +133,42 @@ add_connection(struct http_server *server, h2o_socket_t *socket)
     socket->on_close.cb = connection_closed;
     socket->on_close.data = connection;
     note_connections(server);
+    return true;
+}
+
+/* h2o sees the end of the stream, and closes. */
+static void
+break_off(struct http_connection *connection)
+{
+    connection->is_broken = true;
+    shutdown(h2o_socket_get_fd(connection->socket), SHUT_RDWR);
+}
+
+/*
+ * Somebody who holds connections open must not keep others out: of some that no request is worked on, the one that
+ * has been silent for longest goes, if it has been so for a while. False: there is none.
+ */
+static bool
+make_room(struct http_server *server)
+{
+    struct http_connection *oldest = NULL;
+
+    for (uint32_t i = 0; i < LOOKED_AFTER_AT_ONCE; i++) {
+        struct http_connection *connection = server->connections = server->connections->next;
+
+        if (connection->is_broken) {
+            return true; /* it is on its way out */
+        }
+        if (connection->call == NULL && (oldest == NULL || connection->since.ns < oldest->since.ns)) {
+            oldest = connection;
+        }
+    }
+    log_warn_seldom("too many connections: silent ones are closed, new ones wait",
+                    LOG_UINT("connections", server->connection_count));
+    if (oldest == NULL || server->shard->now.ns < oldest->since.ns + IDLE_NS_MIN) {
+        return false;
+    }
+    break_off(oldest);
     return true;
 }
 
@@ -153,9 +192,9 @@ on_accept(h2o_socket_t *listener, const char *problem)
         h2o_socket_t *socket;
 
         if (server->connection_count >= server->shared->connection_count_max) {
-            log_warn_seldom("too many connections: new ones wait",
-                            LOG_UINT("connections", server->connection_count));
-            pause_accepting(server);
+            if (i == 0 && !make_room(server)) { /* later on, nobody may be waiting */
+                pause_accepting(server);
+            }
             return;
         }
         socket = h2o_evloop_socket_accept(listener);
@@ -172,13 +211,6 @@ on_accept(h2o_socket_t *listener, const char *problem)
         }
         h2o_accept(&server->accept, socket);
     }
-}
-
-/* h2o sees the end of the stream, and closes. */
-static void
-break_off(struct http_connection *connection)
-{
-    shutdown(h2o_socket_get_fd(connection->socket), SHUT_RDWR);
 }
 
 static void

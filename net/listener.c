@@ -66,7 +66,7 @@ bind_one(struct address *address, bool is_shared, int *out_socket, char *out_pro
     int fd = socket(address->name.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
     if (fd < 0) {
-        return complain(out_problem, "no socket", errno);
+        return complain(out_problem, "socket", errno);
     }
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
     if (is_shared) {
@@ -78,7 +78,7 @@ bind_one(struct address *address, bool is_shared, int *out_socket, char *out_pro
         int code = errno;
 
         close(fd);
-        return complain(out_problem, "cannot listen", code);
+        return complain(out_problem, "bind", code);
     }
     *out_socket = fd;
     return 0;
@@ -118,7 +118,7 @@ listener_open(struct text host, uint16_t port, uint32_t count, int *out_sockets,
         r = bind_one(&address, true, &out_sockets[opened], out_problem);
         if (r == 0 && listen(out_sockets[opened], BACKLOG) != 0) {
             close(out_sockets[opened]);
-            r = complain(out_problem, "cannot listen", errno);
+            r = complain(out_problem, "listen", errno);
         }
         if (r != 0) {
             goto fail;

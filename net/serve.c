@@ -57,6 +57,7 @@ struct serve {
     struct recovery_report report;
     struct http_shared shared;
     char address[LISTENER_TEXT_BYTES];
+    int listeners[SHARD_COUNT_MAX]; /* a thread takes its own */
     uint32_t shard_count;
     bool is_pinned;
     cpu_set_t cpus;
@@ -251,8 +252,30 @@ open_disk(struct serve *serve)
     }
     log_error(r == -EBUSY ? "another process uses this data directory"
                           : "the data directory cannot be opened",
-              LOG_TEXT("data", folder), LOG_FAULT(r));
+              LOG_TEXT("data", folder), LOG_TEXT("why", strerror(-r)), LOG_FAULT(r));
     return fault_up(r);
+}
+
+/* Before the log is touched: a node that cannot listen leaves no trace of a start in it. */
+static int
+open_listeners(struct serve *serve)
+{
+    char problem[LISTENER_TEXT_BYTES] = "";
+    struct text host;
+    uint16_t port;
+    int r;
+
+    if (!settings_listen_parts(serve->settings.listen, &host, &port)) {
+        return fault_new(-EINVAL); /* settings_check() has seen it */
+    }
+    r = listener_open(host, port, serve->shard_count, serve->listeners, serve->address, problem);
+    if (r != 0) {
+        log_error("the node cannot listen", LOG_TEXT("listen", serve->settings.listen),
+                  LOG_TEXT("why", problem));
+        return fault_up(r);
+    }
+    serve->shared.listen_host = host;
+    return 0;
 }
 
 static int
@@ -294,38 +317,24 @@ open_node(struct serve *serve)
 }
 
 static int
-open_threads(struct serve *serve)
+make_threads(struct serve *serve)
 {
-    int sockets[SHARD_COUNT_MAX];
-    char problem[LISTENER_TEXT_BYTES] = "";
-    struct text host;
-    uint16_t port;
-    int r;
-
-    if (!settings_listen_parts(serve->settings.listen, &host, &port)) {
-        return fault_new(-EINVAL); /* settings_check() has seen it */
-    }
     serve->threads = aligned_alloc(CACHE_LINE_BYTES,
                                    align_up(serve->shard_count * sizeof(*serve->threads), CACHE_LINE_BYTES));
     if (serve->threads == NULL) {
         return fault_new(-ENOMEM);
     }
     memset(serve->threads, 0, serve->shard_count * sizeof(*serve->threads));
-    r = listener_open(host, port, serve->shard_count, sockets, serve->address, problem);
-    if (r != 0) {
-        log_error("cannot listen", LOG_TEXT("listen", serve->settings.listen), LOG_TEXT("why", problem));
-        return fault_up(r);
-    }
-    serve->shared.listen_host = host;
     for (uint32_t i = 0; i < serve->shard_count; i++) {
         struct thread *thread = &serve->threads[i];
+        int r;
 
         thread->serve = serve;
         thread->index = i;
-        thread->listener = sockets[i];
+        thread->listener = serve->listeners[i];
         r = metrics_init(&thread->metrics, &metrics_table);
         if (r != 0) {
-            return fault_up(r); /* the process ends: sockets go with it */
+            return fault_up(r);
         }
         serve->shared.metrics[i] = &thread->metrics;
     }
@@ -492,14 +501,21 @@ run(struct serve *serve)
     if (r != 0) {
         return EXIT_FAILED;
     }
+    r = open_listeners(serve);
+    if (r != 0) {
+        disk_real_close(serve->disk);
+        return EXIT_FAILED;
+    }
     r = open_node(serve);
     if (r != 0) {
         disk_real_close(serve->disk);
-        return EXIT_STORAGE;
+        return EXIT_STORAGE; /* the listeners go with the process, here and below */
     }
-    r = open_threads(serve);
+    r = make_threads(serve);
     if (r == 0) {
         status = run_threads(serve);
+    } else {
+        log_error("no memory for the shards", LOG_FAULT(r));
     }
     for (uint32_t i = 0; serve->threads != NULL && i < serve->shard_count; i++) {
         metrics_deinit(&serve->threads[i].metrics);

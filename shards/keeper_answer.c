@@ -12,7 +12,7 @@
  */
 
 #define TURN_COUNT 64u /* items between two looks at the clock */
-#define ROW_COUNT_FIRST 1024u
+#define ROW_COUNT_FIRST 8u
 
 void
 asked_list_append(struct asked_list *list, struct asked *asked)

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 
 static_assert(INGEST_PARTS_MAX + SCATTER_MESSAGES_MAX <= NODE_REPLY_SLOTS, "every reply has a slot");
-static_assert(2 * SCATTER_MESSAGES_MAX <= NODE_QUERY_SLOTS, "every question and its release have a slot");
+static_assert(2 * SCATTER_MESSAGES_MAX <= NODE_QUERY_SLOTS, "questions are not kept waiting by releases");
 static_assert(INGEST_PARTS_MAX <= NODE_INGEST_SLOTS, "every part has a slot");
 
 static int

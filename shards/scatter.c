@@ -64,15 +64,51 @@ send_unsent(struct shard *shard, uint16_t to)
         struct message *message =
             (void *)lane_claim(mesh_lane(&shard->node->mesh, STAGE_QUERY, shard->id.n, to));
 
-        ASSERT(message != NULL); /* the lane holds every message outstanding and every release */
+        if (message == NULL) {
+            return; /* full of memory going back: the next turn tries again */
+        }
         shard->first_unsent[to] = subquery->next_out;
         if (shard->first_unsent[to] == NULL) {
             shard->last_unsent[to] = NULL;
         }
-        subquery->is_sent = true;
         shard->messages_out[to]++;
         *message = (struct message){.kind = MESSAGE_ASK, .from = shard->id.n, .payload = subquery};
     }
+}
+
+static void
+send_released(struct shard *shard, uint16_t to)
+{
+    struct message *message;
+
+    if (shard->to_release[to].chunk == NULL) {
+        return;
+    }
+    message = (void *)lane_claim(mesh_lane(&shard->node->mesh, STAGE_QUERY, shard->id.n, to));
+    if (message != NULL) {
+        *message = (struct message){.kind = MESSAGE_RELEASE, .from = shard->id.n};
+        message->payload = arena_detach(&shard->to_release[to], &message->bytes);
+    }
+}
+
+void
+scatter_flush(struct shard *shard)
+{
+    for (uint16_t to = 0; to < shard->node->shard_count; to++) {
+        send_released(shard, to);
+        send_unsent(shard, to);
+    }
+}
+
+bool
+scatter_is_flushed(const struct shard *shard)
+{
+    for (uint16_t to = 0; to < shard->node->shard_count; to++) {
+        if (shard->to_release[to].chunk != NULL || shard->first_unsent[to] != NULL) {
+            return false;
+        }
+    }
+    return true;
 }
 
 uint32_t
@@ -104,13 +140,15 @@ scatter_go(struct scatter *scatter)
     return sent;
 }
 
-/* Home. A message came back with all its answers (shard.c). */
 void
 scatter_answered(struct subquery *subquery)
 {
     struct scatter *scatter = subquery->scatter;
+    struct shard *shard = scatter->shard;
 
-    scatter->shard->queries_out--;
+    shard->messages_out[subquery->to]--;
+    shard->queries_out--;
+    subquery->is_answered = true;
     if (--scatter->outstanding == 0) {
         scatter->done(scatter);
     }
@@ -123,26 +161,11 @@ scatter_end(struct scatter *scatter)
 
     REQUIRE(scatter->outstanding == 0);
     for (struct subquery *subquery = scatter->subqueries; subquery != NULL; subquery = subquery->next) {
-        struct arena *whole = NULL;
-        struct message *message;
-
-        if (!subquery->is_sent) {
-            continue; /* added, but the round was never begun */
+        /* One that is not answered was added, but its round was never begun. */
+        for (struct question *question = subquery->first; question != NULL && subquery->is_answered;
+             question = question->sibling) {
+            arena_join(&shard->to_release[subquery->to], &question->arena);
         }
-        /* The answers' memory goes back in one message, whose slot outlives everything here. */
-        for (struct question *question = subquery->first; question != NULL; question = question->sibling) {
-            if (whole == NULL) {
-                whole = &question->arena;
-            } else {
-                arena_join(whole, &question->arena);
-            }
-        }
-        message = (void *)lane_claim(mesh_lane(&shard->node->mesh, STAGE_QUERY, shard->id.n, subquery->to));
-        ASSERT(message != NULL);
-        *message = (struct message){.kind = MESSAGE_RELEASE, .from = shard->id.n};
-        message->payload = arena_detach(whole, &message->bytes);
-        shard->messages_out[subquery->to]--;
-        send_unsent(shard, subquery->to);
     }
     scatter->subqueries = NULL;
 }

@@ -10,7 +10,8 @@
  * Threads  Home shard only (of the coordinator).
  * Memory   Everything is in the coordinator's arena, which must stay until `done` of the last round: a query whose
  *          client has gone or whose deadline has passed waits for its answers all the same.
- * Limits   SCATTER_MESSAGES_MAX messages outstanding for each pair of shards; what is over waits its turn.
+ * Limits   SCATTER_MESSAGES_MAX messages unanswered for each pair of shards; what is over waits its turn. A query
+ *          that holds answers holds no such place, so that its next round cannot wait for itself.
  */
 
 #include "shards/question.h"
@@ -30,7 +31,7 @@ struct subquery {
     uint32_t unanswered;        /* the answering shard's while it is there */
     uint16_t from;
     uint16_t to;
-    bool is_sent;
+    bool is_answered;
 };
 
 struct scatter {
@@ -55,3 +56,7 @@ void scatter_end(struct scatter *scatter);
 
 /* Home. A message came back with all its answers. For shard.c. */
 void scatter_answered(struct subquery *subquery);
+/* Home. End of a turn: memory of answers goes back, and what waited for a place is sent. For shard.c. */
+void scatter_flush(struct shard *shard);
+/* Home. Nothing of this shard's waits to be sent or given back. */
+bool scatter_is_flushed(const struct shard *shard);

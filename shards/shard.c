@@ -225,6 +225,7 @@ shard_turn(struct shard *shard)
     if (shard->outside != NULL) {
         is_busy |= shard->outside(shard->outside_context, shard->now);
     }
+    scatter_flush(shard);
     note_state(shard);
     mesh_publish(&shard->node->mesh, shard->id);
     return is_busy;
@@ -290,7 +291,7 @@ bool
 shard_is_idle(const struct shard *shard)
 {
     return sequencer_is_idle(shard->sequencer) && keeper_is_idle(shard->keeper) && shard->requests_out == 0 &&
-           shard->queries_out == 0;
+           shard->queries_out == 0 && scatter_is_flushed(shard);
 }
 
 static bool

@@ -184,7 +184,7 @@ class Client:
         answer = self.post('/graphql', {'query': query, 'variables': variables}, content_type='application/json')
         said = answer.json()
         if answer.status != 200 or said.get('errors'):
-            raise Refused(f'{short(query)} {short(variables)}: {answer}')
+            raise Refused(f'{answer} to {short(variables)} and {short(" ".join(query.split()), 200)}')
         return said['data']
 
     def close(self):

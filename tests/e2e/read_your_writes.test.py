@@ -25,6 +25,7 @@ OUT_OF_ORDERNESS = 60_000
 SHARED = 'ryw-shared'
 PAGES = [f'/page/{number}' for number in range(20)]
 COUNTRIES = ['DE', 'FR', 'JP', None]
+NONE = '(none)'  # the group of what is not set
 
 SESSION = '''sessionId open startTime endTime durationSec eventCount pages entryPage exitPage eventTypes{key count}
     deviceType browser os country'''
@@ -54,6 +55,30 @@ QUERY = '''query($tenant: ID!, $user: String!, $device: String, $event: ID!, $fi
   countries: breakdown(tenantId: $tenant, metric: EVENTS, by: COUNTRY, from: $from, to: $to, first: 50) { key value }
   timeSeries(tenantId: $tenant, metric: EVENTS, interval: DAY, from: $from, to: $to) { value }
 }''' % (SESSION, SESSION)
+# As many again: asked every other round.
+QUERY_MORE = '''query($tenant: ID!, $canonical: ID!, $event: ID!, $from: DateTime!, $to: DateTime!) {
+  tenant(id: $tenant) { totalEvents }
+  profile(tenantId: $tenant, id: $canonical) { canonicalId userId totalEvents }
+  event(tenantId: $tenant, eventId: $event) { session { events(first: 1000) { nodes { eventId } } } }
+  events(tenantId: $tenant, first: 1000, filter: { canonicalId: $canonical, eventType: "click" }) {
+    nodes { eventId session { sessionId } }
+  }
+  open: sessions(tenantId: $tenant, first: 1000, filter: { open: true }) { nodes { eventCount } }
+  sessions(tenantId: $tenant, first: 1000, filter: { canonicalId: $canonical }) { nodes { eventCount } }
+  usersByDay: timeSeries(tenantId: $tenant, metric: USERS, interval: DAY, from: $from, to: $to) { value }
+  sessionsByDay: timeSeries(tenantId: $tenant, metric: SESSIONS, interval: DAY, from: $from, to: $to) { value }
+  eventsByHour: timeSeries(tenantId: $tenant, metric: EVENTS, interval: HOUR, from: $from, to: $to) { value }
+  usersByCountry: breakdown(tenantId: $tenant, metric: USERS, by: COUNTRY, from: $from, to: $to) { key value }
+  usersByPage: breakdown(tenantId: $tenant, metric: USERS, by: PAGE_URL, from: $from, to: $to, first: 50) { key value }
+  sessionsByDevice: breakdown(tenantId: $tenant, metric: SESSIONS, by: DEVICE_TYPE, from: $from, to: $to) { key value }
+  sessionsByPage: breakdown(tenantId: $tenant, metric: SESSIONS, by: PAGE_URL, from: $from, to: $to, first: 50) {
+    key value
+  }
+  some: breakdown(tenantId: $tenant, metric: EVENTS, by: BROWSER, from: $from, to: $to,
+                  where: [{ by: COUNTRY, equals: "DE" }, { by: COUNTRY, equals: null }, { by: OS, equals: "iOS" }]) {
+    key value
+  }
+}'''
 QUERY_SHARED = '''query($tenant: ID!, $user: String!, $event: ID!) {
   tenant(id: $tenant) { totalEvents }
   profile(tenantId: $tenant, userId: $user) { totalEvents lastPage traits events(first: 1) { nodes { eventId } } }
@@ -129,6 +154,7 @@ class Model:
         self.people = []
         self.merges = []
         self.newest = 0
+        self.first_hour = 0  # of what is asked
         self.events = []
 
     @property
@@ -203,9 +229,42 @@ class Model:
             'summary': {'users': len(self.people), 'sessions': len(sessions), 'events': len(self.events),
                         'avgDurationSec': mean(closed), 'eventsPerSession': len(self.events) / len(sessions)},
             'breakdown': groups(each['event_type'] for each in self.events),
-            'countries': groups(each.get('country') or '(none)' for each in self.events),
+            'countries': groups(each.get('country') or NONE for each in self.events),
             'timeSeries': [{'value': days[day]} for day in range(min(days), (to - 1) // DAY + 1)],
             'merges': {'nodes': self.merges[-1:]},
+        }
+
+
+    def more(self, person, wanted, first_day, to):
+        sessions = [session for each in self.people for session in each.sessions]
+        days = range(first_day, (to - 1) // DAY + 1)
+        hours = range(self.first_hour, (to - 1) // HOUR + 1)
+        by_hour = collections.Counter(each['event_time'] // HOUR for each in self.events)
+        starts = collections.Counter(session[0]['event_time'] // DAY for session in sessions)
+        present = collections.Counter(day for each in self.people
+                                      for day in {sent['event_time'] // DAY for sent in each.events})
+
+        def users_by(field):
+            return groups(value for each in self.people for value in {sent.get(field) or NONE for sent in each.events})
+
+        def sessions_by(field):
+            return groups(session[0].get(field) or NONE for session in sessions)
+
+        clicks = [each for each in by_time(person.events)[::-1] if each['event_type'] == 'click']
+        session = next(session for session in sessions if wanted in session)
+        return {
+            'tenant': {'totalEvents': len(self.events)},
+            'profile': {'canonicalId': person.canonical, 'userId': person.user, 'totalEvents': len(person.events)},
+            'event': {'session': {'events': {'nodes': [{'eventId': each['event_id']} for each in session[::-1]]}}},
+            'events': {'nodes': [{'eventId': each['event_id']} for each in clicks[:1000]]},
+            'sessions': {'nodes': [{'eventCount': len(session)} for session in person.sessions[::-1]]},
+            'usersByDay': [{'value': present[day]} for day in days],
+            'sessionsByDay': [{'value': starts[day]} for day in days],
+            'eventsByHour': [{'value': by_hour[hour]} for hour in hours],
+            'usersByCountry': users_by('country'), 'usersByPage': users_by('page_url'),
+            'sessionsByDevice': sessions_by('device_type'), 'sessionsByPage': sessions_by('page_url'),
+            'some': groups(each.get('browser') or NONE for each in self.events
+                           if each.get('country') in ('DE', None) and each['os'] == 'iOS'),
         }
 
 
@@ -251,6 +310,7 @@ class Writer:
         # So long ago that no clock but the events' moves the watermark.
         self.now = (now_ms() // DAY - 20) * DAY + (number + 6) * HOUR
         self.began = self.now
+        self.model.first_hour = self.began // HOUR - 1
         self.person = self.person_shared = None
 
     def an_event(self, **fields):
@@ -323,6 +383,19 @@ class Writer:
             check_equal(got['event']['session']['sessionId'], got['profile']['sessions']['nodes'][0]['sessionId'],
                         'session of the event')
 
+    def read_more(self, person):
+        """Other fields, and by any name that the person ever had."""
+        wanted = self.model.events[-1]
+        to = self.model.newest + 1
+        got = self.reader().gql(QUERY_MORE, tenant=self.model.tenant, event=wanted['event_id'],
+                                canonical=self.dice.choice([person.canonical, *person.merged]),
+                                **{'from': rfc3339(self.began - HOUR), 'to': rfc3339(to)})
+        where = f'{self.model.tenant} round {self.round}'
+        alike(got, self.model.more(person, wanted, self.began // DAY, to), where)
+        open_counts = sorted(len(session) for each in self.model.people for session in each.sessions
+                             if not self.model.is_closed(session))
+        check_equal(sorted(each['eventCount'] for each in got['open']['nodes']), open_counts, f'{where}: open sessions')
+
     def read_shared(self, person, sent):
         got = self.reader().gql(QUERY_SHARED, tenant=SHARED, user=person.user, event=sent['event_id'])
         alike(got, {
@@ -353,6 +426,8 @@ class Writer:
         others = [(shared, self.an_event(user_id=shared.user)) for _ in range(dice.randrange(2))]
         self.write(own, others)
         self.read_own(person)
+        if self.round % 2 == 0:
+            self.read_more(person)
         for each, sent in others:
             self.read_shared(each, sent)
 

@@ -419,6 +419,31 @@ TEST(more_connections_than_allowed_wait_for_others_to_close)
     when_it_is_closed();
 }
 
+TEST(who_holds_connections_open_does_not_keep_others_out)
+{
+    int fds[32];
+    int fd;
+
+    given_a_server();
+    for (uint32_t i = 0; i < COUNT_OF(fds); i++) {
+        fds[i] = dial();
+    }
+    for (uint64_t end = env_mono(shard.env).ns + 1100 * NS_PER_MS; env_mono(shard.env).ns < end;) {
+        turn();
+    }
+    CHECK_EQ(counted(METRIC_OPEN_CONNECTIONS), 32);
+    fd = dial();
+    get(fd, "/healthz");
+    hear_one(fd);
+    CHECK(heard("HTTP/1.1 200 "));
+    CHECK_EQ(counted(METRIC_OPEN_CONNECTIONS), 32);
+    close(fd);
+    for (uint32_t i = 0; i < COUNT_OF(fds); i++) {
+        close(fds[i]);
+    }
+    when_it_is_closed();
+}
+
 TEST(http_2_is_not_spoken)
 {
     static const char preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0";

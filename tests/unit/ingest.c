@@ -81,7 +81,7 @@ TEST(a_request_that_does_not_fit_its_arena_is_not_taken)
     CHECK(ingest_begin(&request.ingest, &world.shards[0], &request.arena));
     CHECK(world_add(&request, (struct world_event){.id = "1", .bytes = 1000}));
     CHECK(!world_add(&request, (struct world_event){.id = "2", .bytes = 30000}));
-    CHECK_EQ(world_submit(&request), INGEST_BUSY);
+    CHECK_EQ(world_submit(&request), INGEST_TOO_LARGE);
     then_nothing_was_taken(0);
     world_end(&request);
     then_the_world_ends();
@@ -320,7 +320,7 @@ TEST(the_largest_body_of_the_smallest_events_can_be_admitted_one_day)
         snprintf(id, sizeof(id), "00000000-0000-0000-0000-%012u", i);
         CHECK(world_add(&request, (struct world_event){.id = id}));
     }
-    CHECK_EQ(world_submit(&request), INGEST_BUSY); /* this world has little credit */
+    CHECK_EQ(world_submit(&request), INGEST_TOO_LARGE); /* this world has little credit */
     CHECK(request.ingest.parts[0].cost <= NODE_CREDIT_BYTES);
     world_end(&request);
     then_the_world_ends();

@@ -35,7 +35,7 @@ TEST(a_name_that_nobody_has_is_refused_in_words)
     CHECK(listener_open(TEXT("no such host"), 1, 1, sockets, address, problem) < 0);
     CHECK(strlen(problem) > 0);
     CHECK_EQ(listener_open(TEXT("192.0.2.1"), 0, 1, sockets, address, problem), -EADDRNOTAVAIL);
-    CHECK_TEXT(problem, "cannot listen: this machine has no such address");
+    CHECK_TEXT(problem, "bind: this machine has no such address");
 }
 
 TEST(all_listen_at_one_port)
@@ -51,7 +51,7 @@ TEST(a_second_node_is_refused_though_the_kernel_would_let_it)
 
     CHECK_EQ(listener_open(TEXT("127.0.0.1"), 0, 1, &first, address, problem), 0);
     CHECK_EQ(listener_open(TEXT("127.0.0.1"), port_of(address), 2, sockets, address, problem), -EADDRINUSE);
-    CHECK_TEXT(problem, "cannot listen: another program listens there already");
+    CHECK_TEXT(problem, "bind: another program listens there already");
     close(first);
 }
 

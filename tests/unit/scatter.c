@@ -155,7 +155,7 @@ TEST(done_is_called_once_when_the_last_answer_is_back)
     then_all_memory_is_back();
 }
 
-TEST(what_is_over_the_limit_waits_until_answers_are_given_back)
+TEST(what_is_over_the_limit_waits_until_answers_come)
 {
     uint32_t done = 0;
 
@@ -180,6 +180,30 @@ TEST(what_is_over_the_limit_waits_until_answers_are_given_back)
             }
             CHECK(world.shards[0].messages_out[1] <= SCATTER_MESSAGES_MAX);
         }
+    }
+    then_all_memory_is_back();
+}
+
+TEST(queries_that_hold_answers_all_get_their_second_round)
+{
+    given_a_world();
+    given_a_node(2);
+    for (uint32_t i = 0; i < QUERIES_MAX; i++) {
+        begin(&queries[i], 0);
+        add(&queries[i], 1);
+        CHECK_EQ(scatter_go(&queries[i].scatter), 1);
+    }
+    world_rest();
+    here = world.shards[0].id;
+    for (uint32_t i = 0; i < QUERIES_MAX; i++) {
+        CHECK_EQ(queries[i].done_count, 1);
+        add(&queries[i], 3);
+        CHECK_EQ(scatter_go(&queries[i].scatter), 1);
+    }
+    world_rest();
+    for (uint32_t i = 0; i < QUERIES_MAX; i++) {
+        CHECK_EQ(queries[i].done_count, 2);
+        end(&queries[i]);
     }
     then_all_memory_is_back();
 }
