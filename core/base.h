@@ -24,14 +24,12 @@
 #define UNLIKELY(x) __builtin_expect(!!(x), 0)
 #define CACHE_LINE_BYTES 64u
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
-#define CONTAINER_OF(pointer, type, member) ((type *)(void *)((char *)(pointer) - offsetof(type, member)))
+#define CONTAINER_OF(pointer, type, member) ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
 
 /* The caller broke the contract in the header. */
-#define REQUIRE(condition) \
-    (LIKELY(condition) ? (void)0 : base_die("REQUIRE", #condition, __FILE__, __LINE__))
+#define REQUIRE(condition) (LIKELY(condition) ? (void)0 : base_die("REQUIRE", #condition, __FILE__, __LINE__))
 /* We broke an invariant of our own. */
-#define ASSERT(condition) \
-    (LIKELY(condition) ? (void)0 : base_die("ASSERT", #condition, __FILE__, __LINE__))
+#define ASSERT(condition) (LIKELY(condition) ? (void)0 : base_die("ASSERT", #condition, __FILE__, __LINE__))
 /* Too dear for production: in debug builds only. */
 #ifdef MILLRACE_AUDIT
 #define AUDIT(condition) ASSERT(condition)
@@ -40,7 +38,8 @@
 #endif
 
 /* Any thread. Prints one line to standard error and aborts. */
-__attribute__((noreturn, cold)) void base_die(const char *kind, const char *condition, const char *file, int line);
+__attribute__((noreturn, cold)) void base_die(const char *kind, const char *condition, const char *file,
+                                              int line);
 
 /* A fault is a negative errno. fault_new() notes where it began, fault_up() each frame it passes. */
 #define fault_new(code) fault_note((code), __FILE__, __LINE__, true)

@@ -331,7 +331,8 @@ open_folder(struct disk *disk, const char *name)
     int fd;
 
     do {
-        fd = openat(real_of(disk)->directory, name[0] != '\0' ? name : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        fd = openat(real_of(disk)->directory, name[0] != '\0' ? name : ".",
+                    O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     } while (fd < 0 && errno == EINTR);
     return fd >= 0 ? fd : fault_new(-errno);
 }
@@ -364,7 +365,8 @@ is_listed(int folder, const struct dirent *entry)
 }
 
 static int
-list_folder(struct disk *disk, const char *folder, void (*found)(void *context, const char *name), void *context)
+list_folder(struct disk *disk, const char *folder, void (*found)(void *context, const char *name),
+            void *context)
 {
     int fd = open_folder(disk, folder);
 

@@ -48,7 +48,8 @@ struct disk_ops {
     /* Reads exactly `bytes`, or -EIO; past the end of the file is -EIO too. Any alignment. */
     int (*read)(struct disk *disk, struct disk_file file, void *buffer, uint64_t bytes, uint64_t offset);
     /* Not durable until sync(). Any alignment. */
-    int (*write)(struct disk *disk, struct disk_file file, const void *buffer, uint64_t bytes, uint64_t offset);
+    int (*write)(struct disk *disk, struct disk_file file, const void *buffer, uint64_t bytes,
+                 uint64_t offset);
     /* Gives the file exactly this size, every byte on disk and zero, durably. -ENOSPC when there is no room. */
     int (*zero_fill)(struct disk *disk, struct disk_file file, uint64_t bytes);
     int (*sync)(struct disk *disk, struct disk_file file);
@@ -57,7 +58,8 @@ struct disk_ops {
     /* Makes creations, renames and unlinks in a folder durable ("" is the data directory). */
     int (*sync_folder)(struct disk *disk, const char *name);
     /* Calls `found` for each file of a folder, in no particular order. */
-    int (*list)(struct disk *disk, const char *folder, void (*found)(void *context, const char *name), void *context);
+    int (*list)(struct disk *disk, const char *folder, void (*found)(void *context, const char *name),
+                void *context);
 };
 
 struct disk {
@@ -100,8 +102,8 @@ struct env_ops {
     struct wall_ms (*wall)(struct env *env);
     uint64_t (*random)(struct env *env);
     /* Durable when done: one RWF_DSYNC write. */
-    void (*write)(struct env *env, struct env_op *op, struct disk_file file, const void *buffer, uint64_t bytes,
-                  uint64_t offset);
+    void (*write)(struct env *env, struct env_op *op, struct disk_file file, const void *buffer,
+                  uint64_t bytes, uint64_t offset);
     void (*read)(struct env *env, struct env_op *op, struct disk_file file, void *buffer, uint64_t bytes,
                  uint64_t offset);
     /* Runs `run(context)` on a side thread, in order of submission; its return value is the result.
@@ -154,7 +156,8 @@ env_write(struct env *env, struct env_op *op, struct disk_file file, const void 
     env->ops->write(env, op, file, buffer, bytes, offset);
 }
 static inline void
-env_read(struct env *env, struct env_op *op, struct disk_file file, void *buffer, uint64_t bytes, uint64_t offset)
+env_read(struct env *env, struct env_op *op, struct disk_file file, void *buffer, uint64_t bytes,
+         uint64_t offset)
 {
     env->ops->read(env, op, file, buffer, bytes, offset);
 }

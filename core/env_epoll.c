@@ -78,7 +78,8 @@ epoll_write(struct env *env, struct env_op *op, struct disk_file file, const voi
 }
 
 static void
-epoll_read(struct env *env, struct env_op *op, struct disk_file file, void *buffer, uint64_t bytes, uint64_t offset)
+epoll_read(struct env *env, struct env_op *op, struct disk_file file, void *buffer, uint64_t bytes,
+           uint64_t offset)
 {
     struct env_epoll *epoll = epoll_of(env);
 

@@ -117,8 +117,8 @@ count_begun(struct env_real *real, struct env_op *op, enum env_kind kind)
 }
 
 void
-env_real_begin(struct env_real *real, struct env_op *op, enum env_kind kind, struct disk_file file, void *buffer,
-               uint64_t bytes, uint64_t offset)
+env_real_begin(struct env_real *real, struct env_op *op, enum env_kind kind, struct disk_file file,
+               void *buffer, uint64_t bytes, uint64_t offset)
 {
     REQUIRE(real->env.disk != NULL);
     REQUIRE((uintptr_t)buffer % DISK_SECTOR_BYTES == 0);

@@ -67,8 +67,8 @@ void env_real_side(struct env *env, struct env_op *op, int (*run)(void *context)
 void env_real_wake(struct env *env);
 
 /* Checks the contract, notes what is to be done and counts it. */
-void env_real_begin(struct env_real *real, struct env_op *op, enum env_kind kind, struct disk_file file, void *buffer,
-                    uint64_t bytes, uint64_t offset);
+void env_real_begin(struct env_real *real, struct env_op *op, enum env_kind kind, struct disk_file file,
+                    void *buffer, uint64_t bytes, uint64_t offset);
 /* -ENOSPC, or the index of the new watch. */
 MUST_USE int env_real_add_watch(struct env_real *real, int fd, void (*ready)(void *context), void *context);
 /* wake_fd is readable: from now on a wake rings again. */

@@ -120,7 +120,8 @@ sim_write(struct env *env, struct env_op *op, struct disk_file file, const void 
 }
 
 static void
-sim_read(struct env *env, struct env_op *op, struct disk_file file, void *buffer, uint64_t bytes, uint64_t offset)
+sim_read(struct env *env, struct env_op *op, struct disk_file file, void *buffer, uint64_t bytes,
+         uint64_t offset)
 {
     struct env_sim *sim = sim_of(env);
     struct started *started = start(sim, op, KIND_READ);

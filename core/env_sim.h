@@ -19,7 +19,7 @@
 struct sim_disk_options {
     uint64_t seed;
     /* Out of 1000, for each operation. 0 unless a test wants them. */
-    uint32_t write_fails_permille;    /* -EIO */
+    uint32_t write_fails_permille;     /* -EIO */
     uint32_t zero_fill_fails_permille; /* -ENOSPC */
 };
 

@@ -88,7 +88,8 @@ uring_write(struct env *env, struct env_op *op, struct disk_file file, const voi
 }
 
 static void
-uring_read(struct env *env, struct env_op *op, struct disk_file file, void *buffer, uint64_t bytes, uint64_t offset)
+uring_read(struct env *env, struct env_op *op, struct disk_file file, void *buffer, uint64_t bytes,
+           uint64_t offset)
 {
     struct env_uring *uring = uring_of(env);
 
@@ -266,7 +267,8 @@ make_ring(struct env_uring *uring)
     static const uint32_t flags[] = {
         IORING_SETUP_SUBMIT_ALL | IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG |
             IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN,
-        IORING_SETUP_SUBMIT_ALL | IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG | IORING_SETUP_SINGLE_ISSUER,
+        IORING_SETUP_SUBMIT_ALL | IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG |
+            IORING_SETUP_SINGLE_ISSUER,
         IORING_SETUP_SUBMIT_ALL | IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG,
         IORING_SETUP_SUBMIT_ALL,
         0,
@@ -274,7 +276,8 @@ make_ring(struct env_uring *uring)
     int r = -EINVAL;
 
     for (uint32_t i = 0; i < COUNT_OF(flags) && r == -EINVAL; i++) {
-        struct io_uring_params params = {.flags = flags[i] | IORING_SETUP_CQSIZE, .cq_entries = COMPLETION_COUNT};
+        struct io_uring_params params = {.flags = flags[i] | IORING_SETUP_CQSIZE,
+                                         .cq_entries = COMPLETION_COUNT};
         r = io_uring_queue_init_params(SUBMISSION_COUNT, &uring->ring, &params);
     }
     if (r != 0) {

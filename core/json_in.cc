@@ -67,7 +67,7 @@ struct json_in {
     const char *line;
     const char *window_end;
     const char *lines_end;
-    uint32_t token;    /* of the line, in an indexed window */
+    uint32_t token;  /* of the line, in an indexed window */
     bool is_indexed; /* the window as a whole */
 };
 
@@ -107,8 +107,8 @@ json_in_create(uint32_t bytes_max, struct json_in **out_json)
     if (json->notes == nullptr || json->scratch == nullptr || json->listed == nullptr) {
         goto fail;
     }
-    if (simdjson::get_active_implementation()->create_dom_parser_implementation(bytes_max, JSON_IN_DEPTH_MAX,
-                                                                                stage_1) != simdjson::SUCCESS) {
+    if (simdjson::get_active_implementation()->create_dom_parser_implementation(
+            bytes_max, JSON_IN_DEPTH_MAX, stage_1) != simdjson::SUCCESS) {
         goto fail;
     }
     json->stage_1 = stage_1.release();
@@ -528,7 +528,8 @@ after:
         goto value;
     }
     if (UNLIKELY(base[at] != ((are_objects & 1) != 0 ? '}' : ']'))) {
-        json->reason = (are_objects & 1) != 0 ? "neither , nor } after a member" : "neither , nor ] after an element";
+        json->reason =
+            (are_objects & 1) != 0 ? "neither , nor } after a member" : "neither , nor ] after an element";
         return 0;
     }
 
@@ -794,7 +795,8 @@ json_in_next_element(struct json_in *json, struct json_cursor *cursor, struct js
 }
 
 int
-json_in_object(struct json_in *json, struct text input, const struct json_value **out_members, uint32_t *out_count)
+json_in_object(struct json_in *json, struct text input, const struct json_value **out_members,
+               uint32_t *out_count)
 {
     struct json_value value;
     int r = json_in_open(json, input, &value);

@@ -93,9 +93,11 @@ MUST_USE int json_in_members(struct json_in *json, const struct json_value *obje
                              const struct json_value **out_members, uint32_t *out_count);
 
 /* Home. Begins a loop over an array. JSON_IN_TYPE. */
-MUST_USE int json_in_elements(struct json_in *json, const struct json_value *array, struct json_cursor *out_cursor);
+MUST_USE int json_in_elements(struct json_in *json, const struct json_value *array,
+                              struct json_cursor *out_cursor);
 /* Home. The next element, or false and unchanged. Lists made since json_in_elements() end here. */
-MUST_USE bool json_in_next_element(struct json_in *json, struct json_cursor *cursor, struct json_value *out_element);
+MUST_USE bool json_in_next_element(struct json_in *json, struct json_cursor *cursor,
+                                   struct json_value *out_element);
 
 /* Home. json_in_open() and json_in_members() in one. JSON_IN_BAD, JSON_IN_TYPE. */
 MUST_USE int json_in_object(struct json_in *json, struct text input, const struct json_value **out_members,

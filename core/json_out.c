@@ -219,7 +219,8 @@ copy_plain(char *to, const unsigned char **at, const unsigned char *stop, const 
 }
 
 static const unsigned char *
-write_slice(struct json_out *out, const unsigned char *at, const unsigned char *stop, const unsigned char *end)
+write_slice(struct json_out *out, const unsigned char *at, const unsigned char *stop,
+            const unsigned char *end)
 {
     char *to = out->at;
 

@@ -19,9 +19,11 @@
  */
 
 static_assert(sizeof(struct lane_slot) == CACHE_LINE_BYTES, "a slot is a cache line");
-static_assert(offsetof(struct lane, claimed) / CACHE_LINE_BYTES != offsetof(struct lane, fetched) / CACHE_LINE_BYTES,
+static_assert(offsetof(struct lane, claimed) / CACHE_LINE_BYTES !=
+                  offsetof(struct lane, fetched) / CACHE_LINE_BYTES,
               "sender and receiver write different lines");
-static_assert(offsetof(struct lane, published) / CACHE_LINE_BYTES == offsetof(struct lane, claimed) / CACHE_LINE_BYTES,
+static_assert(offsetof(struct lane, published) / CACHE_LINE_BYTES ==
+                  offsetof(struct lane, claimed) / CACHE_LINE_BYTES,
               "the sender writes one line");
 
 void

@@ -29,7 +29,8 @@ mesh_init(struct mesh *mesh, uint32_t shard_count, uint32_t stage_count, const u
     }
 
     /* One reservation: pages of a lane that nobody uses are never touched and cost nothing. */
-    void *base = mmap(NULL, mesh->bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void *base =
+        mmap(NULL, mesh->bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (base == MAP_FAILED) {
         *mesh = (struct mesh){0};
         return fault_new(-ENOMEM);

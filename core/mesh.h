@@ -27,14 +27,15 @@ struct mesh_bell {
 struct mesh {
     uint32_t shard_count;
     uint32_t stage_count;
-    struct lane *lanes;       /* [stage][from][to] */
+    struct lane *lanes; /* [stage][from][to] */
     struct lane_slot *slots;
     uint64_t bytes; /* of the one reservation that holds lanes and slots */
     struct mesh_bell bells[SHARD_COUNT_MAX];
 };
 
 /* Boot. slot_counts[stage] is the size of each lane of that stage, a power of two. -ENOMEM. */
-MUST_USE int mesh_init(struct mesh *mesh, uint32_t shard_count, uint32_t stage_count, const uint32_t *slot_counts);
+MUST_USE int mesh_init(struct mesh *mesh, uint32_t shard_count, uint32_t stage_count,
+                       const uint32_t *slot_counts);
 void mesh_deinit(struct mesh *mesh);
 
 static inline struct lane *

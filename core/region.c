@@ -50,16 +50,16 @@ class_of(uint64_t bytes)
 }
 
 static uint64_t
-class_bytes(uint32_t class)
+class_bytes(uint32_t class_index)
 {
-    if (class < SMALL_CLASS_COUNT) {
-        return (class + 1) * UINT64_C(16);
+    if (class_index < SMALL_CLASS_COUNT) {
+        return (class_index + 1) * UINT64_C(16);
     }
-    if (class < LARGE_CLASS_FIRST) {
-        uint32_t step = class - SMALL_CLASS_COUNT;
+    if (class_index < LARGE_CLASS_FIRST) {
+        uint32_t step = class_index - SMALL_CLASS_COUNT;
         return (UINT64_C(128) << (step / 4)) + ((step % 4) + 1) * (UINT64_C(32) << (step / 4));
     }
-    return UINT64_C(131072) << (class - LARGE_CLASS_FIRST);
+    return UINT64_C(131072) << (class_index - LARGE_CLASS_FIRST);
 }
 
 static void
@@ -186,21 +186,21 @@ region_deinit(struct region *region)
 }
 
 static void
-push_free(struct region *region, uint32_t class, void *memory)
+push_free(struct region *region, uint32_t class_index, void *memory)
 {
     struct free_piece *piece = memory;
 
-    piece->next = region->free[class];
-    region->free[class] = piece;
+    piece->next = region->free[class_index];
+    region->free[class_index] = piece;
 }
 
 static void *
-pop_free(struct region *region, uint32_t class)
+pop_free(struct region *region, uint32_t class_index)
 {
-    struct free_piece *piece = region->free[class];
+    struct free_piece *piece = region->free[class_index];
 
     if (piece != NULL) {
-        region->free[class] = piece->next;
+        region->free[class_index] = piece->next;
     }
     return piece;
 }
@@ -210,23 +210,23 @@ static void
 scatter(struct region *region, uint8_t *at, uint64_t bytes)
 {
     while (bytes > 0) {
-        uint32_t class = class_of(bytes);
-        if (class_bytes(class) > bytes) {
-            class--;
+        uint32_t class_index = class_of(bytes);
+        if (class_bytes(class_index) > bytes) {
+            class_index--;
         }
-        push_free(region, class, at);
-        at += class_bytes(class);
-        bytes -= class_bytes(class);
+        push_free(region, class_index, at);
+        at += class_bytes(class_index);
+        bytes -= class_bytes(class_index);
     }
 }
 
 static void *
-split_larger(struct region *region, uint32_t class)
+split_larger(struct region *region, uint32_t class_index)
 {
-    for (uint32_t larger = class + 1; larger < REGION_CLASS_COUNT; larger++) {
+    for (uint32_t larger = class_index + 1; larger < REGION_CLASS_COUNT; larger++) {
         uint8_t *piece = pop_free(region, larger);
         if (piece != NULL) {
-            scatter(region, piece + class_bytes(class), class_bytes(larger) - class_bytes(class));
+            scatter(region, piece + class_bytes(class_index), class_bytes(larger) - class_bytes(class_index));
             return piece;
         }
     }
@@ -239,16 +239,16 @@ region_take(struct region *region, uint64_t bytes)
     if (bytes > region->bytes_max) {
         return NULL;
     }
-    uint32_t class = class_of(bytes);
-    uint64_t whole = class_bytes(class);
+    uint32_t class_index = class_of(bytes);
+    uint64_t whole = class_bytes(class_index);
 
-    void *piece = pop_free(region, class);
+    void *piece = pop_free(region, class_index);
     if (piece == NULL && whole <= region->bytes_max - region->bytes_bumped) {
         piece = region->base + region->bytes_bumped;
         region->bytes_bumped += whole;
     }
     if (piece == NULL) {
-        piece = split_larger(region, class);
+        piece = split_larger(region, class_index);
     }
     if (piece == NULL) {
         return NULL;
@@ -266,10 +266,10 @@ region_put(struct region *region, void *memory, uint64_t bytes)
     }
     REQUIRE((uint8_t *)memory >= region->base);
     REQUIRE((uint8_t *)memory < region->base + region->bytes_bumped);
-    uint32_t class = class_of(bytes);
+    uint32_t class_index = class_of(bytes);
 
-    push_free(region, class, memory);
-    count_used(region, 0, class_bytes(class));
+    push_free(region, class_index, memory);
+    count_used(region, 0, class_bytes(class_index));
 }
 
 #endif

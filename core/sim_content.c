@@ -33,7 +33,8 @@ content_resize(struct content *content, uint64_t bytes)
     }
     /* What is beyond the end of the last chunk stays zero, so that growing shows zeros. */
     if (bytes < content->bytes && bytes % CHUNK_BYTES != 0 && content->chunks[bytes / CHUNK_BYTES] != NULL) {
-        memset(content->chunks[bytes / CHUNK_BYTES] + bytes % CHUNK_BYTES, 0, CHUNK_BYTES - bytes % CHUNK_BYTES);
+        memset(content->chunks[bytes / CHUNK_BYTES] + bytes % CHUNK_BYTES, 0,
+               CHUNK_BYTES - bytes % CHUNK_BYTES);
     }
     content->bytes = bytes;
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "core/sim_content.h"
+#include "core/sim_names.h"
 
 /*
  * A file has two contents: `live` is what a reader sees, `durable` what a crash cannot take away, and a
@@ -38,16 +39,6 @@ struct sim_file {
     struct content durable;
     struct pending_write **pending;
     uint32_t pending_count;
-};
-
-struct name {
-    char text[DISK_NAME_BYTES_MAX];
-    struct sim_file *file;
-};
-
-struct names {
-    struct name *name;
-    uint32_t count;
 };
 
 struct name_change {
@@ -167,7 +158,8 @@ overlay_pending(struct sim_file *file, uint32_t count, const uint8_t *data, uint
     for (uint32_t i = 0; i < count; i++) {
         struct pending_write *write = file->pending[i];
         uint64_t from = offset > write->offset ? offset : write->offset;
-        uint64_t until = offset + bytes < write->offset + write->bytes ? offset + bytes : write->offset + write->bytes;
+        uint64_t until =
+            offset + bytes < write->offset + write->bytes ? offset + bytes : write->offset + write->bytes;
         if (from < until) {
             memcpy(write->data + (from - write->offset), data + (from - offset), until - from);
         }
@@ -203,7 +195,8 @@ sim_file_read(const struct sim_file *file, void *buffer, uint64_t bytes, uint64_
 }
 
 int
-sim_file_write_durable(struct sim_disk *disk, struct sim_file *file, const void *data, uint64_t bytes, uint64_t offset)
+sim_file_write_durable(struct sim_disk *disk, struct sim_file *file, const void *data, uint64_t bytes,
+                       uint64_t offset)
 {
     if (dice_permille(disk, disk->options.write_fails_permille)) {
         add_pending(file, data, bytes, offset, false);
@@ -223,69 +216,6 @@ sim_file_abandon(struct sim_file *file, const void *data, uint64_t bytes, uint64
 
 /* Names. */
 
-static struct name *
-find_name(const struct names *names, const char *text)
-{
-    for (uint32_t i = 0; i < names->count; i++) {
-        if (strcmp(names->name[i].text, text) == 0) {
-            return &names->name[i];
-        }
-    }
-    return NULL;
-}
-
-static struct sim_file *
-find_file(const struct names *names, const char *text)
-{
-    struct name *name = find_name(names, text);
-
-    return name != NULL ? name->file : NULL;
-}
-
-static void
-set_name(struct names *names, const char *text, struct sim_file *file)
-{
-    struct name *name = find_name(names, text);
-
-    if (name == NULL) {
-        names->name = grown(names->name, names->count + 1, sizeof(*names->name));
-        name = &names->name[names->count++];
-        strcpy(name->text, text);
-    }
-    name->file = file;
-}
-
-static void
-clear_name(struct names *names, const char *text)
-{
-    struct name *name = find_name(names, text);
-
-    if (name != NULL) {
-        names->count--;
-        memmove(name, name + 1, (size_t)(&names->name[names->count] - name) * sizeof(*name));
-    }
-}
-
-/* "log/1.seg" is in "log"; "manifest" and "log" are in "". */
-static void
-folder_of(const char *text, char *out_folder)
-{
-    const char *slash = strchr(text, '/');
-    size_t bytes = slash != NULL ? (size_t)(slash - text) : 0;
-
-    memcpy(out_folder, text, bytes);
-    out_folder[bytes] = '\0';
-}
-
-static bool
-is_in_folder(const char *text, const char *folder)
-{
-    char own[DISK_NAME_BYTES_MAX];
-
-    folder_of(text, own);
-    return strcmp(own, folder) == 0;
-}
-
 static void
 check_name(const char *text)
 {
@@ -303,11 +233,11 @@ has_folder(const struct names *names, const char *text)
 {
     char folder[DISK_NAME_BYTES_MAX];
 
-    folder_of(text, folder);
+    name_folder(text, folder);
     if (folder[0] == '\0') {
         return true;
     }
-    struct sim_file *file = find_file(names, folder);
+    struct sim_file *file = names_file(names, folder);
     return file != NULL && file->is_folder;
 }
 
@@ -315,10 +245,10 @@ static void
 apply_change(struct names *names, const struct name_change *change)
 {
     if (change->clear[0] != '\0') {
-        clear_name(names, change->clear);
+        names_clear(names, change->clear);
     }
     if (change->set[0] != '\0') {
-        set_name(names, change->set, change->file);
+        names_set(names, change->set, change->file);
     }
 }
 
@@ -329,9 +259,9 @@ change_names(struct sim_disk *disk, const char *set, struct sim_file *file, cons
     struct name_change *change = &disk->changes[disk->change_count++];
 
     *change = (struct name_change){.file = file};
-    folder_of(set[0] != '\0' ? set : clear, change->folder);
-    strcpy(change->set, set);
-    strcpy(change->clear, clear);
+    name_folder(set[0] != '\0' ? set : clear, change->folder);
+    name_copy(change->set, set);
+    name_copy(change->clear, clear);
     apply_change(&disk->live, change);
 }
 
@@ -426,7 +356,7 @@ make_folder(struct disk *interface, const char *name)
     if (!sim_disk_begin(disk)) {
         return fault_new(-EIO);
     }
-    struct sim_file *file = find_file(&disk->live, name);
+    struct sim_file *file = names_file(&disk->live, name);
     if (file != NULL) {
         return file->is_folder ? 0 : fault_new(-EEXIST);
     }
@@ -438,7 +368,7 @@ static int
 open_file(struct disk *interface, const char *name, enum disk_open how, struct disk_file *out_file)
 {
     struct sim_disk *disk = sim_of(interface);
-    struct sim_file *file = find_file(&disk->live, name);
+    struct sim_file *file = names_file(&disk->live, name);
 
     check_name(name);
     switch (how) {
@@ -573,7 +503,7 @@ rename_file(struct disk *interface, const char *from, const char *to)
 
     check_name(from);
     check_name(to);
-    struct sim_file *file = find_file(&disk->live, from);
+    struct sim_file *file = names_file(&disk->live, from);
     if (!sim_disk_begin(disk)) {
         return fault_new(-EIO);
     }
@@ -581,7 +511,7 @@ rename_file(struct disk *interface, const char *from, const char *to)
         return fault_new(-ENOENT);
     }
     REQUIRE(!file->is_folder);
-    struct sim_file *replaced = find_file(&disk->live, to);
+    struct sim_file *replaced = names_file(&disk->live, to);
     if (replaced != NULL && replaced->is_folder) {
         return fault_new(-EISDIR);
     }
@@ -595,7 +525,7 @@ static int
 unlink_file(struct disk *interface, const char *name)
 {
     struct sim_disk *disk = sim_of(interface);
-    struct sim_file *file = find_file(&disk->live, name);
+    struct sim_file *file = names_file(&disk->live, name);
 
     check_name(name);
     if (!sim_disk_begin(disk)) {
@@ -615,7 +545,7 @@ static int
 sync_folder(struct disk *interface, const char *name)
 {
     struct sim_disk *disk = sim_of(interface);
-    struct sim_file *folder = name[0] != '\0' ? find_file(&disk->live, name) : NULL;
+    struct sim_file *folder = name[0] != '\0' ? names_file(&disk->live, name) : NULL;
     uint32_t kept_count = 0;
 
     if (!sim_disk_begin(disk)) {
@@ -637,10 +567,11 @@ sync_folder(struct disk *interface, const char *name)
 }
 
 static int
-list_folder(struct disk *interface, const char *folder, void (*found)(void *context, const char *name), void *context)
+list_folder(struct disk *interface, const char *folder, void (*found)(void *context, const char *name),
+            void *context)
 {
     struct sim_disk *disk = sim_of(interface);
-    struct sim_file *file = folder[0] != '\0' ? find_file(&disk->live, folder) : NULL;
+    struct sim_file *file = folder[0] != '\0' ? names_file(&disk->live, folder) : NULL;
     size_t skip = folder[0] != '\0' ? strlen(folder) + 1 : 0;
     char(*texts)[DISK_NAME_BYTES_MAX] = NULL;
     uint32_t count = 0;
@@ -654,7 +585,7 @@ list_folder(struct disk *interface, const char *folder, void (*found)(void *cont
     /* A copy, as `found` may open and unlink; in an order by dice, as nobody may rely on one. */
     for (uint32_t i = 0; i < disk->live.count; i++) {
         const struct name *name = &disk->live.name[i];
-        if (name->file->is_folder || !is_in_folder(name->text, folder)) {
+        if (name->file->is_folder || !name_is_in(name->text, folder)) {
             continue;
         }
         texts = grown(texts, count + 1, sizeof(*texts));
@@ -662,7 +593,7 @@ list_folder(struct disk *interface, const char *folder, void (*found)(void *cont
         if (at < count) {
             memcpy(texts[count], texts[at], sizeof(*texts));
         }
-        strcpy(texts[at], name->text + skip);
+        name_copy(texts[at], name->text + skip);
         count++;
     }
     for (uint32_t i = 0; i < count; i++) {
@@ -743,7 +674,8 @@ tear(struct sim_disk *disk, struct sim_file *file, const struct pending_write *w
     content_write(&file->durable, write->data, torn_begin - write->offset, write->offset);
     if (is_head_new && torn_begin < middle) {
         uint64_t until = middle < end ? middle : end;
-        content_write(&file->durable, write->data + (torn_begin - write->offset), until - torn_begin, torn_begin);
+        content_write(&file->durable, write->data + (torn_begin - write->offset), until - torn_begin,
+                      torn_begin);
     }
     if (!is_head_new && torn_end > middle) {
         uint64_t from = middle > write->offset ? middle : write->offset;
@@ -806,7 +738,7 @@ crash_names(struct sim_disk *disk)
 
     disk->live.count = 0;
     for (uint32_t i = 0; i < disk->durable.count; i++) {
-        set_name(&disk->live, disk->durable.name[i].text, disk->durable.name[i].file);
+        names_set(&disk->live, disk->durable.name[i].text, disk->durable.name[i].file);
     }
 }
 
@@ -865,7 +797,7 @@ flip(struct content *content, uint64_t offset, uint32_t bit)
 bool
 sim_disk_flip(struct sim_disk *disk, const char *name, uint64_t offset, uint32_t bit)
 {
-    struct sim_file *file = find_file(&disk->live, name);
+    struct sim_file *file = names_file(&disk->live, name);
 
     if (file == NULL || file->is_folder || offset >= file->durable.bytes) {
         return false;
@@ -880,7 +812,7 @@ sim_disk_flip(struct sim_disk *disk, const char *name, uint64_t offset, uint32_t
 int
 sim_disk_snapshot(struct sim_disk *disk, const char *name, uint8_t **out_bytes, uint64_t *out_count)
 {
-    struct sim_file *file = find_file(&disk->live, name);
+    struct sim_file *file = names_file(&disk->live, name);
 
     if (file == NULL || file->is_folder) {
         return -ENOENT;

@@ -21,8 +21,8 @@ add_chunk(struct table *table)
 {
     if (table->chunk_count == table->chunk_count_max) {
         uint32_t max = table->chunk_count_max == 0 ? CHUNKS_MIN : table->chunk_count_max * 2;
-        uint8_t **chunks = region_resize(table->region, table->chunks, table->chunk_count_max * sizeof(*chunks),
-                                         max * sizeof(*chunks));
+        uint8_t **chunks = region_resize(table->region, table->chunks,
+                                         table->chunk_count_max * sizeof(*chunks), max * sizeof(*chunks));
         if (chunks == NULL) {
             return false;
         }

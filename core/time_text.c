@@ -5,7 +5,7 @@
 #define MS_MIN INT64_C(-62167219200000) /* 0000-01-01T00:00:00.000Z */
 #define MS_MAX INT64_C(253402300799999) /* 9999-12-31T23:59:59.999Z */
 #define MS_PER_MINUTE INT64_C(60000)
-#define ERA_DAYS 146097       /* 400 years, after which the calendar repeats */
+#define ERA_DAYS 146097         /* 400 years, after which the calendar repeats */
 #define EPOCH_MARCH_DAYS 719468 /* from 0000-03-01 to 1970-01-01 */
 
 /* Two digits, or 100 and more for what is none. */
@@ -42,7 +42,8 @@ days_of_date(uint32_t year, uint32_t month, uint32_t day)
     int64_t year_of_era = march_year - era * 400;
     int64_t day_of_year = (153 * ((int64_t)month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
 
-    return era * ERA_DAYS + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - EPOCH_MARCH_DAYS;
+    return era * ERA_DAYS + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year -
+           EPOCH_MARCH_DAYS;
 }
 
 /* "YYYY-MM-DD" */

@@ -30,7 +30,8 @@ struct timers {
 
 void timers_init(struct timers *timers);
 /* Home. Starts or restarts. False when TIMER_COUNT_MAX are running. The timer is borrowed until it fires or stops. */
-bool timer_start(struct timers *timers, struct timer *timer, struct mono_ns due, void (*fire)(struct timer *timer));
+bool timer_start(struct timers *timers, struct timer *timer, struct mono_ns due,
+                 void (*fire)(struct timer *timer));
 /* Home. No effect when it is not started. */
 void timer_stop(struct timers *timers, struct timer *timer);
 /* Home. Returns how many fired. A timer may start itself or others again while it fires. */

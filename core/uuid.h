@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * uuid - names for people, sessions and events (RFC 4122)
+ * uuid - names of 16 bytes that need no registry (RFC 4122)
  *
  * struct uuid itself is in base.h. Version 5 makes the same UUID of the same name everywhere and always;
  * version 4 is dice.

@@ -104,7 +104,7 @@ request_is_over(void *memory)
     connection->since = call->shard->now;
     call->request = NULL;
     call->connection = NULL;
-    call->query = call->host = call->body = (struct text){.bytes = 0};
+    call->query = call->host = call->body = call->route.key = (struct text){.bytes = 0};
 
     http_call_hold(call); /* `gone` may let go */
     if (!call->is_answered && call->gone != NULL) {
@@ -319,6 +319,10 @@ open_door(struct http_call *call)
         return;
     case HTTP_DOOR_GRAPHQL:
         http_graphql_open(call);
+        return;
+    case HTTP_DOOR_SEGMENT_SETTINGS:
+    case HTTP_DOOR_RUDDER_CONFIG:
+        http_sdk_open(call);
         return;
     case HTTP_DOOR_NONE:
     case HTTP_DOOR_DROP:

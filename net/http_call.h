@@ -78,4 +78,5 @@ struct normaliser *http_call_normaliser(struct http_call *call);
 /* The doors. Each answers, queues or holds before it returns. */
 void http_ingest_open(struct http_call *call);
 void http_graphql_open(struct http_call *call);
+void http_sdk_open(struct http_call *call);
 void http_status_open(struct http_call *call);

@@ -312,6 +312,7 @@ http_graphql_open(struct http_call *call)
                "there is application/graphql-response+json and application/json");
         return;
     }
+    call->arena.bytes_max = ARENA_BYTES_MAX; /* more is for bodies */
     work = arena_take_zero(&call->arena, sizeof(*work));
     if (why_not != NULL || work == NULL) {
         refuse(call, media, 503, NULL, "UNAVAILABLE",

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "core/json_out.h"
+#include "core/log_line.h"
 #include "net/body.h"
 #include "net/http_server.h"
 #include "net/normaliser.h"
@@ -72,12 +73,16 @@ static struct text
 answer_body(struct work *work, const struct ingest_request *request)
 {
     struct text rejected = TEXT("[]");
+    bool is_cut = work->rejected_count > REJECTED_LISTED_MAX;
     struct json_out out;
 
     if (work->rejected_count > 0) {
         json_out_array_end(&work->rejected);
         rejected = json_out_finish(&work->rejected);
-        rejected = rejected.data != NULL ? rejected : TEXT("[]");
+    }
+    if (rejected.data == NULL) { /* the arena was full */
+        rejected = TEXT("[]");
+        is_cut = true;
     }
     json_out_init(&out, &work->call->arena);
     json_out_object_begin(&out);
@@ -89,7 +94,7 @@ answer_body(struct work *work, const struct ingest_request *request)
     json_out_int(&out, request->duplicates);
     json_out_key(&out, TEXT("rejected"));
     json_out_raw(&out, rejected);
-    if (work->rejected_count > REJECTED_LISTED_MAX) {
+    if (is_cut) {
         json_out_key(&out, TEXT("rejectedCount"));
         json_out_int(&out, work->rejected_count);
     }
@@ -127,6 +132,10 @@ submit(struct work *work)
     r = ingest_submit(&work->request, submitted, work);
     if (r == 0) {
         return STEP_DONE;
+    }
+    if (r == INGEST_DISK_FULL) {
+        log_warn_seldom("the disk is full: events are refused",
+                        LOG_TEXT("data", call->shared->settings->storage_data_dir));
     }
     refuse(work, r == INGEST_DISK_FULL ? 507 : 503,
            r == INGEST_DISK_FULL ? TEXT("the disk is full") : TEXT("busy: try again"));

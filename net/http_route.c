@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "net/http_route.h"
 
+#include "net/field.h"
+
 static const struct {
     struct text path;
     struct http_route route;
@@ -33,6 +35,7 @@ static const struct {
     INGEST("/v1/alias", NORMALISER_ALIAS, false),
     INGEST("/v1/a", NORMALISER_ALIAS, true),
     OTHER("/v1/m", HTTP_DOOR_DROP),
+    OTHER("/sourceConfig", HTTP_DOOR_RUDDER_CONFIG),
     OTHER("/graphql", HTTP_DOOR_GRAPHQL),
     OTHER("/metrics", HTTP_DOOR_METRICS),
     OTHER("/healthz", HTTP_DOOR_HEALTH),
@@ -50,15 +53,46 @@ static const struct {
     [HTTP_DOOR_NONE] = {0, ""},
     [HTTP_DOOR_INGEST] = {BIT(HTTP_POST) | BIT(HTTP_OPTIONS), "POST, OPTIONS"},
     [HTTP_DOOR_DROP] = {BIT(HTTP_POST) | BIT(HTTP_OPTIONS), "POST, OPTIONS"},
+    [HTTP_DOOR_SEGMENT_SETTINGS] = {BIT(HTTP_GET) | BIT(HTTP_HEAD) | BIT(HTTP_OPTIONS), "GET, HEAD, OPTIONS"},
+    [HTTP_DOOR_RUDDER_CONFIG] = {BIT(HTTP_GET) | BIT(HTTP_HEAD) | BIT(HTTP_OPTIONS), "GET, HEAD, OPTIONS"},
     [HTTP_DOOR_GRAPHQL] = {BIT(HTTP_GET) | BIT(HTTP_HEAD) | BIT(HTTP_POST), "GET, HEAD, POST"},
     [HTTP_DOOR_METRICS] = {BIT(HTTP_GET) | BIT(HTTP_HEAD), "GET, HEAD"},
     [HTTP_DOOR_HEALTH] = {BIT(HTTP_GET) | BIT(HTTP_HEAD), "GET, HEAD"},
     [HTTP_DOOR_READY] = {BIT(HTTP_GET) | BIT(HTTP_HEAD), "GET, HEAD"},
 };
 
+/* False, and both unchanged, unless `text` begins so. */
+static bool
+skip(struct text *text, struct text beginning)
+{
+    if (text->bytes < beginning.bytes || memcmp(text->data, beginning.data, beginning.bytes) != 0) {
+        return false;
+    }
+    *text = (struct text){.data = text->data + beginning.bytes, .bytes = text->bytes - beginning.bytes};
+    return true;
+}
+
+/* /v1/projects/KEY/settings; some SDKs put "projects" in front twice. */
+static bool
+is_settings(struct text path, struct text *out_key)
+{
+    struct text end = TEXT("/settings");
+
+    if (!skip(&path, TEXT("/v1/projects/")) || path.bytes <= end.bytes ||
+        memcmp(path.data + path.bytes - end.bytes, end.data, end.bytes) != 0) {
+        return false;
+    }
+    path.bytes -= end.bytes;
+    (void)skip(&path, TEXT("projects/"));
+    *out_key = path;
+    return field_is_tenant(path);
+}
+
 struct http_route
 http_route_find(struct text path)
 {
+    struct text key;
+
     if (path.bytes > 1 && path.data[path.bytes - 1] == '/') {
         path.bytes--;
     }
@@ -66,6 +100,9 @@ http_route_find(struct text path)
         if (text_equal(routes[i].path, path)) {
             return routes[i].route;
         }
+    }
+    if (is_settings(path, &key)) {
+        return (struct http_route){.door = HTTP_DOOR_SEGMENT_SETTINGS, .key = key};
     }
     return (struct http_route){.door = HTTP_DOOR_NONE};
 }
@@ -106,5 +143,6 @@ http_route_methods(const struct http_route *route)
 bool
 http_route_has_cors(const struct http_route *route)
 {
-    return route->door == HTTP_DOOR_INGEST || route->door == HTTP_DOOR_DROP;
+    return route->door == HTTP_DOOR_INGEST || route->door == HTTP_DOOR_DROP ||
+           route->door == HTTP_DOOR_SEGMENT_SETTINGS || route->door == HTTP_DOOR_RUDDER_CONFIG;
 }

@@ -76,6 +76,8 @@ http_status_open(struct http_call *call)
         return;
     case HTTP_DOOR_NONE:
     case HTTP_DOOR_INGEST:
+    case HTTP_DOOR_SEGMENT_SETTINGS:
+    case HTTP_DOOR_RUDDER_CONFIG:
     case HTTP_DOOR_GRAPHQL:
         break;
     }

@@ -108,7 +108,7 @@ static void
 die(struct node *node, int status, const char *what)
 {
     (void)node;
-    log_error("the node must end", LOG_TEXT("why", what), LOG_FAULT(-EIO));
+    log_error("the node must end", LOG_TEXT("why", what));
     _exit(status);
 }
 

@@ -17,7 +17,7 @@ struct principal {
     bool may_read;       /* the tenants below, or any */
     bool may_administer; /* mutations */
     bool is_any_tenant;
-    struct text tenant_id; /* of a write key */
+    struct text tenant_id;      /* of a write key */
     const struct text *tenants; /* of a read token */
     uint32_t tenant_count;
 };
@@ -25,7 +25,8 @@ struct principal {
 static inline struct principal
 principal_open(void)
 {
-    return (struct principal){.may_write = true, .may_read = true, .may_administer = true, .is_any_tenant = true};
+    return (struct principal){
+        .may_write = true, .may_read = true, .may_administer = true, .is_any_tenant = true};
 }
 
 static inline bool

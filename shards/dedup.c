@@ -212,5 +212,11 @@ dedup_add(struct dedup *dedup, struct hash128 id_hash, uint32_t tenant_no, struc
 int64_t
 dedup_window_ms(const struct dedup *dedup, struct wall_ms now)
 {
-    return dedup->count == 0 ? 0 : now.ms - dedup->ring[dedup->head].received_at.ms;
+    int64_t age;
+
+    if (dedup->count < dedup->capacity || dedup->count == 0) {
+        return DEDUP_WINDOW_MS;
+    }
+    age = now.ms - dedup->ring[dedup->head].received_at.ms;
+    return age < 0 ? 0 : age < DEDUP_WINDOW_MS ? age : DEDUP_WINDOW_MS;
 }

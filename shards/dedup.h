@@ -52,5 +52,5 @@ const struct dedup_entry *dedup_find(struct dedup *dedup, struct hash128 id_hash
 /* Home. Remembers an accepted event that was not found. -ENOMEM. */
 MUST_USE int dedup_add(struct dedup *dedup, struct hash128 id_hash, uint32_t tenant_no, struct wall_ms received_at,
                        uint64_t durable_when);
-/* Home. How far back the ring reaches, in milliseconds; 0 when it is empty. */
+/* Home. The time that the window covers, in milliseconds: 24 hours unless its capacity is used up before. */
 int64_t dedup_window_ms(const struct dedup *dedup, struct wall_ms now);

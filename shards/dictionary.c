@@ -101,7 +101,8 @@ day_of(struct dictionary *dictionary, int64_t day)
         return table_at(&dictionary->days, number);
     }
     row = table_add(&dictionary->days);
-    if (row == NULL || map_insert(&dictionary->by_day, hash_mix((uint64_t)day), dictionary->days.count - 1) != 0) {
+    if (row == NULL ||
+        map_insert(&dictionary->by_day, hash_mix((uint64_t)day), dictionary->days.count - 1) != 0) {
         return NULL;
     }
     row->day = day;
@@ -110,7 +111,8 @@ day_of(struct dictionary *dictionary, int64_t day)
 
 /* A value that has a code, on a day which is not its newest: was it, or can it be, admitted? */
 static int
-admit(struct dictionary *dictionary, struct dictionary_value *value, uint32_t code, int64_t day, uint32_t *out_code)
+admit(struct dictionary *dictionary, struct dictionary_value *value, uint32_t code, int64_t day,
+      uint32_t *out_code)
 {
     struct admission wanted = {.day = day, .code = code};
     struct admission *admission;
@@ -191,7 +193,8 @@ dictionary_code(struct dictionary *dictionary, struct text text, int64_t day, ui
 uint32_t
 dictionary_find(const struct dictionary *dictionary, struct text text)
 {
-    uint32_t number = map_find(&dictionary->by_text, text_hash(dictionary, text), is_same_text, dictionary, &text);
+    uint32_t number =
+        map_find(&dictionary->by_text, text_hash(dictionary, text), is_same_text, dictionary, &text);
 
     if (number != MAP_NONE) {
         return number + CODE_FIRST;

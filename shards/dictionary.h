@@ -21,7 +21,7 @@ struct dictionary {
     struct region *region;
     struct table values; /* struct dictionary_value, code - CODE_FIRST */
     struct map by_text;
-    struct table days;   /* struct dictionary_day */
+    struct table days; /* struct dictionary_day */
     struct map by_day;
     struct table admitted; /* (day, code) pairs of days that are not the value's newest */
     struct map by_admission;
@@ -32,7 +32,8 @@ struct dictionary {
 void dictionary_init(struct dictionary *dictionary, struct region *region, uint32_t day_count_max);
 void dictionary_deinit(struct dictionary *dictionary);
 /* Home. The code of a value (bytes 0: absent) for an event of that day, given now when need be. -ENOMEM. */
-MUST_USE int dictionary_code(struct dictionary *dictionary, struct text value, int64_t day, uint32_t *out_code);
+MUST_USE int dictionary_code(struct dictionary *dictionary, struct text value, int64_t day,
+                             uint32_t *out_code);
 /* Home. The code that a value has, CODE_UNKNOWN when it never got one. Changes nothing. */
 uint32_t dictionary_find(const struct dictionary *dictionary, struct text value);
 /* Home. "(none)", "(other)" or the value; lent for ever. */

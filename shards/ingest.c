@@ -91,8 +91,8 @@ ingest_add(struct ingest_request *request, const struct event_draft *draft, uint
 {
     const struct node *node = request->shard->node;
     uint32_t bytes = record_event_bytes(draft);
-    struct ingest_run *run =
-        run_of(request, record_partition(node->secret, draft->text[EVENT_TENANT_ID], node->partition_count), bytes);
+    struct ingest_run *run = run_of(
+        request, record_partition(node->secret, draft->text[EVENT_TENANT_ID], node->partition_count), bytes);
 
     REQUIRE(bytes != 0);
     if (run == NULL || !make_room(request, run, bytes)) {
@@ -151,8 +151,7 @@ admit_all(struct shard *shard, struct ingest_request *request)
     if (request->is_full) {
         return INGEST_TOO_LARGE;
     }
-    if (!node_is_ready(node) ||
-        atomic_load_explicit(&node->is_stopping, memory_order_relaxed)) {
+    if (!node_is_ready(node) || atomic_load_explicit(&node->is_stopping, memory_order_relaxed)) {
         return INGEST_BUSY;
     }
     for (uint32_t i = 0; i < node->shard_count; i++) {

@@ -21,9 +21,9 @@
 #define INGEST_RUN_BYTES_MAX (256u << 10) /* then another run is begun */
 
 enum ingest_answer {
-    INGEST_BUSY = 1,        /* 503: no credit, a lane is full, memory is tight, starting or stopping */
-    INGEST_DISK_FULL = 2,   /* 507 */
-    INGEST_TOO_LARGE = 3,   /* 413: more than could ever be admitted at once */
+    INGEST_BUSY = 1,      /* 503: no credit, a lane is full, memory is tight, starting or stopping */
+    INGEST_DISK_FULL = 2, /* 507 */
+    INGEST_TOO_LARGE = 3, /* 413: more than could ever be admitted at once */
 };
 
 enum ingest_outcome {
@@ -40,8 +40,8 @@ struct ingest_run {
     uint32_t bytes;
     uint32_t bytes_max;
     uint8_t *records;
-    uint8_t *outcomes;    /* [count] enum ingest_outcome; the sequencer's to write */
-    uint32_t *indexes;    /* [count] of the event in the request; its owner's */
+    uint8_t *outcomes; /* [count] enum ingest_outcome; the sequencer's to write */
+    uint32_t *indexes; /* [count] of the event in the request; its owner's */
     uint32_t count_max;
 };
 
@@ -68,9 +68,9 @@ struct shard;
 struct ingest_request {
     struct shard *shard;
     struct arena *arena;
-    struct ingest_run **runs;   /* [partition_count]: the first of each */
+    struct ingest_run **runs;      /* [partition_count]: the first of each */
     struct ingest_run **last_runs; /* [partition_count] */
-    struct ingest_part *parts;  /* [shard_count] */
+    struct ingest_part *parts;     /* [shard_count] */
     uint32_t count;
     uint32_t parts_outstanding;
     void (*done)(struct ingest_request *request);

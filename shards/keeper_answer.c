@@ -104,6 +104,29 @@ keeper_ask(struct keeper *keeper, struct question *question)
     keeper->asked_waiting_count++;
 }
 
+/*
+ * Whether sessions may be missing or be there twice: a merge behind the reading has moved them here, and another
+ * slice may have answered from before it. Events and their counts stay where they were kept, so they never tear.
+ */
+static bool
+is_torn(struct keeper *keeper, const struct question *question)
+{
+    const struct reading *reading = &question->reading;
+
+    if (question->accepts_torn || reading->position == NO_POSITION) {
+        return false;
+    }
+    switch (question->kind) {
+    case QUESTION_SESSIONS:
+    case QUESTION_EVENT_SESSION:
+    case QUESTION_CUBE:
+    case QUESTION_OPEN_SESSIONS:
+        return keeper_tenant(keeper, reading->partition, reading->tenant_no)->merged_until > reading->position + 1;
+    default:
+        return false;
+    }
+}
+
 void
 keeper_finish(struct keeper *keeper, struct asked *asked, int fault)
 {
@@ -121,6 +144,9 @@ keeper_finish(struct keeper *keeper, struct asked *asked, int fault)
 
     if (fault == 0 && question->arena.is_full) {
         fault = -E2BIG;
+    }
+    if (fault == 0 && is_torn(keeper, question)) {
+        fault = -ESTALE;
     }
     if (fault != 0) {
         arena_reset(&question->arena);

@@ -98,6 +98,14 @@ find_handover(const struct keeper *keeper, struct uuid loser)
     return store_peek(&keeper->handovers, key);
 }
 
+static void
+note_merge(struct keeper_tenant *tenant, const struct applied_merge *merge)
+{
+    if (merge->position >= tenant->merged_until) {
+        tenant->merged_until = merge->position + 1;
+    }
+}
+
 static enum job_answer
 apply_take(struct keeper *keeper, const struct job *job, struct person **out_person)
 {
@@ -115,6 +123,7 @@ apply_take(struct keeper *keeper, const struct job *job, struct person **out_per
         living_person(keeper, job, merge->winner, merge->winner_person, merge->tenant_no, out_person);
     struct profile_change change = profile_change(keeper, job, tenant, merge->watermark);
 
+    note_merge(tenant, merge);
     profile_combine(person, &change, handover->profile);
     count_ignored(keeper, change.traits_ignored);
     store_remove(&keeper->handovers, handover);
@@ -161,6 +170,7 @@ apply_give(struct keeper *keeper, const struct job *job, struct person **out_per
         living_person(keeper, job, merge->loser, merge->loser_person, merge->tenant_no, out_person);
     struct profile_change change = profile_change(keeper, job, tenant, merge->watermark);
 
+    note_merge(tenant, merge);
     profile_detach(person, &change);
     uint64_t bytes = profile_codec_bytes(person->profile);
     struct outgoing *outgoing = memory_take(&keeper->memory, sizeof(*outgoing) + bytes);

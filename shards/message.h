@@ -21,14 +21,7 @@
 #include "core/lane.h"
 #include "shards/record.h"
 
-enum stage {
-    STAGE_INGEST,
-    STAGE_APPLY,
-    STAGE_HANDOVER,
-    STAGE_QUERY,
-    STAGE_REPLY,
-    STAGE_COUNT
-};
+enum stage { STAGE_INGEST, STAGE_APPLY, STAGE_HANDOVER, STAGE_QUERY, STAGE_REPLY, STAGE_COUNT };
 
 enum message_kind {
     MESSAGE_PART = 1,
@@ -51,9 +44,10 @@ struct message {
     uint16_t slice;     /* EVENT, TAKE, GIVE, HANDOVER: whose it is */
     uint16_t partition; /* of the tenant */
     uint16_t from;      /* ASK, PART: the shard that waits */
-    uint64_t position;  /* EVENT, TAKE, GIVE, HANDOVER: in the partition; PROGRESS: everything up to here was sent */
+    /* EVENT, TAKE, GIVE, HANDOVER: in the partition; PROGRESS: everything up to here was sent. */
+    uint64_t position;
     const void *payload;
-    uint64_t bytes; /* HANDOVER: of the payload */
+    uint64_t bytes;        /* HANDOVER: of the payload */
     struct uuid canonical; /* HANDOVER: the winner */
     uint64_t spare[2];
 };
@@ -82,8 +76,8 @@ struct applied_event {
     const struct event_record *record;
     uint64_t position;
     struct uuid canonical;
-    uint32_t person;    /* number of the canonical in its tenant */
-    uint32_t tenant_no; /* number of the tenant in its partition */
+    uint32_t person;                  /* number of the canonical in its tenant */
+    uint32_t tenant_no;               /* number of the tenant in its partition */
     struct event_ms watermark_before; /* W of step 1 (NO_WATERMARK: none yet) */
     struct event_ms watermark;        /* W after step 3 */
     uint32_t code[DIMENSION_COUNT];
@@ -99,7 +93,8 @@ struct applied_merge {
     uint16_t winner_slice;
     struct uuid loser;
     struct uuid winner;
-    struct event_ms watermark; /* W of step 1 of the event that caused it (a merge is step 2): it decides what is closed or final */
+    /* W of step 1 of the event that caused it (a merge is step 2): it decides what is closed or final. */
+    struct event_ms watermark;
     struct text tenant_id;
 };
 
@@ -116,7 +111,7 @@ struct progress_tenant {
 };
 
 struct progress {
-    struct wall_ms wall; /* of the last block seen */
+    struct wall_ms wall;   /* of the last block seen */
     uint32_t tenant_count; /* tenants that moved since the last PROGRESS of this partition */
     struct progress_tenant tenants[];
 };

@@ -11,8 +11,8 @@
  * Threads  The coordinator's until it is sent and after it came back; the answering shard's in between.
  * Memory   Arguments live in the coordinator's arena. Answers live in `arena`, which the answering shard opens
  *          from its own pool; they are lent to the coordinator until it releases the question.
- * Errors   `fault`: 0, or -E2BIG (the answer does not fit the arena), -ESTALE (the person was merged away in the
- *          meantime: resolve again), -EAGAIN (starting).
+ * Errors   `fault`: 0, or -E2BIG (the answer does not fit the arena), -ESTALE (people were merged in the
+ *          meantime: begin again), -EAGAIN (starting).
  */
 
 #include "core/arena.h"
@@ -51,10 +51,11 @@ struct question {
     enum question_kind kind;
     uint16_t target; /* partition or slice number */
     struct reading reading;
+    bool accepts_torn; /* sessions that a merge is just moving may be missing or be there twice */
     int fault;
-    struct arena arena; /* of the answer; the answering shard's */
+    struct arena arena;       /* of the answer; the answering shard's */
     struct question *sibling; /* the next of one message; the coordinator's */
-    struct question *next; /* in the answering shard's lists */
+    struct question *next;    /* in the answering shard's lists */
     struct subquery *subquery;
     uint64_t resume[4]; /* where a long scan goes on; the answering shard's, zero at first */
     void *resume_pointer;
@@ -111,8 +112,8 @@ struct question {
         const struct resolve_answer *resolve;
         const struct people_answer *people;
         const struct merges_answer *merges;
-        const struct text *codes;     /* [ask.codes.count] */
-        const uint64_t *users;        /* [ask.users.count] distinct living people, merged ones counted once */
+        const struct text *codes; /* [ask.codes.count] */
+        const uint64_t *users;    /* [ask.users.count] distinct living people, merged ones counted once */
         const struct profile_answer *profile;
         const struct events_answer *events; /* EVENTS and EVENT */
         /* SESSIONS and EVENT_SESSION (at most one; when several slices have one, the right one ends first) */
@@ -165,7 +166,8 @@ struct resolve_answer {
     uint32_t user_id_count;
     const struct text *anonymous_ids;
     uint32_t anonymous_id_count;
-    const struct member *members; /* all that were ever merged into it, oldest merge first; then the winner itself last */
+    /* All that were ever merged into it, oldest merge first; then the winner itself last. */
+    const struct member *members;
     uint32_t member_count;
 };
 
@@ -251,7 +253,7 @@ struct profile_answer {
     const struct bucket *days;
     uint32_t day_count;
     const struct session_row *current_session; /* NULL: none */
-    const struct text_count *event_counts; /* by count desc, then name; "other" included */
+    const struct text_count *event_counts;     /* by count desc, then name; "other" included */
     uint32_t event_count_count;
     uint64_t page_views;
     uint64_t clicks;
@@ -316,7 +318,8 @@ struct event_scan {
 };
 
 struct session_scan {
-    const struct member *members; /* NULL: the whole tenant. Winner and all merged into it: live ones lie with the winner */
+    /* NULL: the whole tenant. Winner and all merged into it: live ones lie with the winner. */
+    const struct member *members;
     uint32_t member_count;
     enum tri open;
     struct event_ms from; /* of the start; inclusive */
@@ -334,7 +337,8 @@ struct code_filter {
 struct cube_scan {
     struct event_ms from; /* inclusive; whole minutes or hours */
     struct event_ms to;   /* exclusive */
-    int64_t bucket_ms;    /* 0: one bucket for the whole range; MS_PER_HOUR, MS_PER_DAY; 60 000: reads the event store */
+    /* 0: one bucket for the whole range; MS_PER_HOUR, MS_PER_DAY; 60 000: reads the event store. */
+    int64_t bucket_ms;
     bool has_dimension;
     enum dimension dimension;
     const struct code_filter *filters;

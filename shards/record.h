@@ -63,9 +63,9 @@ struct event_record {
     struct record_header header;
     struct event_ms event_time;
     struct wall_ms received_at; /* never less than that of the record before in the partition */
-    struct hash128 id_hash;     /* keyed hash of (tenant_id, event_id): hash128_keyed() with the store's secret */
+    struct hash128 id_hash; /* keyed hash of (tenant_id, event_id): hash128_keyed() with the store's secret */
     uint16_t partition;
-    uint16_t text_end[EVENT_TEXT_COUNT]; /* end of each text, counted from `texts`; equal to the one before: absent */
+    uint16_t text_end[EVENT_TEXT_COUNT]; /* of each text, counted from `texts`; as the one before: absent */
     char texts[];
 };
 static_assert(offsetof(struct event_record, texts) == 80, "on disk");

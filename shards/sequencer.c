@@ -11,6 +11,7 @@
 #define BLOCK_COUNT 12u
 #define IN_FLIGHT_MAX 4u
 #define BEAT_NS NS_PER_S
+#define WINDOW_WARN_MS (15 * 60 * INT64_C(1000))
 #define ROOM_MARGIN_BYTES (256u << 10) /* kept for settings and the wall clock */
 
 static bool
@@ -28,6 +29,10 @@ block_is_durable(void *context, struct log_block *block)
 
     sequencer_count(sequencer, METRIC_LOG_BLOCKS, 1);
     sequencer_count(sequencer, METRIC_LOG_BYTES, block->header->length);
+    if (sequencer->options.metrics != NULL) {
+        metrics_observe(sequencer->options.metrics, METRIC_LOG_WRITE,
+                        env_mono(sequencer->options.env).ns - block->started.ns);
+    }
     sequencer_enter(sequencer, block, sequencer->node->shard_count, false);
 }
 
@@ -349,11 +354,36 @@ start(struct sequencer *sequencer, struct mono_ns until)
 
 /* ---- The clock, questions, and the step that holds it together. ---- */
 
+/* The shortest of the shard's windows, and a warning when retries may come too late for it. */
+static void
+note_windows(struct sequencer *sequencer)
+{
+    int64_t least = DEDUP_WINDOW_MS;
+
+    for (uint32_t p = 0; p < sequencer->node->partition_count; p++) {
+        const struct partition *partition = sequencer->partitions[p];
+
+        if (partition != NULL) {
+            int64_t window = dedup_window_ms(&partition->dedup, env_wall(sequencer->options.env));
+
+            least = window < least ? window : least;
+        }
+    }
+    if (sequencer->options.metrics != NULL) {
+        metrics_set(sequencer->options.metrics, METRIC_DEDUP_WINDOW, (uint64_t)least);
+        if (least < WINDOW_WARN_MS) {
+            log_warn_seldom("the duplicate window is short: raise dedup.events", LOG_INT("covers_s", least / 1000));
+        }
+    }
+}
+
 static void
 beat(struct timer *timer)
 {
     struct sequencer *sequencer = CONTAINER_OF(timer, struct sequencer, beat);
     bool is_needed = false;
+
+    note_windows(sequencer);
 
     for (uint32_t p = 0; p < sequencer->node->partition_count; p++) {
         struct partition *partition = sequencer->partitions[p];

@@ -15,7 +15,6 @@
 #include "shards/partition.h"
 #include "shards/sequencer.h"
 
-
 /* A durable or replayed block on its way through apply. */
 struct applying {
     struct applying *next;
@@ -61,7 +60,8 @@ void sequencer_fail(struct sequencer *sequencer, const char *what);
 void sequencer_count(struct sequencer *sequencer, enum metric metric, uint64_t amount);
 
 /* A block is durable, or was read back: queues its sections at their partitions. stream_count: of its epoch. */
-void sequencer_enter(struct sequencer *sequencer, struct log_block *block, uint32_t stream_count, bool is_replay);
+void sequencer_enter(struct sequencer *sequencer, struct log_block *block, uint32_t stream_count,
+                     bool is_replay);
 /* Goes on with one partition. STEP_MORE: its lanes are full or time is up. */
 enum step sequencer_apply(struct sequencer *sequencer, struct partition *partition, struct mono_ns until);
 /* End of a step: tells every shard how far each partition has come. */

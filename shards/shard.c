@@ -11,6 +11,7 @@
 #define TIMERS_A_TURN 256u
 #define ARENA_BYTES_KEPT (16u << 20)
 #define MESSAGES_A_TURN 256u
+#define STALL_SAMPLE_NS (10 * NS_PER_MS)
 #define GRACE_NS (8 * NS_PER_S)
 #define STOPPING_WAIT_NS (5 * NS_PER_MS)
 
@@ -327,25 +328,48 @@ may_leave(struct shard *shard, uint64_t *stopping_since)
     return true;
 }
 
+/* Reading a thread's CPU time is a system call, so it is read seldom: now and then, and when a turn took long. */
+struct stall_watch {
+    uint64_t sampled_ns; /* when `cpu_ns` was read */
+    uint64_t cpu_ns;
+};
+
+static void
+watch_stall(struct shard *shard, struct stall_watch *watch, uint64_t began_ns)
+{
+    uint64_t now = env_mono(shard->env).ns;
+    uint64_t cpu;
+    uint64_t before;
+
+    if (now - began_ns <= SHARD_STALL_NS && now - watch->sampled_ns <= STALL_SAMPLE_NS) {
+        return;
+    }
+    cpu = thread_cpu_ns();
+    /* At most this much of it was spent before the turn. */
+    before = began_ns - watch->sampled_ns;
+    if (cpu - watch->cpu_ns > before + SHARD_STALL_NS && shard->turn_count > 1) {
+        shard->stall_count++;
+        if (shard->metrics != NULL) {
+            metrics_add(shard->metrics, METRIC_STALLS, 1);
+        }
+        log_warn("a turn took long", LOG_INT("cpu_us", (int64_t)((cpu - watch->cpu_ns - before) / 1000)));
+    }
+    *watch = (struct stall_watch){.sampled_ns = now, .cpu_ns = cpu};
+}
+
 void
 shard_run(struct shard *shard)
 {
     struct node *node = shard->node;
     uint64_t stopping_since = 0;
     uint64_t idle_since = 0;
+    struct stall_watch watch = {.sampled_ns = env_mono(shard->env).ns, .cpu_ns = thread_cpu_ns()};
 
     for (;;) {
-        uint64_t cpu = thread_cpu_ns();
+        uint64_t began = env_mono(shard->env).ns;
         bool is_busy = shard_turn(shard);
-        uint64_t spent = thread_cpu_ns() - cpu;
 
-        if (spent > SHARD_STALL_NS && shard->turn_count > 1) {
-            shard->stall_count++;
-            if (shard->metrics != NULL) {
-                metrics_add(shard->metrics, METRIC_STALLS, 1);
-            }
-            log_warn("a turn took long", LOG_INT("cpu_us", (int64_t)(spent / 1000)));
-        }
+        watch_stall(shard, &watch, began);
         if (is_busy) {
             idle_since = 0;
             env_turn(shard->env, (struct mono_ns){.ns = 0});

@@ -588,6 +588,7 @@ start_write(struct commit_log *log, struct log_block *block)
     header->checksum = block_checksum(header);
 
     log->in_flight_count++;
+    block->started = env_mono(log->env);
     block->op = (struct env_op){.done = write_done};
     env_write(log->env, &block->op, live_at(log, header->segment)->file, header, bytes, block->offset);
 }

@@ -70,6 +70,7 @@ struct log_block {
     bool is_durable;
     bool is_written;                  /* private: its write is done, though an earlier one may not be */
     uint64_t offset;                  /* private: in its segment file */
+    struct mono_ns started;           /* when its write began */
     struct log_section *section_open; /* being appended to; private */
     struct env_op op;                 /* private */
     struct commit_log *log;

@@ -75,8 +75,8 @@ ask(struct run *run, const char *text, const char *variables, struct asked *aske
     here = shard->id;
     query_start(&request);
     if (!cluster_drain(cluster) || !asked->is_finished || !asked->is_answered) {
-        snprintf(run->why, WHY_BYTES, "no answer to %.80s %.120s (%.80s)", text, variables == NULL ? "" : variables,
-                 cluster->failure);
+        snprintf(run->why, WHY_BYTES, "no answer to %.80s %.120s (%.80s)", text,
+                 variables == NULL ? "" : variables, cluster->failure);
         return false;
     }
     run->asked++;
@@ -92,7 +92,8 @@ data_of(const struct asked *asked, struct arena *arena, struct json_tree **out_t
     const char *at = strstr(asked->response, key);
     struct text data = TEXT("null");
 
-    if (json_tree_parse(arena, (struct text){.data = asked->response, .bytes = asked->bytes}, out_tree) != 0) {
+    if (json_tree_parse(arena, (struct text){.data = asked->response, .bytes = asked->bytes}, out_tree) !=
+        0) {
         base_die("ASSERT", "an answer is JSON", __FILE__, __LINE__);
     }
     if (at != NULL) {
@@ -125,13 +126,14 @@ show_difference(struct run *run, const char *shape, const char *variables, struc
     uint32_t from = same < 60 ? 0 : same - 60;
     snprintf(run->why, WHY_BYTES, "%s %.100s: at %u want ...%.*s... got ...%.*s...", shape, variables, same,
              (int)(want.bytes - from < 110 ? want.bytes - from : 110), want.data + from,
-             (int)(got.bytes > from ? (got.bytes - from < 110 ? got.bytes - from : 110) : 0), got.data + from);
+             (int)(got.bytes > from ? (got.bytes - from < 110 ? got.bytes - from : 110) : 0),
+             got.data + from);
 }
 
 /* One query, node against model. out_end: the endCursor of `list`, malloc'd, or NULL. */
 static bool
-compare(struct run *run, enum model_shape shape, struct model_variables *variables, const char *list, char **out_end,
-        bool *out_more)
+compare(struct run *run, enum model_shape shape, struct model_variables *variables, const char *list,
+        char **out_end, bool *out_more)
 {
     char *text = model_query_variables(shape, variables);
     struct model_answer expected;
@@ -149,7 +151,8 @@ compare(struct run *run, enum model_shape shape, struct model_variables *variabl
     if (list != NULL) {
         const struct json_tree *connection =
             json_tree_member(json_tree_member(tree, TEXT("data")), text_of(list));
-        const struct json_tree *page = connection == NULL ? NULL : json_tree_member(connection, TEXT("pageInfo"));
+        const struct json_tree *page =
+            connection == NULL ? NULL : json_tree_member(connection, TEXT("pageInfo"));
         const struct json_tree *end = page == NULL ? NULL : json_tree_member(page, TEXT("endCursor"));
         const struct json_tree *more = page == NULL ? NULL : json_tree_member(page, TEXT("hasNextPage"));
 
@@ -239,7 +242,8 @@ feed(struct cluster *cluster, struct model *model, const struct log_tap *tap, st
                 const struct record_header *record = (const void *)records;
 
                 if (model != NULL) {
-                    model_apply(model, section->partition, section->first_position + i, record, header->wall_ms);
+                    model_apply(model, section->partition, section->first_position + i, record,
+                                header->wall_ms);
                 }
                 if (record->kind == RECORD_EVENT) {
                     take_census(census, (const void *)record);
@@ -341,7 +345,8 @@ check_roll_ups(struct run *run, struct text tenant)
     int64_t now = run->cluster->clock.wall.ms;
 
     for (uint32_t i = 0; i < 8; i++) {
-        int64_t range = (int64_t[]){3600000, 20 * 3600000, 5 * MS_PER_DAY, 130 * MS_PER_DAY}[dice_below(dice, 4)];
+        int64_t range =
+            (int64_t[]){3600000, 20 * 3600000, 5 * MS_PER_DAY, 130 * MS_PER_DAY}[dice_below(dice, 4)];
         struct model_where where[3];
         struct model_variables variables = {
             .tenant_id = tenant,
@@ -361,8 +366,8 @@ check_roll_ups(struct run *run, struct text tenant)
             variables.where = where;
             variables.where_count = 1 + dice_below(dice, 3);
             for (uint32_t w = 0; w < variables.where_count; w++) {
-                static const char *const values[] = {"DE", "FR", "mobile", "Chrome", "page_view", "(other)", "", "Linux",
-                                                     "/page/1", "never seen"};
+                static const char *const values[] = {"DE",      "FR", "mobile", "Chrome",  "page_view",
+                                                     "(other)", "",   "Linux",  "/page/1", "never seen"};
 
                 where[w].by = (enum model_by)dice_below(dice, MODEL_BY_COUNT);
                 where[w].equals = text_of(values[dice_below(dice, COUNT_OF(values))]);

@@ -32,10 +32,10 @@ struct cluster {
     struct rules rules;
     struct node node;
     struct shard shards[SHARD_COUNT_MAX];
-    uint32_t shard_count; /* 0: not running */
+    uint32_t shard_count;  /* 0: not running */
     uint32_t late_percent; /* look-ups that answer later */
-    bool is_frozen;       /* no time passes: nothing new comes into the log by itself */
-    bool has_failed;      /* node->fatal was called */
+    bool is_frozen;        /* no time passes: nothing new comes into the log by itself */
+    bool has_failed;       /* node->fatal was called */
     char failure[256];
     uint64_t steps;
 };

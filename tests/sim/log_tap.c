@@ -30,8 +30,8 @@ is_block(const uint8_t *at, uint64_t room, const struct segment_header *segment)
 
     memcpy(&header, at, sizeof(header));
     if (header.magic != LOG_BLOCK_MAGIC || !uuid_equal(header.store_id, segment->store_id) ||
-        header.epoch != segment->epoch || header.stream != segment->stream || header.segment != segment->index ||
-        header.length < sizeof(header) || header.length > room) {
+        header.epoch != segment->epoch || header.stream != segment->stream ||
+        header.segment != segment->index || header.length < sizeof(header) || header.length > room) {
         return false;
     }
     checksum = header.checksum;
@@ -69,7 +69,8 @@ read_file(struct log_tap *tap, struct sim_disk *disk, const char *name)
     if (segment.magic != SEGMENT_MAGIC || !uuid_equal(segment.store_id, tap->manifest.store_id)) {
         return;
     }
-    for (uint64_t offset = DISK_SECTOR_BYTES; offset + DISK_SECTOR_BYTES <= count; offset += DISK_SECTOR_BYTES) {
+    for (uint64_t offset = DISK_SECTOR_BYTES; offset + DISK_SECTOR_BYTES <= count;
+         offset += DISK_SECTOR_BYTES) {
         if (is_block(bytes + offset, count - offset, &segment)) {
             add_block(tap, bytes + offset);
         }

@@ -83,7 +83,8 @@ start(struct day *day)
 
         day->starts++;
         if (day->starts > 1 && dice_chance(&cluster->dice, 25)) { /* a start that does not get far */
-            sim_disk_die_at(cluster->disk, sim_disk_operation_count(cluster->disk) + 1 + dice_below(&cluster->dice, 12));
+            sim_disk_die_at(cluster->disk,
+                            sim_disk_operation_count(cluster->disk) + 1 + dice_below(&cluster->dice, 12));
         }
         if (dice_chance(&cluster->dice, 10)) {
             cluster->clock.wall.ms += dice_below(&cluster->dice, 40 * 60 * 1000); /* time while it was down */
@@ -196,7 +197,8 @@ read_back(struct day *day, struct client *client)
     client->is_reading = true;
     arena_reset(&client->query_arena);
     arena_init(&client->query_arena, &day->arenas, 0);
-    snprintf(text, sizeof(text), "{event(tenantId:\"t%u\",eventId:\"%s\"){eventId canonicalId session{sessionId}}}",
+    snprintf(text, sizeof(text),
+             "{event(tenantId:\"t%u\",eventId:\"%s\"){eventId canonicalId session{sessionId}}}",
              (uint32_t)(number % 7 % TRAFFIC_TENANT_COUNT), client->wanted);
     struct query_request request = {
         .shard = shard,
@@ -219,7 +221,8 @@ client_acts(struct day *day)
     struct client *client = &day->clients[dice_below(&cluster->dice, CLIENT_COUNT)];
 
     if (dice_chance(&cluster->dice, 2)) { /* a quiet while, or a long one */
-        cluster->clock.wall.ms += dice_below(&cluster->dice, dice_chance(&cluster->dice, 20) ? 7200000 : 60000);
+        cluster->clock.wall.ms +=
+            dice_below(&cluster->dice, dice_chance(&cluster->dice, 20) ? 7200000 : 60000);
     }
     if (client->is_sent || client->is_reading) {
         return;
@@ -240,7 +243,8 @@ work(struct day *day, uint64_t events, bool is_mortal)
     uint64_t last_step = is_mortal ? 200 + dice_below(&cluster->dice, 12000) : UINT64_MAX;
 
     if (is_mortal && dice_chance(&cluster->dice, 50)) {
-        sim_disk_die_at(cluster->disk, sim_disk_operation_count(cluster->disk) + 1 + dice_below(&cluster->dice, 150));
+        sim_disk_die_at(cluster->disk,
+                        sim_disk_operation_count(cluster->disk) + 1 + dice_below(&cluster->dice, 150));
     }
     while (day->answered < events && day->why[0] == '\0') {
         if (!cluster_step(cluster)) {
@@ -257,7 +261,8 @@ work(struct day *day, uint64_t events, bool is_mortal)
             return true;
         }
         if (steps > 20000000) {
-            snprintf(day->why, sizeof(day->why), "no progress: %llu answered", (unsigned long long)day->answered);
+            snprintf(day->why, sizeof(day->why), "no progress: %llu answered",
+                     (unsigned long long)day->answered);
         }
     }
     return day->why[0] == '\0';
@@ -295,7 +300,8 @@ check(struct day *day)
         }
         return false;
     }
-    return day->why[0] == '\0' && check_run(&day->cluster, &day->traffic, &day->census, day->why) && check_census(day);
+    return day->why[0] == '\0' && check_run(&day->cluster, &day->traffic, &day->census, day->why) &&
+           check_census(day);
 }
 
 static bool
@@ -339,7 +345,8 @@ live(struct day *day)
         return false;
     }
     if (cluster_state_hash(cluster) != day->hash) {
-        snprintf(day->why, sizeof(day->why), "the state differs after a restart with %u shards", before % 4 + 1);
+        snprintf(day->why, sizeof(day->why), "the state differs after a restart with %u shards",
+                 before % 4 + 1);
         return false;
     }
     return true;
@@ -381,7 +388,8 @@ run_day(uint64_t seed, struct day *day)
 static void
 tell(const struct day *day, bool is_good)
 {
-    printf("seed %llu: %s, %llu events answered, %llu read back, %u crashes, %u starts, %llu steps, state %016llx%s%s\n",
+    printf("seed %llu: %s, %llu events answered, %llu read back, %u crashes, %u starts, %llu steps, state "
+           "%016llx%s%s\n",
            (unsigned long long)day->seed, is_good ? "ok" : "FAILED", (unsigned long long)day->answered,
            (unsigned long long)day->answered_read, day->crashes, day->starts,
            (unsigned long long)day->cluster.steps, (unsigned long long)day->hash, is_good ? "" : "\n  ",
@@ -412,7 +420,8 @@ main(int argc, char **argv)
         tell(&day, is_good);
         if (is_good) {
             is_good = run_day(from, &day) && day.hash == hash;
-            printf("again: state %016llx, %s\n", (unsigned long long)day.hash, is_good ? "equal" : "NOT EQUAL");
+            printf("again: state %016llx, %s\n", (unsigned long long)day.hash,
+                   is_good ? "equal" : "NOT EQUAL");
         }
         leave(is_good ? 0 : 1);
     }
@@ -424,7 +433,7 @@ main(int argc, char **argv)
         crashes += day.crashes;
         events += day.answered;
     }
-    printf("%llu seeds, %llu events, %llu crashes: every answer equal to the model's\n", (unsigned long long)count,
-           (unsigned long long)events, (unsigned long long)crashes);
+    printf("%llu seeds, %llu events, %llu crashes: every answer equal to the model's\n",
+           (unsigned long long)count, (unsigned long long)events, (unsigned long long)crashes);
     leave(0);
 }

@@ -21,7 +21,8 @@ traffic_init(struct traffic *traffic, struct dice *dice, struct wall_ms now)
         .page_count = 3 + dice_below(dice, dice_chance(dice, 20) ? 150 : 20),
         .type_count = dice_chance(dice, 20) ? 90 : 4,
         .live_percent = dice_chance(dice, 50) ? 100 : dice_below(dice, 100),
-        .history_ms = (int64_t[]){3600000, 6 * 3600000, MS_PER_DAY, 4 * MS_PER_DAY, 120 * MS_PER_DAY}[dice_below(dice, 5)],
+        .history_ms = (int64_t[]){3600000, 6 * 3600000, MS_PER_DAY, 4 * MS_PER_DAY,
+                                  120 * MS_PER_DAY}[dice_below(dice, 5)],
         .history_end_ms = now.ms - (int64_t)dice_below(dice, 3) * MS_PER_DAY,
     };
 }
@@ -96,7 +97,8 @@ traits(struct traffic *traffic)
     int bytes = snprintf(traffic->json, sizeof(traffic->json), "{");
 
     for (uint32_t i = 0; i < count; i++) {
-        static const char *const values[] = {"null", "1", "\"x\"", "{\"a\":[1,2]}", "true", "1.50", "\"\\u00e9\\n\""};
+        static const char *const values[] = {"null", "1",    "\"x\"",         "{\"a\":[1,2]}",
+                                             "true", "1.50", "\"\\u00e9\\n\""};
         const char *value = values[dice_below(dice, COUNT_OF(values))];
 
         bytes += snprintf(traffic->json + bytes, sizeof(traffic->json) - (size_t)bytes, "%s\"k%u\":%s",
@@ -147,7 +149,8 @@ write_identifiers(struct traffic *traffic, struct event_draft *draft)
     }
     if (text_equal(draft->text[EVENT_EVENT_TYPE], TEXT("alias")) && dice_chance(dice, 80)) {
         draft->text[EVENT_USER_ID] = identifier(traffic, "u", traffic->scratch[1]);
-        draft->text[EVENT_PREVIOUS_ID] = identifier(traffic, dice_chance(dice, 70) ? "a" : "u", traffic->scratch[2]);
+        draft->text[EVENT_PREVIOUS_ID] =
+            identifier(traffic, dice_chance(dice, 70) ? "a" : "u", traffic->scratch[2]);
     }
 }
 
@@ -162,7 +165,8 @@ traffic_event(struct traffic *traffic, struct wall_ms now)
 
     if (traffic->sent > 8 && dice_chance(dice, 12)) {
         /* Often one that is still on its way. */
-        event.number = dice_chance(dice, 60) ? traffic->sent - 1 - dice_below(dice, 8) : dice_roll(dice) % traffic->sent;
+        event.number =
+            dice_chance(dice, 60) ? traffic->sent - 1 - dice_below(dice, 8) : dice_roll(dice) % traffic->sent;
     } else {
         traffic->sent++;
     }
@@ -187,7 +191,8 @@ traffic_event(struct traffic *traffic, struct wall_ms now)
     if (dice_chance(dice, 20)) {
         bytes = snprintf(traffic->scratch[5], sizeof(traffic->scratch[5]), "feature-%u",
                          dice_below(dice, traffic->page_count));
-        draft->text[EVENT_FEATURE_NAME] = (struct text){.data = traffic->scratch[5], .bytes = (uint32_t)bytes};
+        draft->text[EVENT_FEATURE_NAME] =
+            (struct text){.data = traffic->scratch[5], .bytes = (uint32_t)bytes};
     }
     draft->text[EVENT_COUNTRY] = pick(traffic, countries, COUNT_OF(countries));
     draft->text[EVENT_DEVICE_TYPE] = pick(traffic, devices, COUNT_OF(devices));

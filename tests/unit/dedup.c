@@ -53,7 +53,7 @@ TEST(a_window_that_was_never_sized_knows_nothing)
     CHECK_EQ(region_init(&region, 1 << 20), 0);
     dedup_init(&dedup, &region);
     CHECK(!knows(1, NOW));
-    CHECK_EQ(dedup_window_ms(&dedup, (struct wall_ms){.ms = NOW}), 0);
+    CHECK_EQ(dedup_window_ms(&dedup, (struct wall_ms){.ms = NOW}), DEDUP_WINDOW_MS);
     CHECK_DIES(CHECK_EQ(dedup_resize(&dedup, 0), 0));
     CHECK_DIES(CHECK_EQ(dedup_add(&dedup, id_of(1), 0, (struct wall_ms){.ms = NOW}, 0), 0));
     then_nothing_is_left();

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -14,6 +15,7 @@
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <linux/filter.h>
@@ -63,7 +65,7 @@ fresh_note(void)
 static void
 given_a_directory(void)
 {
-    strcpy(directory, "/tmp/millrace-env-XXXXXX");
+    (void)snprintf(directory, sizeof(directory), "/tmp/millrace-env-XXXXXX");
     CHECK(mkdtemp(directory) != NULL);
 }
 
@@ -74,13 +76,19 @@ given_a_disk(void)
     CHECK_EQ(disk_real_open(directory, &disk), 0);
 }
 
+static int
+remove_one(const char *path, const struct stat *stat, int kind, struct FTW *place)
+{
+    (void)stat;
+    (void)kind;
+    (void)place;
+    return remove(path);
+}
+
 static void
 remove_directory(void)
 {
-    char command[128];
-
-    (void)snprintf(command, sizeof(command), "rm -rf %s", directory);
-    CHECK_EQ(system(command), 0);
+    CHECK_EQ(nftw(directory, remove_one, 8, FTW_DEPTH | FTW_PHYS), 0);
 }
 
 static void
@@ -364,11 +372,25 @@ TEST(side_tasks_run_elsewhere_and_in_order)
     with_each_backend(sides_in_order);
 }
 
+static uint64_t
+clock_ns(void)
+{
+    struct timespec now;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
+}
+
+/* A millisecond: long enough for the one who waits to fall asleep. */
 static int
 take_a_moment(void *context)
 {
+    uint64_t end = clock_ns() + NS_PER_MS;
+
     (void)context;
-    usleep(1000);
+    while (clock_ns() < end) {
+        (void)sched_yield();
+    }
     return 5;
 }
 
@@ -543,7 +565,8 @@ waits_end(void)
         uint64_t before = env_mono(env).ns;
         uint32_t early_count = 0;
         CHECK_EQ(env_turn(env, (struct mono_ns){wait}), 0);
-        while (env_mono(env).ns - before < wait) { /* a ring closed just before may interrupt it once or twice */
+        /* A ring closed just before may interrupt it once or twice. */
+        while (env_mono(env).ns - before < wait) {
             CHECK(early_count++ < 10);
             CHECK_EQ(env_turn(env, (struct mono_ns){wait}), 0);
         }
@@ -678,7 +701,8 @@ refuse_io_uring(int answer)
     };
     struct sock_fprog program = {.len = COUNT_OF(filter), .filter = filter};
 
-    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+           prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
 }
 
 static void *
@@ -839,7 +863,8 @@ TEST(more_files_than_the_limit_are_refused)
     given_a_directory();
     CHECK_EQ(disk_real_open_buffered(directory, &disk), 0);
     disk->ops->close(disk, must_create("a", 1));
-    while (count < COUNT_OF(files) && (r = disk->ops->open(disk, "a", DISK_OPEN_EXISTING, &files[count])) == 0) {
+    while (count < COUNT_OF(files) &&
+           (r = disk->ops->open(disk, "a", DISK_OPEN_EXISTING, &files[count])) == 0) {
         count++;
     }
     struct disk_file one_more;

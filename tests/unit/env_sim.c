@@ -257,7 +257,8 @@ TEST(a_durable_write_that_is_done_stays)
         struct note note = {.op.done = note_done};
         given_a_disk((struct sim_disk_options){.seed = seed});
         struct disk_file file = given_a_durable_file("a");
-        CHECK_EQ(disk->ops->write(disk, file, old_bytes, BYTES, 0), 0); /* older, unsynced, and may not come back */
+        /* Older, unsynced, and may not come back. */
+        CHECK_EQ(disk->ops->write(disk, file, old_bytes, BYTES, 0), 0);
         env_write(env, &note.op, file, new_bytes, BYTES, 0);
         finish_all();
         CHECK_EQ(note.done_count, 1);
@@ -390,7 +391,8 @@ TEST(operations_fail_when_the_dice_say_so)
     uint32_t failed = 0;
     uint32_t full = 0;
 
-    given_a_disk((struct sim_disk_options){.seed = 3, .write_fails_permille = 300, .zero_fill_fails_permille = 300});
+    given_a_disk(
+        (struct sim_disk_options){.seed = 3, .write_fails_permille = 300, .zero_fill_fails_permille = 300});
     struct disk_file file = must_open("a", DISK_OPEN_CREATE);
     for (uint32_t i = 0; i < 200; i++) {
         struct note note = {.op.done = note_done};

@@ -5,6 +5,7 @@
 
 #include "core/arena.h"
 #include "tests/check.h"
+#include "tests/unit/written.h"
 
 static struct arena_pool pool; /* empty, and keeps nothing */
 static struct arena arena;
@@ -104,16 +105,17 @@ parse_nested(uint32_t count, const char *before, const char *opening, const char
              const char *after)
 {
     static char source[200000];
-    int at = sprintf(source, "%s", before);
+    struct written written = {.to = source, .room = sizeof(source)};
 
+    write_on(&written, "%s", before);
     for (uint32_t i = 0; i < count; i++) {
-        at += sprintf(source + at, "%s", opening);
+        write_on(&written, "%s", opening);
     }
-    at += sprintf(source + at, "%s", middle);
+    write_on(&written, "%s", middle);
     for (uint32_t i = 0; i < count; i++) {
-        at += sprintf(source + at, "%s", closing);
+        write_on(&written, "%s", closing);
     }
-    sprintf(source + at, "%s", after);
+    write_on(&written, "%s", after);
     return parse(source);
 }
 

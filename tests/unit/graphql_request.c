@@ -5,6 +5,7 @@
 
 #include "core/arena.h"
 #include "tests/check.h"
+#include "tests/unit/written.h"
 
 static struct arena_pool pool; /* empty, and keeps nothing */
 static struct arena arena;
@@ -51,8 +52,8 @@ keys(void)
 {
     static char out[4096];
     const struct graphql_selection *stack[GRAPHQL_DEPTH_MAX + 1];
+    struct written written = {.to = out, .room = sizeof(out)};
     uint32_t depth = 0;
-    int bytes = 0;
 
     stack[0] = plan.selections;
     for (;;) {
@@ -60,17 +61,17 @@ keys(void)
 
         if (at == NULL) {
             if (depth == 0) {
-                return (struct text){.data = out, .bytes = (uint32_t)bytes};
+                return (struct text){.data = out, .bytes = (uint32_t)written.bytes};
             }
-            bytes += sprintf(out + bytes, "}");
+            write_on(&written, "}");
             depth--;
             continue;
         }
-        bytes += sprintf(out + bytes, "%s%.*s", bytes > 0 && out[bytes - 1] != '{' ? " " : "",
-                         (int)at->response_key.bytes, at->response_key.data);
+        write_on(&written, "%s%.*s", written.bytes > 0 && out[written.bytes - 1] != '{' ? " " : "",
+                 (int)at->response_key.bytes, at->response_key.data);
         stack[depth] = at->next;
         if (at->children != NULL) {
-            bytes += sprintf(out + bytes, "{");
+            write_on(&written, "{");
             stack[++depth] = at->children;
         }
     }
@@ -122,12 +123,13 @@ TEST(variables_that_do_not_fit_are_refused)
 
 TEST(more_variables_than_a_document_can_name_are_refused)
 {
-    int at = sprintf(source, "{\"a\":1");
+    struct written written = {.to = source, .room = sizeof(source)};
 
+    write_on(&written, "{\"a\":1");
     for (uint32_t i = 0; i < GRAPHQL_VARIABLES_MAX; i++) {
-        at += sprintf(source + at, ",\"b%u\":1", i);
+        write_on(&written, ",\"b%u\":1", i);
     }
-    sprintf(source + at, "}");
+    write_on(&written, "}");
     refuses("query($a:ID!){tenant(id:$a){id}}", source, "TOO_MANY_VARIABLES");
 }
 
@@ -223,14 +225,15 @@ static const char *
 deep_query(uint32_t levels)
 {
     static const char *const cycle[] = {"events(first:1){", "nodes{", "session{"};
-    int at = sprintf(source, "{profile(tenantId:1){currentSession{");
+    struct written written = {.to = source, .room = sizeof(source)};
 
+    write_on(&written, "{profile(tenantId:1){currentSession{");
     for (uint32_t i = 0; i + 3 < levels; i++) {
-        at += sprintf(source + at, "%s", cycle[i % 3]);
+        write_on(&written, "%s", cycle[i % 3]);
     }
-    at += sprintf(source + at, "__typename");
+    write_on(&written, "__typename");
     for (uint32_t i = 0; i < levels; i++) {
-        at += sprintf(source + at, "}");
+        write_on(&written, "}");
     }
     return source;
 }
@@ -266,39 +269,42 @@ TEST(a_field_costs_the_product_of_the_pages_above_it)
 /* Each fragment spreads the next under 40 keys: 64 000 fields from a page of text. */
 TEST(a_fragment_bomb_is_refused_before_it_explodes)
 {
-    int at = sprintf(source, "{profile(tenantId:1){a:currentSession{...f0}b:currentSession{...f0}}}");
+    struct written written = {.to = source, .room = sizeof(source)};
 
+    write_on(&written, "{profile(tenantId:1){a:currentSession{...f0}b:currentSession{...f0}}}");
     for (int i = 0; i < 3; i++) {
-        at += sprintf(source + at, " fragment f%d on Session{", i);
+        write_on(&written, " fragment f%d on Session{", i);
         for (int j = 0; j < 40; j++) {
-            at += sprintf(source + at, "a%d:events(first:1){...g%d}", j, i);
+            write_on(&written, "a%d:events(first:1){...g%d}", j, i);
         }
-        at += sprintf(source + at, "} fragment g%d on EventConnection{nodes{session{...f%d}}}", i, i + 1);
+        write_on(&written, "} fragment g%d on EventConnection{nodes{session{...f%d}}}", i, i + 1);
     }
-    sprintf(source + at, " fragment f3 on Session{__typename}");
+    write_on(&written, " fragment f3 on Session{__typename}");
     refuses(source, NULL, "TOO_COMPLEX");
 }
 
 TEST(equal_long_arguments_are_merged)
 {
-    int at = sprintf(source, "{");
+    struct written written = {.to = source, .room = sizeof(source)};
 
+    write_on(&written, "{");
     for (int i = 0; i < 100; i++) {
-        at += sprintf(source + at, "...{event(tenantId:\"%0800d\" eventId:1){eventId}}", 0);
+        write_on(&written, "...{event(tenantId:\"%0800d\" eventId:1){eventId}}", 0);
     }
-    sprintf(source + at, "}");
+    write_on(&written, "}");
     accepts(source, NULL);
     CHECK_TEXT(keys(), "event{eventId}");
 }
 
 TEST(spreads_of_one_fragment_in_one_set_count_once)
 {
-    int at = sprintf(source, "{...f0 ...f0}");
+    struct written written = {.to = source, .room = sizeof(source)};
 
+    write_on(&written, "{...f0 ...f0}");
     for (int i = 0; i < 100; i++) {
-        at += sprintf(source + at, " fragment f%d on Query{...f%d ...f%d}", i, i + 1, i + 1);
+        write_on(&written, " fragment f%d on Query{...f%d ...f%d}", i, i + 1, i + 1);
     }
-    sprintf(source + at, " fragment f100 on Query{__typename}");
+    write_on(&written, " fragment f100 on Query{__typename}");
     accepts(source, NULL);
     CHECK_TEXT(keys(), "__typename");
 }

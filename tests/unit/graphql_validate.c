@@ -6,6 +6,7 @@
 #include "core/arena.h"
 #include "query/graphql_parser.h"
 #include "tests/check.h"
+#include "tests/unit/written.h"
 
 static struct arena_pool pool; /* empty, and keeps nothing */
 static struct arena arena;
@@ -213,13 +214,17 @@ TEST(a_variable_fits_the_place_where_it_is_used)
 TEST(a_chain_of_fragments_is_followed_to_its_end)
 {
     static char source[40000];
-    int at = sprintf(source, "{...f0}");
+    struct written written = {.to = source, .room = sizeof(source)};
+    size_t chain_bytes;
 
+    write_on(&written, "{...f0}");
     for (int i = 0; i < 200; i++) {
-        at += sprintf(source + at, " fragment f%d on Query{...f%d}", i, i + 1);
+        write_on(&written, " fragment f%d on Query{...f%d}", i, i + 1);
     }
-    sprintf(source + at, " fragment f200 on Query{__typename}");
+    chain_bytes = written.bytes;
+    write_on(&written, " fragment f200 on Query{__typename}");
     accepts(source);
-    sprintf(source + at, " fragment f200 on Query{...f0}");
+    written.bytes = chain_bytes; /* the last link again, to the first */
+    write_on(&written, " fragment f200 on Query{...f0}");
     refuses(source, "Cannot spread fragment \"f0\" within itself.");
 }

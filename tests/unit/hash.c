@@ -94,10 +94,13 @@ TEST(the_keyed_hash_of_two_texts_is_that_of_lengths_and_padded_texts)
 
 TEST(two_texts_are_not_one_cut_elsewhere)
 {
-    CHECK(!hash128_equal(hash128_keyed(key, TEXT("ab"), TEXT("c")), hash128_keyed(key, TEXT("a"), TEXT("bc"))));
-    CHECK(!hash128_equal(hash128_keyed(key, TEXT(""), TEXT("abc")), hash128_keyed(key, TEXT("abc"), TEXT(""))));
+    CHECK(
+        !hash128_equal(hash128_keyed(key, TEXT("ab"), TEXT("c")), hash128_keyed(key, TEXT("a"), TEXT("bc"))));
+    CHECK(
+        !hash128_equal(hash128_keyed(key, TEXT(""), TEXT("abc")), hash128_keyed(key, TEXT("abc"), TEXT(""))));
     CHECK(!hash128_equal(hash128_keyed(key, TEXT("a"), TEXT("")), hash128_keyed(key, TEXT("a\0"), TEXT(""))));
-    CHECK(hash128_equal(hash128_keyed(key, (struct text){0}, TEXT("")), hash128_keyed(key, TEXT(""), (struct text){0})));
+    CHECK(hash128_equal(hash128_keyed(key, (struct text){0}, TEXT("")),
+                        hash128_keyed(key, TEXT(""), (struct text){0})));
 }
 
 TEST(another_secret_is_another_hash)
@@ -144,7 +147,8 @@ TEST(lanes_and_tables_agree_at_every_length)
     for (uint32_t i = 0; i < sizeof(buffer); i++) {
         buffer[i] = (char)hash_mix(i + 1);
     }
-    for (uint32_t bytes = 0; bytes <= sizeof(buffer) - 3; bytes += bytes < 100 || bytes % 1024 > 1000 ? 1 : 37) {
+    for (uint32_t bytes = 0; bytes <= sizeof(buffer) - 3;
+         bytes += bytes < 100 || bytes % 1024 > 1000 ? 1 : 37) {
         CHECK_EQ(checksum32(buffer + 3, bytes), checksum32_more_portable(0, buffer + 3, bytes));
     }
 }

@@ -64,6 +64,22 @@ TEST(a_slash_at_the_end_makes_no_difference)
     CHECK_EQ(find("/v1/m/").door, HTTP_DOOR_DROP);
 }
 
+TEST(settings_are_those_of_a_key)
+{
+    static const char *const nowhere[] = {"/v1/projects/settings",     "/v1/projects//settings",
+                                          "/v1/projects/a b/settings", "/v1/projects/a/b/settings",
+                                          "/v1/projects/a/setting",    "/v1/projects/projects//settings"};
+
+    for (uint32_t i = 0; i < COUNT_OF(nowhere); i++) {
+        CHECK_EQ(find(nowhere[i]).door, HTTP_DOOR_NONE);
+    }
+    CHECK_EQ(find("/v1/projects/key.1/settings").door, HTTP_DOOR_SEGMENT_SETTINGS);
+    CHECK_TEXT(find("/v1/projects/key.1/settings/").key, "key.1");
+    CHECK_TEXT(find("/v1/projects/projects/key/settings").key, "key");
+    CHECK_TEXT(find("/v1/projects/projects/settings").key, "projects");
+    CHECK_EQ(find("/sourceConfig/").door, HTTP_DOOR_RUDDER_CONFIG);
+}
+
 TEST(doors_know_their_methods)
 {
     struct http_route ingest = find("/v1/track");

@@ -111,7 +111,8 @@ TEST(what_is_no_json_is_refused)
     refused(TEXT("/* a */1"), "not a value");
     refused(TEXT("\xef\xbb\xbf{}"), "not a value");
     refused((struct text){.data = "1\0", .bytes = 2}, "not a number");
-    CHECK_EQ(opened(TEXT("[1\f]"), &value), JSON_IN_BAD); /* simdjson's kernels see it differently: no one reason */
+    /* simdjson's kernels see these differently: no one reason. */
+    CHECK_EQ(opened(TEXT("[1\f]"), &value), JSON_IN_BAD);
     CHECK_EQ(opened(TEXT("[1\v]"), &value), JSON_IN_BAD);
     end();
 }
@@ -135,10 +136,11 @@ TEST(words_are_spelled_so)
 
 TEST(numbers_are_spelled_so)
 {
-    static const char *const bad[] = {"-", "01", "-01", "1.", ".5", "1.e5", "1e", "1e+", "0x1", "1_0", "--1", "1a", "-a",
-                                      "1.5.5", "1e5e5", "1-1", "00", "1\"\""};
-    static const char *const good[] = {"0", "-0", "1", "10", "-10.5", "0.50", "1e5", "1E+5", "1e-05", "0e0", "1e999",
-                                       "123456789012345678901234567890.123456789"};
+    static const char *const bad[] = {"-",   "01",  "-01", "1.", ".5",    "1.e5",  "1e",  "1e+", "0x1",
+                                      "1_0", "--1", "1a",  "-a", "1.5.5", "1e5e5", "1-1", "00",  "1\"\""};
+    static const char *const good[] = {"0",     "-0",   "1",     "10",
+                                       "-10.5", "0.50", "1e5",   "1E+5",
+                                       "1e-05", "0e0",  "1e999", "123456789012345678901234567890.123456789"};
 
     begin();
     for (uint32_t i = 0; i < COUNT_OF(bad); i++) {
@@ -252,11 +254,12 @@ TEST(members_come_in_order_with_their_raw_text)
     uint32_t count;
 
     begin();
-    CHECK_EQ(json_in_object(json,
-                            given(TEXT(" { \"a\" : 1 , \"b\\n\":\"x\\ty\",\"c\":{\"d\" : [1, 2] } ,\"e\":[ ],\"f\":true,"
-                                       "\"g\":false,\"h\":null,\"a\":-2.5e3, \"\":\"\"} "),
-                                  '}'),
-                            &members, &count),
+    CHECK_EQ(json_in_object(
+                 json,
+                 given(TEXT(" { \"a\" : 1 , \"b\\n\":\"x\\ty\",\"c\":{\"d\" : [1, 2] } ,\"e\":[ ],\"f\":true,"
+                            "\"g\":false,\"h\":null,\"a\":-2.5e3, \"\":\"\"} "),
+                       '}'),
+                 &members, &count),
              0);
     CHECK_EQ(count, 9);
     CHECK_TEXT(members[0].key, "a");
@@ -390,14 +393,17 @@ TEST(a_listed_object_has_at_most_1024_members_and_a_raw_one_any_number)
     struct text large;
 
     begin();
-    CHECK_EQ(json_in_object(json, given(object_of(JSON_IN_MEMBERS_MAX + 1, buffer), 0), &members, &count), JSON_IN_BAD);
+    CHECK_EQ(json_in_object(json, given(object_of(JSON_IN_MEMBERS_MAX + 1, buffer), 0), &members, &count),
+             JSON_IN_BAD);
     CHECK_TEXT(json_in_reason(json), "more than 1024 members");
     CHECK_EQ(json_in_object(json, given(object_of(JSON_IN_MEMBERS_MAX, buffer), 0), &members, &count), 0);
     CHECK_EQ(count, JSON_IN_MEMBERS_MAX);
     large = object_of(3000, buffer + 5);
     memcpy(buffer, "{\"r\":", 5);
     buffer[5 + large.bytes] = '}';
-    CHECK_EQ(json_in_object(json, given((struct text){.data = buffer, .bytes = large.bytes + 6}, 0), &members, &count), 0);
+    CHECK_EQ(json_in_object(json, given((struct text){.data = buffer, .bytes = large.bytes + 6}, 0), &members,
+                            &count),
+             0);
     CHECK_EQ(count, 1);
     CHECK_EQ(members[0].raw.bytes, large.bytes);
     end();
@@ -604,9 +610,24 @@ TEST(corrupted_bodies_are_read_as_if_line_by_line)
 
 TEST(what_is_no_integer_is_refused)
 {
-    static const char *const bad[] = {"", "-", "a", "1.", ".1", "01", "1e", "1 ", " 1", "+1", "1e999", "-1e999",
-                                      "9223372036854775808", "-9223372036854775809", "1e19", "9.3e18",
-                                      "99999999999999999999", "1e99999999999999999999999"};
+    static const char *const bad[] = {"",
+                                      "-",
+                                      "a",
+                                      "1.",
+                                      ".1",
+                                      "01",
+                                      "1e",
+                                      "1 ",
+                                      " 1",
+                                      "+1",
+                                      "1e999",
+                                      "-1e999",
+                                      "9223372036854775808",
+                                      "-9223372036854775809",
+                                      "1e19",
+                                      "9.3e18",
+                                      "99999999999999999999",
+                                      "1e99999999999999999999999"};
     int64_t value = 7;
 
     for (uint32_t i = 0; i < COUNT_OF(bad); i++) {
@@ -623,11 +644,29 @@ TEST(integers_are_exact_and_fractions_cut_off)
         const char *text;
         int64_t value;
     } good[] = {
-        {"0", 0}, {"-0", 0}, {"0e999999999999", 0}, {"0.000", 0}, {"1", 1}, {"-1", -1}, {"1e3", 1000}, {"1.5e3", 1500},
-        {"1.9", 1}, {"-1.9", -1}, {"0.9", 0}, {"-0.9", 0}, {"1234e-2", 12}, {"1e-99999999999999999999", 0},
-        {"0.001e3", 1}, {"0.0019e3", 1}, {"100e-2", 1}, {"9223372036854775807", INT64_MAX},
-        {"-9223372036854775808", INT64_MIN}, {"9223372036854775807.9", INT64_MAX}, {"9.223372036854775807e18", INT64_MAX},
-        {"922337203685477580.7e1", INT64_MAX}, {"1767225601000.25", INT64_C(1767225601000)},
+        {"0", 0},
+        {"-0", 0},
+        {"0e999999999999", 0},
+        {"0.000", 0},
+        {"1", 1},
+        {"-1", -1},
+        {"1e3", 1000},
+        {"1.5e3", 1500},
+        {"1.9", 1},
+        {"-1.9", -1},
+        {"0.9", 0},
+        {"-0.9", 0},
+        {"1234e-2", 12},
+        {"1e-99999999999999999999", 0},
+        {"0.001e3", 1},
+        {"0.0019e3", 1},
+        {"100e-2", 1},
+        {"9223372036854775807", INT64_MAX},
+        {"-9223372036854775808", INT64_MIN},
+        {"9223372036854775807.9", INT64_MAX},
+        {"9.223372036854775807e18", INT64_MAX},
+        {"922337203685477580.7e1", INT64_MAX},
+        {"1767225601000.25", INT64_C(1767225601000)},
         {"0.00000000000000000000000000000000000000001e41", 1},
         {"10000000000000000000000000000000000000000e-40", 1},
     };
@@ -643,13 +682,37 @@ TEST(integers_are_exact_and_fractions_cut_off)
 TEST(the_text_of_a_number_is_its_shortest)
 {
     static const char *const pairs[][2] = {
-        {"0", "0"}, {"-0", "0"}, {"-0.0", "0"}, {"1", "1"}, {"-1", "-1"}, {"1.0", "1"}, {"1e0", "1"}, {"1e2", "100"},
-        {"1.50", "1.5"}, {"0.1", "0.1"}, {"1e21", "1e+21"}, {"1e20", "100000000000000000000"}, {"1e-6", "0.000001"},
-        {"1e-7", "1e-7"}, {"1.25e-7", "1.25e-7"}, {"123e-20", "1.23e-18"}, {"12345678901234567890", "12345678901234567890"},
-        {"-1234567890123456789012345678901", "-1.2345678901234568e+30"}, {"1234567890123456789012345678901", "1234567890123456789012345678901"},
-        {"12345678901234567890123456789012", "1.2345678901234567e+31"}, {"123.456", "123.456"}, {"1e999", ""},
-        {"-1e999", ""}, {"1e-999", "0"}, {"-1e-999", "0"}, {"0.30000000000000004", "0.30000000000000004"},
-        {"1.7976931348623157e308", "1.7976931348623157e+308"}, {"-5e-324", "-5e-324"}, {"01", ""}, {"", ""}, {"1 ", ""},
+        {"0", "0"},
+        {"-0", "0"},
+        {"-0.0", "0"},
+        {"1", "1"},
+        {"-1", "-1"},
+        {"1.0", "1"},
+        {"1e0", "1"},
+        {"1e2", "100"},
+        {"1.50", "1.5"},
+        {"0.1", "0.1"},
+        {"1e21", "1e+21"},
+        {"1e20", "100000000000000000000"},
+        {"1e-6", "0.000001"},
+        {"1e-7", "1e-7"},
+        {"1.25e-7", "1.25e-7"},
+        {"123e-20", "1.23e-18"},
+        {"12345678901234567890", "12345678901234567890"},
+        {"-1234567890123456789012345678901", "-1.2345678901234568e+30"},
+        {"1234567890123456789012345678901", "1234567890123456789012345678901"},
+        {"12345678901234567890123456789012", "1.2345678901234567e+31"},
+        {"123.456", "123.456"},
+        {"1e999", ""},
+        {"-1e999", ""},
+        {"1e-999", "0"},
+        {"-1e-999", "0"},
+        {"0.30000000000000004", "0.30000000000000004"},
+        {"1.7976931348623157e308", "1.7976931348623157e+308"},
+        {"-5e-324", "-5e-324"},
+        {"01", ""},
+        {"", ""},
+        {"1 ", ""},
     };
 
     for (uint32_t i = 0; i < COUNT_OF(pairs); i++) {

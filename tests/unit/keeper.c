@@ -684,6 +684,35 @@ TEST(open_sessions_are_those_that_the_watermark_has_not_passed)
     then_the_world_ends();
 }
 
+TEST(sessions_read_from_before_a_merge_are_stale_unless_torn_ones_will_do)
+{
+    struct question question = {.kind = QUESTION_OPEN_SESSIONS, .target = 0};
+
+    given_a_world(2, 64, 8);
+    send_event(1, T0, "click", (struct extra){0});
+    send_event(2, T0, "click", (struct extra){0});
+    send_progress(0);
+    run_until_quiet();
+    struct reading before = reading_of(0);
+    send_merge(0, 1, 2);
+    send_event(2, T0 + 1, "login", (struct extra){0});
+    send_progress(0);
+    run_until_quiet();
+
+    question.reading = before;
+    ask(&question);
+    CHECK_EQ(question.fault, -ESTALE);
+    question = (struct question){.kind = QUESTION_OPEN_SESSIONS, .reading = before, .accepts_torn = true};
+    ask(&question);
+    CHECK_EQ(question.fault, 0);
+    release(&question);
+    question = (struct question){.kind = QUESTION_OPEN_SESSIONS};
+    ask(&question);
+    CHECK_EQ(question.fault, 0);
+    release(&question);
+    then_the_world_ends();
+}
+
 TEST(a_wider_gap_opens_sessions_again)
 {
     struct question question = {.kind = QUESTION_OPEN_SESSIONS, .target = 0};

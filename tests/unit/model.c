@@ -659,7 +659,7 @@ TEST(traits_are_bounded_and_in_byte_order)
     struct model_variables variables = {
         .tenant_id = TEXT("t"), .anonymous_id = TEXT("a"), .has_as_of = true, .as_of_ms = NOON};
     static char many[40000];
-    char *at = many;
+    int at;
 
     given_an_empty_model();
     traits(NOON, " { \"z\" : [1, \"}\"] , \"\\u00e9\":\"\\\"\" , \"a\":1,\"a\" : 2.50, \"n\":3 }");
@@ -670,9 +670,10 @@ TEST(traits_are_bounded_and_in_byte_order)
     CHECK_TEXT(text_at(answer(MODEL_PROFILE, &variables), "profile.traits"),
                "{\"a\":5,\"z\":[1, \"}\"],\"\xc3\xa9\":\"\\\"\"}");
 
-    at += sprintf(at, "{\"big\":\"");
-    memset(at, 'x', 32700);
-    sprintf(at + 32700, "\",\"bigger\":\"%050d\",\"c\":1}", 7);
+    at = snprintf(many, sizeof(many), "{\"big\":\"");
+    memset(many + at, 'x', 32700);
+    at += 32700;
+    (void)snprintf(many + at, sizeof(many) - (size_t)at, "\",\"bigger\":\"%050d\",\"c\":1}", 7);
     traits(NOON + 2, many);
     CHECK_EQ(model_totals(model).traits_ignored, 1);
     CHECK_TEXT(text_at(answer(MODEL_PROFILE, &variables), "profile.traits.c"), "1");

@@ -165,7 +165,8 @@ TEST(the_system_agrees_on_the_calendar)
         char ours[TIME_TEXT_BYTES];
 
         CHECK(gmtime_r(&seconds, &tm) != NULL);
-        snprintf(theirs, sizeof(theirs), "%04d-%02d-%02dT00:00:00.000Z", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday);
+        snprintf(theirs, sizeof(theirs), "%04d-%02d-%02dT00:00:00.000Z", tm.tm_year + 1900, tm.tm_mon + 1,
+                 tm.tm_mday);
         time_text_format(day * MS_PER_DAY, ours);
         CHECK_TEXT((const char *)theirs, (const char *)ours);
     }

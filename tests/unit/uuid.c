@@ -50,9 +50,11 @@ TEST(what_is_no_uuid_is_refused)
 
 TEST(letters_may_be_large_and_come_back_small)
 {
-    CHECK_TEXT(formatted(parsed("6BA7B812-9DAD-11D1-80b4-00C04FD430C8")), "6ba7b812-9dad-11d1-80b4-00c04fd430c8");
+    CHECK_TEXT(formatted(parsed("6BA7B812-9DAD-11D1-80b4-00C04FD430C8")),
+               "6ba7b812-9dad-11d1-80b4-00c04fd430c8");
     CHECK(uuid_equal(parsed("6ba7b812-9dad-11d1-80b4-00c04fd430c8"), UUID_NAMESPACE_OID));
-    CHECK_TEXT(formatted(parsed("00010203-0405-0607-0809-0a0b0c0d0eff")), "00010203-0405-0607-0809-0a0b0c0d0eff");
+    CHECK_TEXT(formatted(parsed("00010203-0405-0607-0809-0a0b0c0d0eff")),
+               "00010203-0405-0607-0809-0a0b0c0d0eff");
 }
 
 TEST(version_5_is_that_of_rfc_4122)
