@@ -32,126 +32,128 @@ static int version_main(int argc, char **argv);
 static int config_main(int argc, char **argv);
 
 static const struct {
-  const char *name;
-  int (*run)(int argc, char **argv);
-  const char *does;
+    const char *name;
+    int (*run)(int argc, char **argv);
+    const char *does;
 } commands[] = {
     {"serve", serve_main, "runs a node"},
 #ifdef MILLRACE_HAS_PRODUCE
     {"produce", produce_main, "sends the events of people who do not exist"},
 #endif
     {"config", config_main, "prints the configuration, or checks a file"},
-    {"version", version_main,
-     "says which program this is, and what this machine offers it"},
+    {"version", version_main, "says which program this is, and what this machine offers it"},
 };
 
-static void print_usage(FILE *out) {
-  fputs("millrace COMMAND [OPTION...]     a customer data platform in one "
-        "program\n\n",
-        out);
-  for (uint32_t i = 0; i < COUNT_OF(commands); i++) {
-    fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].does);
-  }
-  fputs("\nmillrace COMMAND --help says more. Exit status: 0 good, 1 failed, 2 "
-        "wrong usage, 74 storage failed.\n",
-        out);
+static void
+print_usage(FILE *out)
+{
+    fputs("millrace COMMAND [OPTION...]     a customer data platform in one "
+          "program\n\n",
+          out);
+    for (uint32_t i = 0; i < COUNT_OF(commands); i++) {
+        fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].does);
+    }
+    fputs("\nmillrace COMMAND --help says more. Exit status: 0 good, 1 failed, 2 "
+          "wrong usage, 74 storage failed.\n",
+          out);
 }
 
 /* ---- version ---- */
 
-static int version_main(int argc, char **argv) {
-  static const struct option options[] = {{"help", no_argument, NULL, 'h'},
-                                          {NULL, 0, NULL, 0}};
-  struct utsname machine;
-  struct env *env;
-  char reason[128] = "";
-  int option;
+static int
+version_main(int argc, char **argv)
+{
+    static const struct option options[] = {{"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
+    struct utsname machine;
+    struct env *env;
+    char reason[128] = "";
+    int option;
 
-  optind = 0;
-  while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-    fputs("millrace version     says which program this is, and what this "
-          "machine offers it\n",
-          option == 'h' ? stdout : stderr);
-    return option == 'h' ? EXIT_GOOD : EXIT_USAGE;
-  }
-  printf("millrace %s (%s), %s\n", version_number, version_commit,
-         version_build);
-  if (uname(&machine) == 0) {
-    printf("kernel   %s %s, %s\n", machine.sysname, machine.release,
-           machine.machine);
-  }
-  if (env_open(ENV_AUTO, NULL, &env, reason) == 0) {
-    printf("io       %s%s%s\n",
-           env->backend == ENV_URING ? "io_uring" : "epoll",
-           reason[0] != '\0' ? ": " : "", reason);
-    env_close(env);
-  }
-  return EXIT_GOOD;
+    optind = 0;
+    while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+        fputs("millrace version     says which program this is, and what this "
+              "machine offers it\n",
+              option == 'h' ? stdout : stderr);
+        return option == 'h' ? EXIT_GOOD : EXIT_USAGE;
+    }
+    printf("millrace %s (%s), %s\n", version_number, version_commit, version_build);
+    if (uname(&machine) == 0) {
+        printf("kernel   %s %s, %s\n", machine.sysname, machine.release, machine.machine);
+    }
+    if (env_open(ENV_AUTO, NULL, &env, reason) == 0) {
+        printf("io       %s%s%s\n", env->backend == ENV_URING ? "io_uring" : "epoll",
+               reason[0] != '\0' ? ": " : "", reason);
+        env_close(env);
+    }
+    return EXIT_GOOD;
 }
 
 /* ---- config ---- */
 
-static int config_main(int argc, char **argv) {
-  static const struct option options[] = {
-      {"help", no_argument, NULL, 'h'},
-      {"check", required_argument, NULL, 'c'},
-      {"config", required_argument, NULL, 'c'},
-      {NULL, 0, NULL, 0},
-  };
-  static struct settings settings;
-  const char *file = NULL;
-  int option;
-  int r;
+static int
+config_main(int argc, char **argv)
+{
+    static const struct option options[] = {
+        {"help", no_argument, NULL, 'h'},
+        {"check", required_argument, NULL, 'c'},
+        {"config", required_argument, NULL, 'c'},
+        {NULL, 0, NULL, 0},
+    };
+    static struct settings settings;
+    const char *file = NULL;
+    int option;
+    int r;
 
-  optind = 0;
-  while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-    if (option != 'c') {
-      fputs("millrace config [--check FILE]\n\n"
-            "Prints the configuration as a node would have it: defaults, FILE, "
-            "environment (MILLRACE_...).\n"
-            "Exit status 1 when something in it is wrong.\n",
-            option == 'h' ? stdout : stderr);
-      return option == 'h' ? EXIT_GOOD : EXIT_USAGE;
+    optind = 0;
+    while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+        if (option != 'c') {
+            fputs("millrace config [--check FILE]\n\n"
+                  "Prints the configuration as a node would have it: defaults, FILE, "
+                  "environment (MILLRACE_...).\n"
+                  "Exit status 1 when something in it is wrong.\n",
+                  option == 'h' ? stdout : stderr);
+            return option == 'h' ? EXIT_GOOD : EXIT_USAGE;
+        }
+        file = optarg;
     }
-    file = optarg;
-  }
-  if (optind < argc) {
-    fprintf(stderr, "millrace config: what is %s?\n", argv[optind]);
-    return EXIT_USAGE;
-  }
-  settings_open(&settings);
-  r = settings_load(&settings, file, environ);
-  r = r == 0 ? settings_check(&settings) : r;
-  if (r == 0) {
-    conf_print(&settings.conf, stdout);
-  } else if (r < 0) {
-    fprintf(stderr, "millrace: %s: %s\n", file, strerror(-r));
-  } else {
-    fprintf(stderr, "millrace: %s\n", settings.conf.problem);
-  }
-  settings_close(&settings);
-  return r == 0 ? EXIT_GOOD : EXIT_FAILED;
+    if (optind < argc) {
+        fprintf(stderr, "millrace config: what is %s?\n", argv[optind]);
+        return EXIT_USAGE;
+    }
+    settings_open(&settings);
+    r = settings_load(&settings, file, environ);
+    r = r == 0 ? settings_check(&settings) : r;
+    if (r == 0) {
+        conf_print(&settings.conf, stdout);
+    } else if (r < 0) {
+        fprintf(stderr, "millrace: %s: %s\n", file, strerror(-r));
+    } else {
+        fprintf(stderr, "millrace: %s\n", settings.conf.problem);
+    }
+    settings_close(&settings);
+    return r == 0 ? EXIT_GOOD : EXIT_FAILED;
 }
 
-int main(int argc, char **argv) {
-  const char *name = argc > 1 ? argv[1] : "";
+int
+main(int argc, char **argv)
+{
+    const char *name = argc > 1 ? argv[1] : "";
 
-  if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 ||
-      strcmp(name, "help") == 0) {
-    print_usage(stdout);
-    return EXIT_GOOD;
-  }
-  if (strcmp(name, "--version") == 0) {
-    return version_main(1, argv);
-  }
-  for (uint32_t i = 0; i < COUNT_OF(commands); i++) {
-    if (strcmp(name, commands[i].name) == 0) {
-      return commands[i].run(argc - 1, argv + 1);
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
+        print_usage(stdout);
+        return EXIT_GOOD;
     }
-  }
-  if (argc > 1) {
-    fprintf(stderr, "millrace: no command %s\n\n", name);
-  }
-  print_usage(stderr);
-  return EXIT_USAGE;
+    if (strcmp(name, "--version") == 0) {
+        return version_main(1, argv);
+    }
+    for (uint32_t i = 0; i < COUNT_OF(commands); i++) {
+        if (strcmp(name, commands[i].name) == 0) {
+            return commands[i].run(argc - 1, argv + 1);
+        }
+    }
+    if (argc > 1) {
+        fprintf(stderr, "millrace: no command %s\n\n", name);
+    }
+    print_usage(stderr);
+    return EXIT_USAGE;
 }

@@ -657,8 +657,8 @@ is_over(const struct producer *producer, struct mono_ns now, struct mono_ns *end
     if (stop_count > 0) {
         return counts.in_flight == 0 || now.ns - ended_at->ns > PATIENCE_STOPPED_NS;
     }
-    /* A count is a promise: it waits until everything is answered. */
-    return producer->options.event_count == 0 && now.ns - ended_at->ns > PATIENCE_NS;
+    /* A count alone is a promise: it waits until everything is answered. */
+    return producer->options.duration_ns > 0 && now.ns - ended_at->ns > PATIENCE_NS;
 }
 
 static int
