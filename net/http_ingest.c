@@ -137,8 +137,17 @@ submit(struct work *work)
         log_warn_seldom("the disk is full: events are refused",
                         LOG_TEXT("data", call->shared->settings->storage_data_dir));
     }
-    refuse(work, r == INGEST_DISK_FULL ? 507 : 503,
-           r == INGEST_DISK_FULL ? TEXT("the disk is full") : TEXT("busy: try again"));
+    switch ((enum ingest_answer)r) {
+    case INGEST_BUSY:
+        refuse(work, 503, TEXT("busy: try again"));
+        break;
+    case INGEST_DISK_FULL:
+        refuse(work, 507, TEXT("the disk is full"));
+        break;
+    case INGEST_TOO_LARGE:
+        refuse(work, 413, TEXT("more events than one request can hold: send fewer at once"));
+        break;
+    }
     http_call_let_go(call);
     return STEP_DONE;
 }

@@ -32,8 +32,8 @@ struct query_request {
     struct shard *shard;
     struct arena *arena; /* of the request */
     struct text text;
-    struct text operation_name;              /* bytes 0: none */
-    const struct json_tree *variables;       /* NULL: none */
+    struct text operation_name;        /* bytes 0: none */
+    const struct json_tree *variables; /* NULL: none */
     struct principal principal;
     int64_t now_ms; /* the server's clock, for windows without asOf */
     /* The answer is ready; lends response until `finished`. Not called after query_abandon(). */

@@ -121,7 +121,8 @@ is_torn(struct keeper *keeper, const struct question *question)
     case QUESTION_EVENT_SESSION:
     case QUESTION_CUBE:
     case QUESTION_OPEN_SESSIONS:
-        return keeper_tenant(keeper, reading->partition, reading->tenant_no)->merged_until > reading->position + 1;
+        return keeper_tenant(keeper, reading->partition, reading->tenant_no)->merged_until >
+               reading->position + 1;
     default:
         return false;
     }

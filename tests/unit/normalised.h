@@ -105,14 +105,14 @@ many(char of, uint32_t bytes)
     return text;
 }
 
-/* printf() into a buffer that is lent until the call after the next. */
+/* printf() into a buffer that is lent until the fourth call from now. */
 PRINTF_LIKE(1, 2) static inline const char *print(const char *format, ...)
 {
-    static char said[2][1u << 20];
+    static char said[4][1u << 20];
     static uint32_t next;
     va_list arguments;
 
-    next ^= 1;
+    next = (next + 1) % COUNT_OF(said);
     va_start(arguments, format);
     CHECK(vsnprintf(said[next], sizeof(said[next]), format, arguments) < (int)sizeof(said[next]));
     va_end(arguments);

@@ -371,7 +371,7 @@ TEST(feature_and_element_are_properties)
     CHECK_TEXT(text_with(EVENT_ELEMENT_ID, ",\"properties\":{\"element_id\":\"e\"}"), "e");
     CHECK_TEXT(text_with(EVENT_FEATURE_NAME, ",\"feature\":\"f\",\"context\":{\"feature\":\"f\"}"), "");
     CHECK_TEXT(text_with(EVENT_ELEMENT_ID, print(",\"properties\":{\"element_id\":\"%s\"}", many('e', 1025))),
-               many('e', 1024));
+               print("%s", many('e', 1024)));
     CHECK_TEXT(text_with(EVENT_PROPERTIES, ",\"properties\": {\"element_id\" : \"e\" }"),
                "{\"element_id\" : \"e\" }");
 }
@@ -444,7 +444,7 @@ TEST(the_country_is_the_location_s)
                "");
     CHECK_TEXT(
         text_with(EVENT_COUNTRY, print(",\"context\":{\"location\":{\"country\":\"%s\"}}", many('c', 129))),
-        many('c', 128));
+        print("%s", many('c', 128)));
 }
 
 /* Contexts. */
@@ -459,6 +459,14 @@ TEST(the_batch_s_context_lies_under_each_event_s)
     given_route(NORMALISER_BATCH);
     CHECK_TEXT(text_of_batch(EVENT_PAGE_URL, "", batch), "/b");
     CHECK_TEXT(text_of_batch(EVENT_PAGE_URL, ",\"context\":{\"page\":{\"path\":\"/e\"}}", batch), "/e");
+    draft =
+        event_of(batch_with(",\"context\":{\"browser\":{\"name\":\"event\"},\"device\":{\"type\":\"event\"},"
+                            "\"location\":{\"country\":\"event\"}}",
+                            batch));
+    CHECK_TEXT(draft->text[EVENT_OS], "batch");
+    CHECK_TEXT(draft->text[EVENT_BROWSER], "event");
+    CHECK_TEXT(draft->text[EVENT_DEVICE_TYPE], "event");
+    CHECK_TEXT(draft->text[EVENT_COUNTRY], "event");
     draft = event_of(batch_with(",\"context\":{\"os\":{\"name\":\"event\"},\"z\":0}", batch));
     CHECK_TEXT(draft->text[EVENT_OS], "event");
     CHECK_TEXT(draft->text[EVENT_BROWSER], "batch");
