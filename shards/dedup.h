@@ -27,7 +27,7 @@ struct dedup_entry {
     struct hash128 id_hash;
     struct wall_ms received_at;
     uint64_t durable_when; /* sequence of the block that holds the original, plus 1; 0 when it was replayed */
-    uint64_t order; /* the how-manieth accepted event of its tenant */
+    uint64_t order;        /* the how-manieth accepted event of its tenant */
     uint32_t tenant_no;
 };
 
@@ -37,8 +37,8 @@ struct dedup {
     uint32_t capacity;
     uint32_t head; /* oldest */
     uint32_t count;
-    struct map index;      /* number: slot in the ring, or capacity + tenant_no * 256 + slot */
-    struct table tenants;  /* struct dedup_tenant by tenant_no */
+    struct map index;     /* number: slot in the ring, or capacity + tenant_no * 256 + slot */
+    struct table tenants; /* struct dedup_tenant by tenant_no */
 };
 
 /* Boot. capacity is at least 1. */
@@ -50,7 +50,7 @@ MUST_USE int dedup_resize(struct dedup *dedup, uint32_t capacity);
 /* Home. Forgets what is older than 24 hours at `now`. Then the original, lent until the next call, or NULL. */
 const struct dedup_entry *dedup_find(struct dedup *dedup, struct hash128 id_hash, struct wall_ms now);
 /* Home. Remembers an accepted event that was not found. -ENOMEM. */
-MUST_USE int dedup_add(struct dedup *dedup, struct hash128 id_hash, uint32_t tenant_no, struct wall_ms received_at,
-                       uint64_t durable_when);
+MUST_USE int dedup_add(struct dedup *dedup, struct hash128 id_hash, uint32_t tenant_no,
+                       struct wall_ms received_at, uint64_t durable_when);
 /* Home. The time that the window covers, in milliseconds: 24 hours unless its capacity is used up before. */
 int64_t dedup_window_ms(const struct dedup *dedup, struct wall_ms now);

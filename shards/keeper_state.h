@@ -97,8 +97,8 @@ struct keeper_tenant {
     bool has_clock;
     struct event_ms watermark; /* greatest seen */
     struct tenant_clock clock;
-    uint64_t
-        merged_until; /* merges at positions below have moved people out of or into this shard; 0: none */
+    /* Merges at positions below have moved people out of or into this shard; 0: none. */
+    uint64_t merged_until;
     struct text name;
     struct uuid namespace;
     struct share **shares; /* [slice_count] */

@@ -16,7 +16,8 @@ static_assert(2 * SCATTER_MESSAGES_MAX <= NODE_QUERY_SLOTS, "questions are not k
 static_assert(INGEST_PARTS_MAX <= NODE_INGEST_SLOTS, "every part has a slot");
 
 static int
-open_manifest(struct node *node, struct disk *disk, struct node_options options, struct recovery_report *report)
+open_manifest(struct node *node, struct disk *disk, struct node_options options,
+              struct recovery_report *report)
 {
     int r = manifest_load(disk, node->manifest, report->reason);
 
@@ -37,10 +38,11 @@ credit_of(uint32_t shard_count)
 }
 
 int
-node_open(struct node *node, struct disk *disk, struct node_options options, struct recovery_report *out_report)
+node_open(struct node *node, struct disk *disk, struct node_options options,
+          struct recovery_report *out_report)
 {
     static const uint32_t slot_counts[STAGE_COUNT] = {
-        [STAGE_INGEST] = NODE_INGEST_SLOTS, [STAGE_APPLY] = NODE_APPLY_SLOTS,
+        [STAGE_INGEST] = NODE_INGEST_SLOTS,     [STAGE_APPLY] = NODE_APPLY_SLOTS,
         [STAGE_HANDOVER] = NODE_HANDOVER_SLOTS, [STAGE_QUERY] = NODE_QUERY_SLOTS,
         [STAGE_REPLY] = NODE_REPLY_SLOTS,
     };
@@ -59,8 +61,8 @@ node_open(struct node *node, struct disk *disk, struct node_options options, str
         options.dictionary_day_count_max != 0 ? options.dictionary_day_count_max : DICTIONARY_DAY_COUNT_MAX;
 
     node->manifest = calloc(1, sizeof(*node->manifest));
-    node->credits = aligned_alloc(CACHE_LINE_BYTES, options.shard_count * options.shard_count *
-                                                        sizeof(node->credits[0]));
+    node->credits =
+        aligned_alloc(CACHE_LINE_BYTES, options.shard_count * options.shard_count * sizeof(node->credits[0]));
     if (node->manifest == NULL || node->credits == NULL) {
         r = fault_new(-ENOMEM);
         goto fail;
@@ -70,9 +72,11 @@ node_open(struct node *node, struct disk *disk, struct node_options options, str
     if (r != 0) {
         goto fail;
     }
-    if (node->manifest->partition_count > PARTITION_COUNT_MAX || node->manifest->slice_count > SLICE_COUNT_MAX) {
-        snprintf(out_report->reason, sizeof(out_report->reason), "the store has %u partitions and %u slices, over %u",
-                 node->manifest->partition_count, node->manifest->slice_count, PARTITION_COUNT_MAX);
+    if (node->manifest->partition_count > PARTITION_COUNT_MAX ||
+        node->manifest->slice_count > SLICE_COUNT_MAX) {
+        snprintf(out_report->reason, sizeof(out_report->reason),
+                 "the store has %u partitions and %u slices, over %u", node->manifest->partition_count,
+                 node->manifest->slice_count, PARTITION_COUNT_MAX);
         r = fault_new(-ENOTSUP);
         goto fail;
     }

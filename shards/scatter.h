@@ -26,9 +26,9 @@ struct subquery {
     struct scatter *scatter;
     struct question *first;
     struct question *last;
-    struct subquery *next;      /* of the scatter: all rounds */
-    struct subquery *next_out;  /* waiting to be sent */
-    uint32_t unanswered;        /* the answering shard's while it is there */
+    struct subquery *next;     /* of the scatter: all rounds */
+    struct subquery *next_out; /* waiting to be sent */
+    uint32_t unanswered;       /* the answering shard's while it is there */
     uint16_t from;
     uint16_t to;
     bool is_answered;

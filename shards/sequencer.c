@@ -164,7 +164,8 @@ take_parts(struct sequencer *sequencer, struct mono_ns until)
             }
             if (!take_part(sequencer, part)) {
                 /* Buffers come back from the disk, which wakes us, or from the lanes, which do not. */
-                return sequencer->first_applying != NULL || sequencer->first_passing != NULL ? STEP_MORE : STEP_DONE;
+                return sequencer->first_applying != NULL || sequencer->first_passing != NULL ? STEP_MORE
+                                                                                             : STEP_DONE;
             }
             sequencer->in_hand[from] = NULL;
             wait_until_durable(sequencer, part);
@@ -372,7 +373,8 @@ note_windows(struct sequencer *sequencer)
     if (sequencer->options.metrics != NULL) {
         metrics_set(sequencer->options.metrics, METRIC_DEDUP_WINDOW, (uint64_t)least);
         if (least < WINDOW_WARN_MS) {
-            log_warn_seldom("the duplicate window is short: raise dedup.events", LOG_INT("covers_s", least / 1000));
+            log_warn_seldom("the duplicate window is short: raise dedup.events",
+                            LOG_INT("covers_s", least / 1000));
         }
     }
 }

@@ -46,7 +46,7 @@ struct shard {
 
     /* Scatter. */
     uint32_t messages_out[SHARD_COUNT_MAX];
-    struct arena to_release[SHARD_COUNT_MAX]; /* answers that were used: memory on its way back to whose it is */
+    struct arena to_release[SHARD_COUNT_MAX]; /* used answers: memory on its way back to whose it is */
     struct subquery *first_unsent[SHARD_COUNT_MAX];
     struct subquery *last_unsent[SHARD_COUNT_MAX];
     uint32_t queries_out;

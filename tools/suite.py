@@ -207,7 +207,7 @@ def main():
     parser = argparse.ArgumentParser(description='see ./tools/test --help')
     parser.add_argument('--build', default=os.path.join(ROOT, 'build'))
     parser.add_argument('--long', action='store_true')
-    parser.add_argument('--only', choices=['e2e'])
+    parser.add_argument('--only', choices=['e2e', 'unit'])
     parser.add_argument('words', nargs='*')
     options = parser.parse_args()
     options.build = os.path.abspath(options.build)
@@ -218,6 +218,8 @@ def main():
     try:
         if options.only == 'e2e':
             e2e(count, options)
+        elif options.only == 'unit':
+            meson_suite(count, options, 'debug', 'unit', 'unit')
         else:
             everything(count, options)
     except Exception as problem:  # the count below must be honest whatever happens

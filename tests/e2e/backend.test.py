@@ -2,12 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """How a node waits and writes: it takes what the machine allows, says what it took, and loses nothing by it."""
 
-import contextlib
 import json
 import os
-import subprocess
 
-from node import DIES_WITH_PARENT, HERE, Died, Node, Skipped, check, check_equal, event, main, now_ms, test
+from node import HERE, Died, Node, check, check_equal, event, file_system, main, now_ms, test
 
 WITHOUT_URING = os.path.join(HERE, 'without_uring.py')
 O_DIRECT = 0o40000
@@ -82,24 +80,6 @@ def a_node_that_must_use_io_uring_and_may_not_says_so_and_ends():
             check('io_uring' in died.log or 'uring' in died.log, f'it does not say why: {died.log}')
         else:
             raise AssertionError('it runs, on what?')
-
-
-@contextlib.contextmanager
-def file_system(kind, directory):
-    """A command in front of programs that see it mounted there; nobody else does."""
-    os.makedirs(directory)
-    rights = [] if os.geteuid() == 0 else ['--user', '--map-root-user']
-    holder = subprocess.Popen([*DIES_WITH_PARENT, 'unshare', *rights, '--mount', 'sh', '-c',
-                               'mount -t "$1" "$1" "$2" && echo mounted && exec cat', 'sh', kind, directory],
-                              stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    try:
-        if holder.stdout.readline() != 'mounted\n':
-            raise Skipped(f'{kind} cannot be mounted here: {holder.stderr.read().strip()}')
-        user = ['--user', '--preserve-credentials'] if rights else []
-        yield ['nsenter', '--target', str(holder.pid), *user, '--mount', '--']
-    finally:
-        holder.kill()
-        holder.communicate()
 
 
 @test()

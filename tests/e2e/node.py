@@ -324,6 +324,25 @@ def free_port():
     raise AssertionError('no port is free')
 
 
+@contextlib.contextmanager
+def file_system(kind, directory, options='defaults'):
+    """A command in front of programs that see it mounted there; nobody else does."""
+    os.makedirs(directory)
+    rights = [] if os.geteuid() == 0 else ['--user', '--map-root-user']
+    holder = subprocess.Popen([*DIES_WITH_PARENT, 'unshare', *rights, '--mount', 'sh', '-c',
+                               'mount -t "$1" -o "$3" "$1" "$2" && echo mounted && exec cat', 'sh',
+                               kind, directory, options],
+                              stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        if holder.stdout.readline() != 'mounted\n':
+            raise Skipped(f'{kind} cannot be mounted here: {holder.stderr.read().strip()}')
+        user = ['--user', '--preserve-credentials'] if rights else []
+        yield ['nsenter', '--target', str(holder.pid), *user, '--mount', '--']
+    finally:
+        holder.kill()
+        holder.communicate()
+
+
 def settings_only(**settings):
     """The environment, with these settings of the node and no others."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith('MILLRACE')}

@@ -1,0 +1,87 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""A node that has no more room, on its disk or in its memory, refuses events and does nothing else differently: it
+answers queries, loses nothing, starts again, and takes events as soon as there is room."""
+
+import contextlib
+import subprocess
+
+from node import DIES_WITH_PARENT, Node, check, check_equal, event, file_system, lines, main, now_ms, test, until
+
+REQUEST_COUNT_MAX = 3000
+BATCH_COUNT = 200
+TENANT_COUNT = 40
+PERSON_COUNT = 50
+REFUSAL_COUNT = 20  # one after the other, before we believe it
+
+
+def batch(number, has_new_people):
+    def person(index):
+        return number * BATCH_COUNT + index if has_new_people else index % PERSON_COUNT
+
+    return lines([event(f't{index % TENANT_COUNT}', event_id=f'{number}-{index}', user_id=f'u{person(index)}',
+                        event_time=now_ms(), properties={'x': 'y' * 1500}) for index in range(BATCH_COUNT)])
+
+
+def total(node):
+    return sum(tenant['totalEvents'] for tenant in node.gql('{ tenants { totalEvents } }')['tenants'])
+
+
+def fill(node, status, has_new_people):
+    """Sends until it is refused for good. How many events were accepted, and the last refusal."""
+    accepted_count = refusal_count = 0
+    for number in range(REQUEST_COUNT_MAX):
+        answer = node.post('/v1/events', batch(number, has_new_people))
+        if answer.status == 200:
+            accepted_count += answer.json()['accepted']
+            refusal_count = 0
+            continue
+        check_equal(answer.status, status, repr(answer))
+        refusal_count += 1
+        if refusal_count == REFUSAL_COUNT:
+            return accepted_count, answer
+    raise AssertionError(f'{accepted_count} events, and still not full')
+
+
+def takes_an_event(node, name):
+    one = event('t0', user_id='ada', event_id=name, event_time=now_ms())
+    return node.post('/v1/events', lines([one])).status == 200
+
+
+@test()
+def a_full_disk_refuses_events_with_507_and_takes_them_again_when_there_is_room():
+    with contextlib.ExitStack() as stack:
+        node = stack.enter_context(Node(starts=False, environment={'MILLRACE_LOG_SEGMENT_BYTES': '4MiB'}))
+        node.wrapper = stack.enter_context(file_system('tmpfs', node.data, 'size=32m'))
+        node.start('--shards', '2')
+        count, refusal = fill(node, 507, has_new_people=False)
+        check('disk' in refusal.json()['error'], f'it does not say what is full: {refusal}')
+        check(count > 0, 'nothing was accepted')
+        check_equal(total(node), count, 'events')
+        check_equal(node.get('/readyz').status, 200, 'readyz')
+        node.kill()
+        node.start('--shards', '3')
+        check_equal(total(node), count, 'events after a start on a full disk')
+        subprocess.run([*DIES_WITH_PARENT, *node.wrapper, 'mount', '-o', 'remount,size=200m', node.data], check=True)
+        until(lambda: takes_an_event(node, 'after'), 20, 'an event that is accepted again')
+        node.kill()
+        node.start('--shards', '1')
+        check_equal(total(node), count + 1, 'events at the end')
+
+
+@test()
+def full_memory_refuses_events_with_503_and_keeps_nobody_from_starting_again():
+    settings = {'MILLRACE_STORAGE_MEMORY': '128MiB', 'MILLRACE_DEDUP_EVENTS': '65536'}
+    for shards in '1', '2':
+        with Node('--shards', shards, environment=settings) as node:
+            count, refusal = fill(node, 503, has_new_people=True)
+            check(refusal.headers.get('retry-after'), f'503 without retry-after: {refusal.headers}')
+            check_equal(total(node), count, 'events')
+            check(node.memory_bytes() < 320 << 20, f'{node.memory_bytes() >> 20} MiB with a budget of 128')
+            for other in '1', '2', '3', '4':
+                node.kill()
+                node.start('--shards', other)
+                check_equal(total(node), count, f'events; filled with {shards} shards, started with {other}')
+
+
+main()
