@@ -52,6 +52,15 @@ forget_if_over(struct http_call *call)
     arena_reset(&arena);
 }
 
+bool
+http_call_is_overloaded(const struct http_call *call)
+{
+    uint64_t body_memory = call->shared->settings->net_body_memory_bytes;
+
+    return http_shared_body_bytes(call->shared) > body_memory ||
+           call->shard->arenas.bytes_taken > body_memory / call->shared->shard_count;
+}
+
 void
 http_call_hold(struct http_call *call)
 {

@@ -312,6 +312,10 @@ http_graphql_open(struct http_call *call)
                "there is application/graphql-response+json and application/json");
         return;
     }
+    if (http_call_is_overloaded(call)) { /* also by answers that their clients do not read */
+        refuse(call, media, 503, NULL, "UNAVAILABLE", "too much is under way: try again");
+        return;
+    }
     call->arena.bytes_max = ARENA_BYTES_MAX; /* more is for bodies */
     work = arena_take_zero(&call->arena, sizeof(*work));
     if (why_not != NULL || work == NULL) {

@@ -303,15 +303,6 @@ gone(struct http_call *call)
     work->phase = PHASE_DONE;
 }
 
-static bool
-is_overloaded(const struct http_call *call)
-{
-    uint64_t body_memory = call->shared->settings->net_body_memory_bytes;
-
-    return http_shared_body_bytes(call->shared) > body_memory ||
-           call->shard->arenas.bytes_taken > body_memory / call->shared->shard_count;
-}
-
 void
 http_ingest_open(struct http_call *call)
 {
@@ -328,7 +319,7 @@ http_ingest_open(struct http_call *call)
         http_call_refuse(call, 413, TEXT("body: over the limit"));
         return;
     }
-    if (is_overloaded(call)) {
+    if (http_call_is_overloaded(call)) {
         http_call_refuse(call, 503, TEXT("too many bodies are being received"));
         return;
     }

@@ -18,11 +18,13 @@
 
 #include "core/env.h"
 #include "core/version.h"
-#ifdef MILLRACE_HAS_PRODUCE
 #include "net/produce.h"
-#endif
 #include "net/serve.h"
 #include "net/settings.h"
+
+/* For jemalloc, which reads it by this name: what was needed once goes back to the system, also while we are idle. */
+extern const char *malloc_conf;
+const char *malloc_conf = "background_thread:true,dirty_decay_ms:5000,muzzy_decay_ms:0";
 
 #define EXIT_GOOD 0
 #define EXIT_FAILED 1
@@ -37,9 +39,7 @@ static const struct {
     const char *does;
 } commands[] = {
     {"serve", serve_main, "runs a node"},
-#ifdef MILLRACE_HAS_PRODUCE
     {"produce", produce_main, "sends the events of people who do not exist"},
-#endif
     {"config", config_main, "prints the configuration, or checks a file"},
     {"version", version_main, "says which program this is, and what this machine offers it"},
 };

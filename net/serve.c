@@ -145,7 +145,7 @@ open_shard(struct thread *thread)
                                        .id = {.n = (uint16_t)thread->index},
                                        .env = thread->env,
                                        .metrics = &thread->metrics,
-                                       .region_bytes = settings_memory_bytes(settings) / serve->shard_count,
+                                       .region_bytes = settings_memory_bytes(settings) + settings_memory_bytes(settings) / 4,
                                        .segment_bytes = settings->log_segment_bytes,
                                        .block_bytes = (uint32_t)settings->log_block_bytes,
                                        .wall_floor = serve->report.wall_floor,
@@ -297,13 +297,17 @@ open_node(struct serve *serve)
                                   .dedup_events = settings->dedup_events,
                               },
                           .deadline_ns = (uint64_t)settings->query_deadline_ms * NS_PER_MS,
+                          .memory_bytes_max = settings_memory_bytes(settings),
                           .accept_loss = serve->accept_loss,
                           .dice = dice,
                           .fatal = die,
                       },
                       report);
 
-    if (r == -EUCLEAN) {
+    if (r == -EUCLEAN && report->is_manifest) {
+        log_error("the manifest is damaged: the data directory cannot be used without it",
+                  LOG_TEXT("why", report->reason), LOG_TEXT("data", settings->storage_data_dir));
+    } else if (r == -EUCLEAN) {
         log_error("the log is damaged; --accept-loss starts without what was lost",
                   LOG_TEXT("why", report->reason), LOG_TEXT("data", settings->storage_data_dir));
     } else if (r != 0) {
@@ -362,8 +366,7 @@ say_started(struct serve *serve)
 static void
 say_ready(struct serve *serve)
 {
-    log_info("ready", LOG_UINT("log_blocks", serve->report.blocks),
-             LOG_UINT("log_bytes", serve->report.bytes), LOG_UINT("torn_streams", serve->report.torn_streams),
+    log_info("ready", LOG_UINT("torn_streams", serve->report.torn_streams),
              LOG_UINT("ready_ms", (mono_ns_now() - serve->begun_ns) / NS_PER_MS));
 }
 

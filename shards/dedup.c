@@ -3,6 +3,8 @@
 
 #include <errno.h>
 
+#define RING_COUNT_FIRST 1024u
+
 /* The newest events of a tenant that the ring has already let go: a ring of DEDUP_TENANT_COUNT_MIN. */
 struct dedup_tenant {
     uint64_t accepted; /* events ever */
@@ -27,8 +29,9 @@ dedup_deinit(struct dedup *dedup)
 
         region_put(dedup->region, tenant->kept, DEDUP_TENANT_COUNT_MIN * sizeof(struct dedup_entry));
     }
-    region_put(dedup->region, dedup->ring, dedup->capacity * sizeof(struct dedup_entry));
+    region_put(dedup->region, dedup->ring, (uint64_t)dedup->ring_count_max * sizeof(struct dedup_entry));
     dedup->ring = NULL;
+    dedup->ring_count_max = 0;
     dedup->capacity = 0;
     map_deinit(&dedup->index);
     table_deinit(&dedup->tenants);
@@ -91,7 +94,7 @@ pop_oldest(struct dedup *dedup)
         }
     }
     map_remove(&dedup->index, entry.id_hash.lo, dedup->head);
-    dedup->head = dedup->head + 1 == dedup->capacity ? 0 : dedup->head + 1;
+    dedup->head = dedup->head + 1 == dedup->ring_count_max ? 0 : dedup->head + 1;
     dedup->count--;
     if (is_among_newest(tenant, &entry)) {
         uint32_t slot = (tenant->head + tenant->count) % DEDUP_TENANT_COUNT_MIN;
@@ -132,33 +135,59 @@ index_all(struct dedup *dedup)
     return 0;
 }
 
+/* The ring in another size, beginning at slot 0; the caller makes the index anew. */
+static int
+move_ring(struct dedup *dedup, uint32_t ring_count_max)
+{
+    struct dedup_entry *ring = region_take(dedup->region, (uint64_t)ring_count_max * sizeof(*ring));
+
+    if (ring == NULL) {
+        return fault_new(-ENOMEM);
+    }
+    for (uint32_t i = 0; i < dedup->count; i++) {
+        ring[i] = dedup->ring[((uint64_t)dedup->head + i) % dedup->ring_count_max];
+    }
+    region_put(dedup->region, dedup->ring, (uint64_t)dedup->ring_count_max * sizeof(*ring));
+    dedup->ring = ring;
+    dedup->ring_count_max = ring_count_max;
+    dedup->head = 0;
+    return 0;
+}
+
 int
 dedup_resize(struct dedup *dedup, uint32_t capacity)
 {
-    REQUIRE(capacity > 0);
+    uint32_t ring_count_max;
+    int r;
 
+    REQUIRE(capacity > 0);
     if (capacity == dedup->capacity) {
         return 0;
     }
     while (dedup->count > capacity) {
-        int r = pop_oldest(dedup);
+        r = pop_oldest(dedup);
         if (r != 0) {
             return fault_up(r);
         }
     }
 
-    struct dedup_entry *ring = region_take(dedup->region, (uint64_t)capacity * sizeof(*ring));
-    if (ring == NULL) {
-        return fault_new(-ENOMEM);
+    ring_count_max = dedup->ring_count_max > 0 ? dedup->ring_count_max : RING_COUNT_FIRST;
+    r = move_ring(dedup, ring_count_max < capacity ? ring_count_max : capacity);
+    if (r != 0) {
+        return fault_up(r);
     }
-    for (uint32_t i = 0; i < dedup->count; i++) {
-        ring[i] = dedup->ring[(dedup->head + i) % dedup->capacity];
-    }
-    region_put(dedup->region, dedup->ring, (uint64_t)dedup->capacity * sizeof(*ring));
-    dedup->ring = ring;
     dedup->capacity = capacity;
-    dedup->head = 0;
     return index_all(dedup);
+}
+
+/* Linear, but only each time the window doubles. */
+static int
+grow_ring(struct dedup *dedup)
+{
+    uint64_t doubled = (uint64_t)dedup->ring_count_max * 2;
+    int r = move_ring(dedup, doubled < dedup->capacity ? (uint32_t)doubled : dedup->capacity);
+
+    return r != 0 ? fault_up(r) : index_all(dedup);
 }
 
 const struct dedup_entry *
@@ -190,14 +219,14 @@ dedup_add(struct dedup *dedup, struct hash128 id_hash, uint32_t tenant_no, struc
 
     tenant->accepted++;
     trim_kept(dedup, tenant, tenant_no);
-    if (dedup->count == dedup->capacity) {
-        int r = pop_oldest(dedup);
+    if (dedup->count == dedup->ring_count_max) {
+        int r = dedup->ring_count_max < dedup->capacity ? grow_ring(dedup) : pop_oldest(dedup);
         if (r != 0) {
             return fault_up(r);
         }
     }
 
-    uint32_t slot = (uint32_t)(((uint64_t)dedup->head + dedup->count) % dedup->capacity);
+    uint32_t slot = (uint32_t)(((uint64_t)dedup->head + dedup->count) % dedup->ring_count_max);
     dedup->ring[slot] = (struct dedup_entry){
         .id_hash = id_hash,
         .received_at = received_at,

@@ -12,7 +12,7 @@
  * to that tenant's own small ring.
  *
  * Threads  Home shard only.
- * Memory   Region: 48 bytes an event in the window, touched as it fills.
+ * Memory   Region: 48 bytes an event in the window, and 8 to 16 of index; taken as it fills.
  * Order    Calls come in log order; received_at never goes back.
  */
 
@@ -34,6 +34,7 @@ struct dedup_entry {
 struct dedup {
     struct region *region;
     struct dedup_entry *ring;
+    uint32_t ring_count_max; /* slots there are now; grows to the capacity as it is needed */
     uint32_t capacity;
     uint32_t head; /* oldest */
     uint32_t count;

@@ -22,6 +22,7 @@ open_manifest(struct node *node, struct disk *disk, struct node_options options,
     int r = manifest_load(disk, node->manifest, report->reason);
 
     if (r != MANIFEST_NONE) {
+        report->is_manifest = r != 0;
         return fault_up(r);
     }
     return manifest_create(node->manifest, options.partition_count, options.slice_count, options.dice,
@@ -55,6 +56,7 @@ node_open(struct node *node, struct disk *disk, struct node_options options,
     node->shard_count = options.shard_count;
     node->rules = options.rules;
     node->deadline_ns = options.deadline_ns;
+    node->memory_bytes_max = options.memory_bytes_max;
     node->fatal = options.fatal;
     node->credit_bytes = options.credit_bytes != 0 ? options.credit_bytes : credit_of(options.shard_count);
     node->dictionary_day_count_max =

@@ -37,6 +37,7 @@ struct shard_word {
     alignas(CACHE_LINE_BYTES) _Atomic bool is_ready; /* replay done, listening may begin */
     _Atomic bool is_disk_full;
     _Atomic bool is_memory_tight;
+    _Atomic uint64_t memory_used_bytes; /* of its region */
     _Atomic bool has_left; /* stopping: nothing is in flight that began here, and nothing begins */
 };
 
@@ -83,6 +84,7 @@ struct node_options {
     struct rules rules;
     uint64_t deadline_ns;
     uint32_t dictionary_day_count_max; /* 0: DICTIONARY_DAY_COUNT_MAX */
+    uint64_t memory_bytes_max;         /* of the state of all shards together; 0: each region's own limit */
     uint64_t credit_bytes;             /* 0: as many shards allow, see NODE_CREDIT_BYTES */
     bool accept_loss;
     /* Fills the secret and the id of a new store. */

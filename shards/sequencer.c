@@ -211,6 +211,22 @@ promised(const struct sequencer *sequencer)
     return bytes;
 }
 
+static void
+note_disk(struct sequencer *sequencer)
+{
+    _Atomic bool *is_full = &sequencer->node->words[sequencer->options.home.n].is_disk_full;
+    bool is_full_now = commit_log_is_disk_full(sequencer->log);
+
+    if (is_full_now != atomic_load_explicit(is_full, memory_order_relaxed)) {
+        atomic_store_explicit(is_full, is_full_now, memory_order_relaxed);
+        if (is_full_now) {
+            log_warn("the disk is full: events are refused when the room at hand is used up");
+        } else {
+            log_info("the disk has room again");
+        }
+    }
+}
+
 /* Credit stands for room that the log surely has. */
 static void
 grant_credit(struct sequencer *sequencer)
@@ -233,8 +249,7 @@ grant_credit(struct sequencer *sequencer)
             atomic_store_explicit(&line->returned_bytes, sequencer->granted[to], memory_order_release);
         }
     }
-    atomic_store_explicit(&node->words[sequencer->options.home.n].is_disk_full,
-                          commit_log_is_disk_full(sequencer->log), memory_order_relaxed);
+    note_disk(sequencer);
 }
 
 /* ---- Start: replay, then the settings. ---- */

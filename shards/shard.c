@@ -192,12 +192,38 @@ take_questions(struct shard *shard)
     return taken == MESSAGES_A_TURN;
 }
 
+/*
+ * State is bounded for the node, not for each shard: people move with the number of shards, and what was admitted on
+ * two must fit on three. Relaxed: admission may be a turn late, and a sixteenth is kept for that.
+ */
+static bool
+is_memory_tight(struct shard *shard)
+{
+    const struct node *node = shard->node;
+    uint64_t used = 0;
+
+    atomic_store_explicit(&shard->node->words[shard->id.n].memory_used_bytes, region_used(&shard->region),
+                          memory_order_relaxed);
+    for (uint32_t i = 0; i < node->shard_count; i++) {
+        used += atomic_load_explicit(&node->words[i].memory_used_bytes, memory_order_relaxed);
+    }
+    return region_is_tight(&shard->region) ||
+           (node->memory_bytes_max > 0 && used > node->memory_bytes_max - node->memory_bytes_max / 16);
+}
+
 static void
 note_state(struct shard *shard)
 {
     struct shard_word *word = &shard->node->words[shard->id.n];
+    bool is_tight = is_memory_tight(shard);
 
-    atomic_store_explicit(&word->is_memory_tight, region_is_tight(&shard->region), memory_order_relaxed);
+    if (is_tight != atomic_load_explicit(&word->is_memory_tight, memory_order_relaxed)) {
+        atomic_store_explicit(&word->is_memory_tight, is_tight, memory_order_relaxed);
+        if (is_tight) {
+            log_warn_seldom("memory is full: events are refused; raise storage.memory",
+                            LOG_UINT("shard_used_bytes", region_used(&shard->region)));
+        }
+    }
     if (!atomic_load_explicit(&word->is_ready, memory_order_relaxed) &&
         sequencer_is_ready(shard->sequencer)) {
         atomic_store_explicit(&word->is_ready, true, memory_order_release);

@@ -148,10 +148,6 @@ build_alone() {
         # shellcheck disable=SC2046
         meson setup "$directory" $(build_options "$type")
     fi
-    # Configured before there was a program? Meson looks only once.
-    if [ -f net/main.c ] && ! grep -q '^build millrace:' "$directory/build.ninja"; then
-        meson setup --reconfigure "$directory"
-    fi
     ninja -C "$directory" "$@"
 }
 

@@ -183,6 +183,8 @@ def e2e(count, options):
         count.add('e2e', 0, [], [('all', 'there is no program yet')], 0)
         return
     environment = dict(os.environ, MILLRACE=program, MILLRACE_LOG_FORMAT='json')
+    if options.long:
+        environment['MILLRACE_LONG'] = '1'
     with ThreadPoolExecutor(options.jobs) as pool:
         for name, passed, failures, skips, seconds in pool.map(lambda path: e2e_file(path, environment), files):
             count.add(f'e2e {name}', passed, failures, skips, seconds)

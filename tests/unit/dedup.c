@@ -205,6 +205,22 @@ TEST(a_window_of_one_works)
     then_nothing_is_left();
 }
 
+TEST(a_window_takes_memory_as_it_fills_and_forgets_nothing_when_it_grows)
+{
+    given_a_window(5000);
+    uint64_t empty = region_used(&region);
+    CHECK(empty < 5000 * sizeof(struct dedup_entry) / 2);
+    for (uint64_t id = 0; id < 6000; id++) {
+        add(id, (uint32_t)(id % 2), NOW);
+    }
+    for (uint64_t id = 1000; id < 6000; id++) {
+        CHECK(knows(id, NOW));
+    }
+    CHECK(!knows(999, NOW));
+    CHECK(region_used(&region) >= 5000 * sizeof(struct dedup_entry));
+    then_nothing_is_left();
+}
+
 TEST(the_window_tells_how_far_back_it_reaches)
 {
     given_a_window(300);
