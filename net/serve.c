@@ -140,16 +140,17 @@ open_shard(struct thread *thread)
     if (thread->index == 0) {
         serve->shared.io = io_said(thread->backend); /* the barrier makes it known to the others */
     }
-    r = shard_open(&thread->shard, (struct shard_options){
-                                       .node = &serve->node,
-                                       .id = {.n = (uint16_t)thread->index},
-                                       .env = thread->env,
-                                       .metrics = &thread->metrics,
-                                       .region_bytes = settings_memory_bytes(settings) + settings_memory_bytes(settings) / 4,
-                                       .segment_bytes = settings->log_segment_bytes,
-                                       .block_bytes = (uint32_t)settings->log_block_bytes,
-                                       .wall_floor = serve->report.wall_floor,
-                                   });
+    r = shard_open(&thread->shard,
+                   (struct shard_options){
+                       .node = &serve->node,
+                       .id = {.n = (uint16_t)thread->index},
+                       .env = thread->env,
+                       .metrics = &thread->metrics,
+                       .region_bytes = settings_memory_bytes(settings) + settings_memory_bytes(settings) / 4,
+                       .segment_bytes = settings->log_segment_bytes,
+                       .block_bytes = (uint32_t)settings->log_block_bytes,
+                       .wall_floor = serve->report.wall_floor,
+                   });
     if (r != 0) {
         log_error(r == -ENOSPC ? "the disk is full" : "a shard cannot be opened", LOG_FAULT(r));
         return fault_up(r);

@@ -26,7 +26,7 @@
 #include "storage/log_reader.h"
 
 struct recovery_report {
-    bool is_manifest; /* it is the manifest that cannot be read */
+    bool is_manifest;          /* it is the manifest that cannot be read */
     uint64_t epoch;            /* of this start */
     struct wall_ms wall_floor; /* the latest wall_ms of any valid block */
     uint64_t blocks;

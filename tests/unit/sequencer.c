@@ -681,15 +681,13 @@ TEST(a_step_of_another_shard_is_refused)
     then_the_world_ends();
 }
 
-TEST(a_node_without_memory_for_its_window_does_not_start)
+TEST(a_window_larger_than_memory_is_no_reason_not_to_start)
 {
     given_a_world();
-    world.rules.dedup_events = UINT64_C(1) << 40;
+    world.rules.dedup_events = UINT64_C(1) << 40; /* it takes memory as it fills */
     CHECK_EQ(world_start(1), 0);
-    for (uint32_t i = 0; i < 20; i++) {
-        world_round();
-    }
-    CHECK_EQ(world.fatal_count, 1);
-    CHECK(!node_is_ready(&world.node));
+    world_rest();
+    CHECK_EQ(world.fatal_count, 0);
+    CHECK(node_is_ready(&world.node));
     then_the_world_ends();
 }
