@@ -6,7 +6,7 @@
  *
  * A client bug writes "null" or "[object Object]" where a user's ID belongs, for thousands of visitors at once;
  * taken at its word it would make one person of them all. Such values count as absent. The list is that of
- * SEMANTICS §3 and what `identity.blocked` adds; ASCII case and ASCII blanks at the ends do not matter for this
+ * the semantics and what `identity.blocked` adds; ASCII case and ASCII blanks at the ends do not matter for this
  * comparison, and only for this one.
  *
  * Threads  Read-only after boot, so any thread.

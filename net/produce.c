@@ -491,7 +491,7 @@ answered(void *context, const struct produce_batch *batch, struct text answer)
         accepted = 0;
         duplicates = 0;
         if (!producer->has_said_reject) {
-            fprintf(stderr, "an answer is not what INTERFACES says: %.*s\n",
+            fprintf(stderr, "an answer is not what a node says: %.*s\n",
                     (int)(answer.bytes > 300 ? 300 : answer.bytes), answer.data);
             producer->has_said_reject = true;
         }
@@ -727,7 +727,8 @@ produce_main(int argc, char **argv)
             fprintf(stderr, "millrace produce: %s\n", produce_client_problem(producer.client));
         }
         say_summary(&producer);
-        status = r == 0 && (stop_count > 0 || producer.answered == producer.made) ? 0 : 1;
+        status =
+            r == 0 && (stop_count > 0 || (producer.made > 0 && producer.answered == producer.made)) ? 0 : 1;
     }
     produce_client_close(producer.client);
     produce_people_destroy(producer.people);

@@ -9,7 +9,7 @@
  * second signal ends it at once; so does the tenth second. Nothing that was answered is lost either way.
  *
  * Threads  The main thread of the process, once.
- * Errors   Exit statuses: 0 stopped in order, 1 it could not start or did not stop in time, 2 wrong usage, 74 storage.
+ * Errors   Exit statuses: 0 stopped in order, 1 it could not start or was told twice to stop, 2 wrong usage, 74 storage.
  */
 
 /* The main thread. `millrace serve ...`: argv[0] is "serve". Returns the exit status. */

@@ -162,7 +162,6 @@ execute_begin(struct execute *execute, const struct execute_options *options)
                      options->done, options->context)) {
         return false;
     }
-    execute->loads.accepts_torn = !options->may_restart;
     if (!expand_fields(execute, &execute->loads.root, options->plan->selections, NULL, NULL)) {
         return false;
     }

@@ -17,7 +17,7 @@
 
 #include "query/load.h"
 
-#define EXECUTE_STARTS_MAX 5u
+#define EXECUTE_STARTS_MAX 12u
 
 enum execute_answer {
     EXECUTE_READY = 1, /* everything is here and settled */

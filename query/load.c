@@ -34,7 +34,6 @@ load_question(struct loads *loads, enum question_kind kind, uint16_t target, con
     }
     question->kind = kind;
     question->target = target;
-    question->accepts_torn = loads->accepts_torn;
     if (reading != NULL) {
         question->reading = *reading;
     }
@@ -70,7 +69,6 @@ load_ask_slices(struct loads *loads, const struct question *question, const stru
         }
         *copy = *question;
         copy->target = i;
-        copy->accepts_torn = loads->accepts_torn;
         if (!scatter_add(&loads->scatter, copy)) {
             return false;
         }

@@ -175,7 +175,6 @@ struct loads {
     struct load *last_pending;
     uint32_t round;    /* how many have come back */
     bool is_stale;     /* somebody was merged away between two rounds */
-    bool accepts_torn; /* the last try: merges without end must not keep a query from its answer */
 };
 
 /* Home. False: arena full. `done` is the scatter's. */

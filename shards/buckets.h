@@ -4,7 +4,7 @@
 /*
  * buckets - events and sessions by hour and by day, as far back as windows reach
  *
- * 25 hours and 91 days up to the newest event (SEMANTICS §7); what is older was counted once and is gone. Rows
+ * 25 hours and 91 days up to the newest event (the semantics); what is older was counted once and is gone. Rows
  * that are zero are not kept, the others ascend.
  *
  * Threads  Home shard only.

@@ -11,7 +11,7 @@
  *
  * Threads  The receiving shard (home of the request); a sequencer writes outcomes until it replies.
  * Memory   All in the request's arena, lent to the sequencers until `done`.
- * Limits   INGEST_CREDIT_BYTES outstanding for each pair of shards.
+ * Limits   node->credit_bytes outstanding for each pair of shards.
  */
 
 #include "core/arena.h"

@@ -113,7 +113,7 @@ is_torn(struct keeper *keeper, const struct question *question)
 {
     const struct reading *reading = &question->reading;
 
-    if (question->accepts_torn || reading->position == NO_POSITION) {
+    if (reading->position == NO_POSITION) {
         return false;
     }
     switch (question->kind) {

@@ -18,7 +18,7 @@
 #define PARTITION_COUNT_MAX 256u
 #define SLICE_COUNT_MAX 256u
 
-/* SEMANTICS' settings, as configured now; they reach state only through settings records. */
+/* The settings that change what the numbers mean, as configured now; they reach state only through settings records. */
 struct rules {
     int64_t out_of_orderness_ms;
     int64_t allowed_lateness_ms;

@@ -145,7 +145,7 @@ list_tenant(struct table *list, uint32_t *count, uint32_t no)
     return 0;
 }
 
-/* SEMANTICS' order: late?, identity, watermark; then codes, which depend on nothing else. */
+/* The order of the semantics: late?, identity, watermark; then codes, which depend on nothing else. */
 int
 partition_apply_event(struct partition *partition, const struct event_record *record, uint64_t position,
                       struct wall_ms wall, struct partition_outcome *out_outcome)

@@ -121,7 +121,7 @@ note_latest(struct memory *memory, struct profile *profile, const struct event_r
     }
 }
 
-/* SEMANTICS §6: by the watermark of before the event. */
+/* the semantics: by the watermark of before the event. */
 static bool
 takes_part(const struct applied_event *event, struct session_rules rules)
 {

@@ -4,7 +4,7 @@
 /*
  * profile - what is known about a person now
  *
- * Everything of SEMANTICS §7 that a Profile answers, as counters that never need to run: windows are evaluated
+ * Everything of the semantics that a Profile answers, as counters that never need to run: windows are evaluated
  * when read. profile_combine() is the merge of two people.
  *
  * Threads  Home shard only.
@@ -69,7 +69,7 @@ struct profile_change {
     struct memory *memory;
     struct session_rules rules; /* in force at the record */
     struct uuid tenant_namespace;
-    struct event_ms watermark; /* after step 3 of the event that is applied, or that caused the merge */
+    struct event_ms watermark; /* after the event that is applied; before the event that caused the merge */
     uint64_t traits_ignored;   /* counts up */
 };
 

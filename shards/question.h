@@ -51,7 +51,6 @@ struct question {
     enum question_kind kind;
     uint16_t target; /* partition or slice number */
     struct reading reading;
-    bool accepts_torn; /* sessions that a merge is just moving may be missing or be there twice */
     int fault;
     struct arena arena;       /* of the answer; the answering shard's */
     struct question *sibling; /* the next of one message; the coordinator's */

@@ -28,7 +28,7 @@ block_is_durable(void *context, struct log_block *block)
     struct sequencer *sequencer = context;
 
     sequencer_count(sequencer, METRIC_LOG_BLOCKS, 1);
-    sequencer_count(sequencer, METRIC_LOG_BYTES, block->header->length);
+    sequencer_count(sequencer, METRIC_LOG_BYTES, align_up(block->header->length, DISK_SECTOR_BYTES));
     if (sequencer->options.metrics != NULL) {
         metrics_observe(sequencer->options.metrics, METRIC_LOG_WRITE,
                         env_mono(sequencer->options.env).ns - block->started.ns);
@@ -277,7 +277,11 @@ replay(struct sequencer *sequencer, struct mono_ns until)
         if (r < 0) {
             const char *reason = log_reader_reason(sequencer->reader);
 
-            sequencer_fail(sequencer, reason[0] != 0 ? reason : "the log cannot be read");
+            char line[256];
+
+            snprintf(line, sizeof(line), "%.180s; --accept-loss starts without what was lost",
+                     reason[0] != 0 ? reason : "the log cannot be read");
+            sequencer_fail(sequencer, line);
             return STEP_DONE;
         }
 

@@ -4,7 +4,7 @@
 /*
  * session - one visit: events of a person that are near each other
  *
- * What SEMANTICS §6 says a session has, in a form in which two can be joined: first and latest things carry the
+ * What the semantics says a session has, in a form in which two can be joined: first and latest things carry the
  * stamp of their event. Open, closed and final are predicates on the watermark.
  *
  * Threads  Home shard only.

@@ -4,7 +4,7 @@
 /*
  * top - the most frequent names, in 64 counters
  *
- * The space-saving rule of SEMANTICS §7: a new name replaces the one with the least count (of equals the
+ * The space-saving rule of the semantics: a new name replaces the one with the least count (of equals the
  * greatest name) and starts at that count + 1. Exact until there are more than 64 names.
  *
  * Threads  Home shard only.

@@ -30,6 +30,8 @@ struct scanner {
     const char *end;
 };
 
+#define MARK_BYTES 4u
+
 static void
 skip_blanks(struct scanner *scanner)
 {
@@ -301,10 +303,11 @@ find_place(const struct traits *traits, struct text key)
     return low;
 }
 
+/* A mark counts as the null that it was sent as. */
 static uint32_t
 counted_bytes(struct text key, struct text value)
 {
-    return value.bytes > 0 ? key.bytes + value.bytes : 0;
+    return key.bytes + (value.bytes > 0 ? value.bytes : MARK_BYTES);
 }
 
 static bool

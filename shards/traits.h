@@ -5,7 +5,7 @@
  * traits - what is known about a person, key by key
  *
  * Per key the value of the newest event that set it; `null` removes the value and stays as a mark. Keys of one
- * event are taken in byte order; what would pass a limit is ignored and counted (SEMANTICS §7, §9).
+ * event are taken in byte order; what would pass a limit is ignored and counted (the semantics).
  *
  * Threads  Home shard only.
  * Memory   Region; keys and values are copies.
@@ -27,7 +27,7 @@ struct traits {
     struct trait *rows; /* by key */
     uint32_t count;
     uint32_t capacity;
-    uint32_t bytes; /* of those that are not marks */
+    uint32_t bytes; /* keys and values; a mark counts as null */
 };
 
 /* Home. Applies a validated JSON object. Returns how many keys were ignored for a limit. */

@@ -4,7 +4,7 @@
 /*
  * model - what the answers must be
  *
- * A small naive oracle, written from SEMANTICS.md alone. It reads the records that the commit log
+ * A small naive oracle, written from the semantics alone. It reads the records that the commit log
  * holds, each partition's in its order, and gives the JSON that a node must answer to a fixed set of
  * GraphQL queries (shapes). It keeps every event and derives most things only when asked; what depends on
  * the order of the log (identity, watermark, session joins, top lists, traits) it keeps as it reads.
@@ -16,7 +16,7 @@
  * Errors   None: it dies where the log breaks its contract. Deletions, administrative merges and watermarks
  *          are not in the log yet and are refused by name.
  *
- * Where SEMANTICS.md is silent the model does this. Nodes must agree, or the choice is changed here:
+ * Where the semantics is silent the model does this. Nodes must agree, or the choice is changed here:
  *
  *  1. Lists without a stated order: userIds and anonymousIds by bytes; tenants of equal size by ID
  *     (bytes); all lists of counts (eventCounts, eventTypes) by count desc, then name, `other` in its

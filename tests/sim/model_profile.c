@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* SEMANTICS.md §7: the parts of a profile that depend on the order of the log. */
+/* the semantics: the parts of a profile that depend on the order of the log. */
 
 #include "tests/sim/model_state.h"
 

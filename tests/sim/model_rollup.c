@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* SEMANTICS.md §8, without a cube: every event and session is looked at for every answer. */
+/* the semantics, without a cube: every event and session is looked at for every answer. */
 
 #include "tests/sim/model_state.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* SEMANTICS.md §6. A session is its events; start and end are kept beside them. */
+/* the semantics. A session is its events; start and end are kept beside them. */
 
 #include "tests/sim/model_state.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* SEMANTICS §3, row by row. */
+/* the semantics, row by row. */
 
 #include "tests/check.h"
 

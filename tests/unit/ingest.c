@@ -304,7 +304,7 @@ TEST(outcomes_and_indexes_survive_the_growth_of_a_run)
     then_the_world_ends();
 }
 
-/* 4 MiB of {"event_type":"x","user_id":"u"} lines, a tenant named by its key, IDs made here: INTERFACES allows it. */
+/* 4 MiB of {"event_type":"x","user_id":"u"} lines, a tenant named by its key, IDs made here: the door allows it. */
 TEST(the_largest_body_of_the_smallest_events_can_be_admitted_one_day)
 {
     given_a_world();

@@ -684,7 +684,7 @@ TEST(open_sessions_are_those_that_the_watermark_has_not_passed)
     then_the_world_ends();
 }
 
-TEST(sessions_read_from_before_a_merge_are_stale_unless_torn_ones_will_do)
+TEST(sessions_read_from_before_a_merge_are_stale)
 {
     struct question question = {.kind = QUESTION_OPEN_SESSIONS, .target = 0};
 
@@ -702,10 +702,6 @@ TEST(sessions_read_from_before_a_merge_are_stale_unless_torn_ones_will_do)
     question.reading = before;
     ask(&question);
     CHECK_EQ(question.fault, -ESTALE);
-    question = (struct question){.kind = QUESTION_OPEN_SESSIONS, .reading = before, .accepts_torn = true};
-    ask(&question);
-    CHECK_EQ(question.fault, 0);
-    release(&question);
     question = (struct question){.kind = QUESTION_OPEN_SESSIONS};
     ask(&question);
     CHECK_EQ(question.fault, 0);
