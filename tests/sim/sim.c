@@ -242,7 +242,9 @@ work(struct day *day, uint64_t events, bool is_mortal)
     uint64_t steps = 0;
     uint64_t last_step = is_mortal ? 200 + dice_below(&cluster->dice, 12000) : UINT64_MAX;
 
-    if (is_mortal && dice_chance(&cluster->dice, 50)) {
+    if (!is_mortal) {
+        sim_disk_die_at(cluster->disk, UINT64_MAX); /* what was meant for the start has missed it */
+    } else if (dice_chance(&cluster->dice, 50)) {
         sim_disk_die_at(cluster->disk,
                         sim_disk_operation_count(cluster->disk) + 1 + dice_below(&cluster->dice, 150));
     }
