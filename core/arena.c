@@ -35,7 +35,12 @@ void
 arena_pool_deinit(struct arena_pool *pool)
 {
     REQUIRE(pool->bytes_taken == 0);
+    arena_pool_trim(pool);
+}
 
+void
+arena_pool_trim(struct arena_pool *pool)
+{
     while (pool->free != NULL) {
         struct arena_chunk *chunk = pool->free;
         pool->free = chunk->next;

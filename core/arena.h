@@ -39,6 +39,8 @@ struct arena {
 /* Boot. Keeps at most bytes_kept_max of free chunks. */
 void arena_pool_init(struct arena_pool *pool, uint64_t bytes_kept_max);
 void arena_pool_deinit(struct arena_pool *pool);
+/* Home. Gives free chunks back to the system. */
+void arena_pool_trim(struct arena_pool *pool);
 
 /* Home. bytes_max 0 means ARENA_BYTES_MAX. */
 void arena_init(struct arena *arena, struct arena_pool *pool, uint64_t bytes_max);

@@ -272,8 +272,8 @@ unescape_point(struct json_in *json, const char **at, const char *end, char *to)
     }
     low = end - *at >= 6 && (*at)[0] == '\\' && (*at)[1] == 'u' ? read_hex(*at + 2, end) : 0;
     if (point > 0xdbff || low < 0xdc00 || low > 0xdfff) {
-        json->reason = "a lone surrogate";
-        return nullptr;
+        return write_utf8(
+            to, 0xfffd); /* a lone surrogate: grammatical, and what cutting an emoji in half makes */
     }
     *at += 6;
     return write_utf8(to, 0x10000 + ((point - 0xd800) << 10) + (low - 0xdc00));
@@ -565,7 +565,7 @@ ended:
     json->reason = "ends too early";
     return 0;
 deep:
-    json->reason = "deeper than 72 levels";
+    json->reason = "deeper than 128 levels";
     return 0;
 }
 

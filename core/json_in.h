@@ -35,7 +35,7 @@
 
 #include "core/base.h"
 
-#define JSON_IN_DEPTH_MAX 72u /* a body: an object of 64 levels inside an event of a batch */
+#define JSON_IN_DEPTH_MAX 128u /* a body: an object of 64 levels inside an event of a batch */
 #define JSON_IN_PADDING 64u
 #define JSON_IN_MEMBERS_MAX 1024u
 #define JSON_IN_LISTED_MAX 16384u

@@ -18,6 +18,8 @@
 
 /* 2 000 tokens and their variables; parsing this takes some milliseconds. */
 #define GRAPHQL_BODY_BYTES_MAX (1u << 20)
+/* Of a shard: what answers take is bounded by it; more would not be faster. */
+#define QUERIES_RUNNING_MAX 16u
 
 struct work {
     struct http_call *call;
@@ -26,6 +28,7 @@ struct work {
     struct text operation_name;
     const struct json_tree *variables;
     struct query *running; /* NULL: not begun, or over */
+    struct http_call *next_waiting;
     bool is_over;
 };
 
@@ -108,6 +111,28 @@ answered(void *context, enum query_answer_kind kind, struct text response)
                            });
 }
 
+static struct http_queries *
+queries_of(const struct http_call *call)
+{
+    return &call->shared->queries[call->shard->id.n];
+}
+
+static enum step start_waiting(struct http_call *call, struct mono_ns until);
+
+/* A place is free: the next one begins in a later turn, so that a row of short ones does not grow the stack. */
+static void
+leave_place(struct http_queries *queries)
+{
+    struct http_call *next = queries->first_waiting;
+
+    queries->running--;
+    if (next != NULL) {
+        queries->first_waiting = ((struct work *)next->work)->next_waiting;
+        queries->running++;
+        http_call_queue(next, start_waiting);
+    }
+}
+
 static void
 finished(void *context)
 {
@@ -115,6 +140,7 @@ finished(void *context)
 
     work->running = NULL;
     work->is_over = true;
+    leave_place(queries_of(work->call));
     http_call_let_go(work->call);
 }
 
@@ -128,8 +154,9 @@ gone(struct http_call *call)
     }
 }
 
+/* Has a place, and is held until it is finished. */
 static void
-run(struct work *work)
+start(struct work *work)
 {
     struct http_call *call = work->call;
     struct query_request request = {
@@ -146,13 +173,52 @@ run(struct work *work)
     };
     struct query *query;
 
-    http_call_hold(call); /* until finished */
     http_call_hold(call); /* `work` is looked at below, when all may be over */
     query = query_start(&request);
     if (!work->is_over) {
         work->running = query;
     }
     http_call_let_go(call);
+}
+
+/* It has a place already. */
+static enum step
+start_waiting(struct http_call *call, struct mono_ns until)
+{
+    struct work *work = call->work;
+    uint64_t waited = call->shard->now.ns - call->begun.ns;
+
+    (void)until;
+    if (call->request != NULL && waited < call->shard->node->deadline_ns && !http_call_is_overloaded(call)) {
+        start(work);
+        return STEP_DONE;
+    }
+    if (call->request != NULL) {
+        refuse(call, work->media, 503, NULL, "UNAVAILABLE", "too many queries are running: try again");
+    }
+    leave_place(queries_of(call));
+    http_call_let_go(call);
+    return STEP_DONE;
+}
+
+static void
+run(struct work *work)
+{
+    struct http_call *call = work->call;
+    struct http_queries *queries = queries_of(call);
+
+    http_call_hold(call); /* until finished */
+    if (queries->running < QUERIES_RUNNING_MAX) {
+        queries->running++;
+        start(work);
+        return;
+    }
+    if (queries->first_waiting == NULL) {
+        queries->first_waiting = call;
+    } else {
+        ((struct work *)queries->last_waiting->work)->next_waiting = call;
+    }
+    queries->last_waiting = call;
 }
 
 /* ---- Reading the request. ---- */

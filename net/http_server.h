@@ -35,6 +35,13 @@ struct http_bodies {
     alignas(CACHE_LINE_BYTES) _Atomic uint64_t bytes; /* written by its shard */
 };
 
+/* Queries of a shard: some run, the others wait for their turn in the order in which they came. */
+struct http_queries {
+    alignas(CACHE_LINE_BYTES) uint32_t running; /* its shard's alone */
+    struct http_call *first_waiting;
+    struct http_call *last_waiting;
+};
+
 /* What the servers of a node share. Boot writes. */
 struct http_shared {
     const struct settings *settings;
@@ -45,6 +52,7 @@ struct http_shared {
     uint32_t connection_count_max; /* of each shard */
     const struct metrics *metrics[SHARD_COUNT_MAX];
     struct http_bodies bodies[SHARD_COUNT_MAX];
+    struct http_queries queries[SHARD_COUNT_MAX];
 };
 
 /* Any shard. Bytes of bodies held by all servers, about. */

@@ -308,6 +308,9 @@ open_node(struct serve *serve)
     if (r == -EUCLEAN && report->is_manifest) {
         log_error("the manifest is damaged: the data directory cannot be used without it",
                   LOG_TEXT("why", report->reason), LOG_TEXT("data", settings->storage_data_dir));
+    } else if (r == -EUCLEAN && report->is_foreign) {
+        log_error("the data directory holds the log of another store", LOG_TEXT("why", report->reason),
+                  LOG_TEXT("data", settings->storage_data_dir));
     } else if (r == -EUCLEAN) {
         log_error("the log is damaged; --accept-loss starts without what was lost",
                   LOG_TEXT("why", report->reason), LOG_TEXT("data", settings->storage_data_dir));

@@ -54,6 +54,7 @@ shard_open(struct shard *shard, struct shard_options options)
     here = options.id;
     timers_init(&shard->timers);
     arena_pool_init(&shard->arenas, ARENA_BYTES_KEPT);
+    arena_pool_init(&shard->answers, ARENA_BYTES_KEPT);
     r = region_init(&shard->region, options.region_bytes);
     if (r != 0) {
         goto fail;
@@ -64,7 +65,7 @@ shard_open(struct shard *shard, struct shard_options options)
             .node = options.node,
             .home = options.id,
             .region = &shard->region,
-            .arenas = &shard->arenas,
+            .arenas = &shard->answers,
             .metrics = options.metrics,
             .now = keeper_now,
             .answered = question_answered,
@@ -82,7 +83,7 @@ shard_open(struct shard *shard, struct shard_options options)
             .env = shard->env,
             .timers = &shard->timers,
             .region = &shard->region,
-            .arenas = &shard->arenas,
+            .arenas = &shard->answers,
             .metrics = options.metrics,
             .segment_bytes = options.segment_bytes,
             .block_bytes = options.block_bytes,
@@ -113,6 +114,8 @@ shard_close(struct shard *shard)
     keeper_close(shard->keeper);
     shard->keeper = NULL;
     region_deinit(&shard->region);
+    arena_pool_trim(&shard->arenas);
+    arena_pool_trim(&shard->answers);
 }
 
 bool
@@ -175,7 +178,7 @@ take_questions(struct shard *shard)
         while (taken < MESSAGES_A_TURN && (message = (const void *)lane_fetch(lane)) != NULL) {
             taken++;
             if (message->kind == MESSAGE_RELEASE) {
-                arena_pool_adopt(&shard->arenas, (void *)(uintptr_t)message->payload, message->bytes);
+                arena_pool_adopt(&shard->answers, (void *)(uintptr_t)message->payload, message->bytes);
                 continue;
             }
             ASSERT(message->kind == MESSAGE_ASK);

@@ -33,7 +33,8 @@ struct shard {
     struct env *env;
     struct metrics *metrics; /* may be NULL */
     struct region region;
-    struct arena_pool arenas;
+    struct arena_pool arenas;  /* of requests */
+    struct arena_pool answers; /* to questions: lent to coordinators */
     struct timers timers;
     struct sequencer *sequencer;
     struct keeper *keeper;

@@ -527,6 +527,15 @@ look_into_damaged(struct settling *settling, const struct segment *segment, bool
 }
 
 static int
+foreign(struct settling *settling, const char *name)
+{
+    snprintf(settling->report->reason, sizeof(settling->report->reason),
+             "%s belongs to another store: take it away, or bring its manifest back", name);
+    settling->report->is_foreign = true;
+    return fault_new(-EUCLEAN);
+}
+
+static int
 look_into_files(struct settling *settling, bool *out_is_healed)
 {
     bool is_healed = false;
@@ -544,8 +553,8 @@ look_into_files(struct settling *settling, bool *out_is_healed)
             r = look_into_damaged(settling, segment, &is_healed);
             break;
         case SEGMENT_FOREIGN:
-            r = corrupt(settling, "%s belongs to another store: take it away, or bring its manifest back",
-                        name);
+            /* Never a loss to accept: a store whose manifest is gone looks like this, and all of it is still there. */
+            r = foreign(settling, name);
             break;
         case SEGMENT_NEWER:
             r = too_new(settling, segment->number);

@@ -12,8 +12,9 @@
  * then it returns. log_reader then replays.
  *
  * Also corruption: a missing segment file before the last, a header sector that is bad in front of good blocks, two
- * files that claim one place, a segment of an ended epoch that is gone, and a segment of another store. With
- * accept_loss every epoch is read again, and each stream ends before the first block that is not good.
+ * files that claim one place, and a segment of an ended epoch that is gone. With accept_loss every epoch is read
+ * again, and each stream ends before the first block that is not good. A segment of another store stops the node
+ * whatever was accepted: a store whose manifest is gone looks like that.
  *
  * Not seen: the loss of the last durable block, when nothing after it says that it was durable.
  *
@@ -26,6 +27,7 @@
 #include "storage/log_reader.h"
 
 struct recovery_report {
+    bool is_foreign;           /* there are segments of another store: refused whatever was accepted */
     bool is_manifest;          /* it is the manifest that cannot be read */
     uint64_t epoch;            /* of this start */
     struct wall_ms wall_floor; /* the latest wall_ms of any valid block */

@@ -172,13 +172,6 @@ TEST(strings_are_utf_8_with_known_escapes)
     refused(TEXT("\"\\u12\""), "a \\u without four hexadecimal digits");
     refused(TEXT("\"\\u12g4\""), "a \\u without four hexadecimal digits");
     refused(TEXT("\"\\u+123\""), "a \\u without four hexadecimal digits");
-    refused(TEXT("\"\\ud800\""), "a lone surrogate");
-    refused(TEXT("\"\\udc00\""), "a lone surrogate");
-    refused(TEXT("\"\\ud800\\ud800\""), "a lone surrogate");
-    refused(TEXT("\"\\ud800x\""), "a lone surrogate");
-    refused(TEXT("\"\\ud800\\u0041\""), "a lone surrogate");
-    refused(TEXT("\"\\udc00\\ud800\""), "a lone surrogate");
-    refused(TEXT("{\"raw\":{\"deep\":[\"\\ud800\"]}}"), "a lone surrogate");
     refused(TEXT("{\"\\q\":1}"), "an unknown escape");
     end();
 }
@@ -203,23 +196,32 @@ TEST(strings_are_unescaped)
     end();
 }
 
-TEST(seventy_two_levels_are_deep_enough)
+TEST(a_lone_surrogate_is_grammatical_and_reads_as_the_replacement_character)
 {
-    char text[200];
+    begin();
+    CHECK_TEXT(accepted(TEXT("\"\\ud800\""), JSON_STRING).text, "\xef\xbf\xbd");
+    CHECK_TEXT(accepted(TEXT("\"\\udc00x\""), JSON_STRING).text, "\xef\xbf\xbdx");
+    CHECK_TEXT(accepted(TEXT("\"\\ud800\\ud800\""), JSON_STRING).text, "\xef\xbf\xbd\xef\xbf\xbd");
+    CHECK_TEXT(accepted(TEXT("\"\\ud800\\u0041\""), JSON_STRING).text, "\xef\xbf\xbd"
+                                                                       "A");
+    accepted(TEXT("{\"raw\":{\"deep\":[\"\\ud800\"]}}"), JSON_OBJECT);
+    end();
+}
+
+TEST(a_hundred_and_twenty_eight_levels_are_deep_enough)
+{
+    static char text[400];
 
     begin();
-    memset(text, '[', 73);
-    memset(text + 73, ']', 73);
-    refused((struct text){.data = text, .bytes = 146}, "deeper than 72 levels");
-    accepted((struct text){.data = text + 1, .bytes = 144}, JSON_ARRAY);
+    memset(text, '[', 129);
+    memset(text + 129, ']', 129);
+    refused((struct text){.data = text, .bytes = 258}, "deeper than 128 levels");
+    accepted((struct text){.data = text + 1, .bytes = 256}, JSON_ARRAY);
     memcpy(text, "[{\"a\":", 6);
-    memset(text + 6, '[', 70);
-    memset(text + 76, ']', 70);
-    memcpy(text + 146, "}]", 2);
-    accepted((struct text){.data = text, .bytes = 148}, JSON_ARRAY);
-    text[75] = '{';
-    text[76] = '}';
-    accepted((struct text){.data = text, .bytes = 148}, JSON_ARRAY);
+    memset(text + 6, '[', 126);
+    memset(text + 132, ']', 126);
+    memcpy(text + 258, "}]", 2);
+    accepted((struct text){.data = text, .bytes = 260}, JSON_ARRAY);
     end();
 }
 
@@ -505,7 +507,7 @@ TEST(a_bad_line_spoils_no_other)
     check_lines(TEXT("1\n[1,\n2\n,3]\n4"), "1|<ends too early>2|<not a value>4|");
     check_lines(TEXT("\\\n1\nx\n2\n"), "<not a value>1|<not a value>2|");
     check_lines(TEXT("\"a\\\n\"b\"\n2\n"), "<a string without an end>\"b\"|2|");
-    check_lines(TEXT("{\"a\":\"\\ud800\"}\n{\"a\":\"\\n\"}"), "<a lone surrogate>{\"a\":\"\\n\"}|");
+    check_lines(TEXT("{\"a\":\"\\x\"}\n{\"a\":\"\\n\"}"), "<an unknown escape>{\"a\":\"\\n\"}|");
     end();
 }
 
