@@ -68,25 +68,57 @@ count_ignored(struct keeper *keeper, uint64_t traits)
     }
 }
 
+/* An event on its way through the consumers. */
+struct kept {
+    const struct applied_event *event;
+    struct person *person;
+    struct profile_change change;
+    bool is_in_session; /* said by the first consumer, which holds the sessions */
+};
+
+static void
+keep_profile(struct keeper *keeper, struct kept *kept)
+{
+    kept->is_in_session = profile_apply(kept->person, &kept->change, kept->event);
+    count_ignored(keeper, kept->change.traits_ignored);
+}
+
+static void
+keep_history(struct keeper *keeper, struct kept *kept)
+{
+    history_add(&keeper->memory, &kept->person->share->history, &kept->person->events, kept->event,
+                kept->is_in_session);
+}
+
+static void
+keep_cube(struct keeper *keeper, struct kept *kept)
+{
+    cube_add_event(&keeper->memory, &kept->person->share->cube, kept->event->record->event_time,
+                   kept->event->code, kept->event->person);
+}
+
+/* What happens to a kept event, in this order. Live streams, views and cold files take their places here. */
+static void (*const consumers[])(struct keeper *keeper, struct kept *kept) = {
+    keep_profile,
+    keep_history,
+    keep_cube,
+};
+
 static void
 apply_event(struct keeper *keeper, const struct job *job, struct person **out_person)
 {
-    const struct applied_event *event = job->event;
-    struct keeper_tenant *tenant = keeper_tenant(keeper, job->partition, event->tenant_no);
+    struct kept kept = {.event = job->event};
+    struct keeper_tenant *tenant = keeper_tenant(keeper, job->partition, kept.event->tenant_no);
 
-    name_tenant(keeper, tenant, event_text(event->record, EVENT_TENANT_ID));
-    keeper_raise(tenant, event->watermark);
-
-    struct person *person =
-        living_person(keeper, job, event->canonical, event->person, event->tenant_no, out_person);
-    struct profile_change change = profile_change(keeper, job, tenant, event->watermark);
-    bool is_in_session = profile_apply(person, &change, event);
-
-    history_add(&keeper->memory, &person->share->history, &person->events, event, is_in_session);
-    cube_add_event(&keeper->memory, &person->share->cube, event->record->event_time, event->code,
-                   event->person);
+    name_tenant(keeper, tenant, event_text(kept.event->record, EVENT_TENANT_ID));
+    keeper_raise(tenant, kept.event->watermark);
+    kept.person = living_person(keeper, job, kept.event->canonical, kept.event->person, kept.event->tenant_no,
+                                out_person);
+    kept.change = profile_change(keeper, job, tenant, kept.event->watermark);
+    for (uint32_t i = 0; i < COUNT_OF(consumers); i++) {
+        consumers[i](keeper, &kept);
+    }
     keeper->event_count++;
-    count_ignored(keeper, change.traits_ignored);
 }
 
 static struct handover *
