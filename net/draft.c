@@ -232,7 +232,7 @@ draft_time_of_text(struct text text, int64_t *out_ms)
 {
     struct event_ms time;
 
-    if (!time_text_parse(text, &time)) {
+    if (!time_text_parse(text, &time) || time.ms < FIELD_TIME_MS_FIRST) {
         return false;
     }
     *out_ms = time.ms;
@@ -266,10 +266,14 @@ draft_time(struct draft *draft, const char *name, const struct json_value *value
     return 0;
 }
 
-void
-draft_set_time(struct draft *draft, int64_t ms)
+int
+draft_set_time(struct draft *draft, const char *name, int64_t ms)
 {
+    if (ms < FIELD_TIME_MS_FIRST) {
+        return draft_reject(draft, "%s: before the year 0000", name);
+    }
     draft->event.event_time.ms = ms < draft->received_at.ms ? ms : draft->received_at.ms;
+    return 0;
 }
 
 static void

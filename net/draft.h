@@ -91,15 +91,15 @@ MUST_USE int draft_object_or_string(struct draft *draft, enum event_text which, 
 MUST_USE int draft_time(struct draft *draft, const char *name, const struct json_value *value,
                         int64_t *out_ms, bool *out_is_set);
 
-/* Any thread. The same for text that is no JSON. */
+/* Any thread. The same for text that is no JSON. Never before the year 0000, which a zone can make of it. */
 bool draft_time_of_text(struct text text, int64_t *out_ms);
 
 /* Home. Texts that were found already; none rejects. */
 void draft_set_url(struct draft *draft, enum event_text which, struct text text);
 void draft_set_label(struct draft *draft, enum event_text which, struct text text, uint32_t bytes_max);
 
-/* Home. The event's own time; later than its receipt is its receipt. */
-void draft_set_time(struct draft *draft, int64_t ms);
+/* Home. The event's own time, corrected; later than its receipt is its receipt, before the year 0000 rejects. */
+MUST_USE int draft_set_time(struct draft *draft, const char *name, int64_t ms);
 
 /* Home. What concerns the event as a whole: blocked values go, someone must remain, an ID is made. */
 MUST_USE int draft_finish(struct draft *draft, uint32_t index, const char *identifier_names);

@@ -26,7 +26,8 @@
 #define FIELD_LABEL_BYTES_MAX 128u
 /* A number below this would be a time in seconds. */
 #define FIELD_TIME_MS_MIN INT64_C(100000000000)
-/* The last millisecond of the year 9999. */
+/* The first millisecond of the year 0000, and the last of 9999: what is outside cannot be written as RFC 3339. */
+#define FIELD_TIME_MS_FIRST INT64_C(-62167219200000)
 #define FIELD_TIME_MS_MAX INT64_C(253402300799999)
 
 /* Any thread. The longest beginning of at most bytes_max bytes that ends between two characters. */

@@ -125,10 +125,7 @@ read_time(struct draft *draft, const struct json_value *value)
     bool is_set;
     int r = draft_time(draft, "event_time", value, &ms, &is_set);
 
-    if (r == 0 && is_set) {
-        draft_set_time(draft, ms);
-    }
-    return r;
+    return r == 0 && is_set ? draft_set_time(draft, "event_time", ms) : r;
 }
 
 int

@@ -283,8 +283,7 @@ read_time(struct draft *draft, const struct segment_envelope *envelope,
             ms = __builtin_add_overflow(ms, skew_ms, &ms) ? INT64_MAX : ms;
         }
     }
-    draft_set_time(draft, ms);
-    return 0;
+    return draft_set_time(draft, "timestamp, sentAt", ms);
 }
 
 static bool

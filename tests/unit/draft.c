@@ -96,10 +96,28 @@ TEST(an_event_is_never_later_than_its_receipt)
 {
     given_a_draft();
     CHECK_EQ(draft.event.event_time.ms, 1000);
-    draft_set_time(&draft, 999);
+    CHECK_EQ(draft_set_time(&draft, "t", 999), 0);
     CHECK_EQ(draft.event.event_time.ms, 999);
-    draft_set_time(&draft, 1001);
+    CHECK_EQ(draft_set_time(&draft, "t", 1001), 0);
     CHECK_EQ(draft.event.event_time.ms, 1000);
-    draft_set_time(&draft, INT64_MIN);
-    CHECK_EQ(draft.event.event_time.ms, INT64_MIN);
+    CHECK_EQ(draft_set_time(&draft, "t", INT64_MAX), 0);
+    CHECK_EQ(draft.event.event_time.ms, 1000);
+}
+
+TEST(an_event_is_never_before_what_can_be_written)
+{
+    int64_t ms = 7;
+
+    given_a_draft();
+    CHECK_EQ(draft_set_time(&draft, "t", FIELD_TIME_MS_FIRST - 1), DRAFT_REJECT);
+    CHECK_TEXT(text_of(draft.reason), "t: before the year 0000");
+    CHECK_EQ(draft_set_time(&draft, "t", INT64_MIN), DRAFT_REJECT);
+    CHECK_EQ(draft.event.event_time.ms, 1000);
+    CHECK_EQ(draft_set_time(&draft, "t", FIELD_TIME_MS_FIRST), 0);
+    CHECK_EQ(draft.event.event_time.ms, FIELD_TIME_MS_FIRST);
+    /* A zone makes it. */
+    CHECK(!draft_time_of_text(TEXT("0000-01-01T00:00:00+00:01"), &ms));
+    CHECK_EQ(ms, 7);
+    CHECK(draft_time_of_text(TEXT("0000-01-01T00:00:00Z"), &ms));
+    CHECK_EQ(ms, FIELD_TIME_MS_FIRST);
 }

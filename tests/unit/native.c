@@ -64,6 +64,7 @@ TEST(rejects_say_which_field_and_why)
         {"\"event_time\":\"2026-01-01\"", "event_time: not a time"},
         {"\"event_time\":\"2026-01-01T00:00:00\"", "event_time: not a time"}, /* no zone */
         {"\"event_time\":1e999", "event_time: not a time"},
+        {"\"event_time\":\"0000-01-01T00:00:00+00:01\"", "event_time: not a time"}, /* a year below 0000 */
         {"\"event_time\":1780315200", "event_time: not a time in milliseconds"},
         {"\"event_time\":99999999999", "event_time: not a time in milliseconds"},
         {"\"event_time\":0", "event_time: not a time in milliseconds"},
