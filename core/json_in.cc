@@ -36,6 +36,7 @@
 
 extern "C" {
 #include "core/json_in.h"
+#include "core/utf8.h"
 }
 
 #define JSON_IN_MAGIC 0x6e69736au
@@ -186,52 +187,6 @@ run_stage_1(struct json_in *json, const char *base, uint64_t bytes)
     return JSON_IN_BAD;
 }
 
-/* Four hexadecimal digits, or a number above 0xffff. */
-static uint32_t
-read_hex(const char *at, const char *end)
-{
-    uint32_t value = 0;
-
-    if (end - at < 4) {
-        return UINT32_MAX;
-    }
-    for (uint32_t i = 0; i < 4; i++) {
-        unsigned char c = (unsigned char)at[i];
-        unsigned char letter = (unsigned char)((c | 0x20) - 'a');
-
-        if (is_digit((char)c)) {
-            value = value << 4 | (uint32_t)(c - '0');
-        } else if (letter < 6) {
-            value = value << 4 | (letter + 10u);
-        } else {
-            return UINT32_MAX;
-        }
-    }
-    return value;
-}
-
-static char *
-write_utf8(char *to, uint32_t point)
-{
-    if (point < 0x80) {
-        *to++ = (char)point;
-        return to;
-    }
-    if (point < 0x800) {
-        *to++ = (char)(0xc0 | point >> 6);
-    } else {
-        if (point < 0x10000) {
-            *to++ = (char)(0xe0 | point >> 12);
-        } else {
-            *to++ = (char)(0xf0 | point >> 18);
-            *to++ = (char)(0x80 | (point >> 12 & 0x3f));
-        }
-        *to++ = (char)(0x80 | (point >> 6 & 0x3f));
-    }
-    *to++ = (char)(0x80 | (point & 0x3f));
-    return to;
-}
-
 /* What the escapes of one letter mean; 0 is not one of them. */
 static inline char
 escape_meaning(char letter)
@@ -255,30 +210,6 @@ escape_meaning(char letter)
     return 0;
 }
 
-/* Behind \u. Moves `at` behind the whole escape; NULL and a reason when it is none. */
-static char *
-unescape_point(struct json_in *json, const char **at, const char *end, char *to)
-{
-    uint32_t point = read_hex(*at, end);
-    uint32_t low;
-
-    if (point > 0xffff) {
-        json->reason = "a \\u without four hexadecimal digits";
-        return nullptr;
-    }
-    *at += 4;
-    if (point < 0xd800 || point > 0xdfff) {
-        return write_utf8(to, point);
-    }
-    low = end - *at >= 6 && (*at)[0] == '\\' && (*at)[1] == 'u' ? read_hex(*at + 2, end) : 0;
-    if (point > 0xdbff || low < 0xdc00 || low > 0xdfff) {
-        return write_utf8(
-            to, 0xfffd); /* a lone surrogate: grammatical, and what cutting an emoji in half makes */
-    }
-    *at += 6;
-    return write_utf8(to, 0x10000 + ((point - 0xd800) << 10) + (low - 0xdc00));
-}
-
 /* Copies what is between the quotes into the scratch. False with a reason. */
 static bool
 unescape(struct json_in *json, const char *at, const char *end, uint32_t *out_note)
@@ -286,6 +217,7 @@ unescape(struct json_in *json, const char *at, const char *end, uint32_t *out_no
     char *piece = json->scratch + json->scratch_bytes;
     char *to = piece + sizeof(uint32_t);
     uint32_t bytes;
+    uint32_t code;
 
     while (at < end) {
         const char *backslash = (const char *)memchr(at, '\\', (size_t)(end - at));
@@ -311,10 +243,12 @@ unescape(struct json_in *json, const char *at, const char *end, uint32_t *out_no
             json->reason = "an unknown escape";
             return false;
         }
-        to = unescape_point(json, &at, end, to);
-        if (to == nullptr) {
+        code = utf8_of_escape(&at, end);
+        if (code == UINT32_MAX) {
+            json->reason = "a \\u without four hexadecimal digits";
             return false;
         }
+        to += utf8_encode(code, to);
     }
     bytes = (uint32_t)(to - piece) - (uint32_t)sizeof(uint32_t);
     memcpy(piece, &bytes, sizeof(bytes));

@@ -16,10 +16,10 @@
  *         }
  *         ...
  *
- * Strict: RFC 8259 with UTF-8 throughout, inside of raw sub-objects too. Refused are lone surrogates in \u
- * escapes, control characters in strings, a byte order mark, and anything after the value. Accepted are \u0000
- * (a NUL byte in the text), any size of number (see json_number_int64()), and keys that come twice: both are
- * listed, the last one counts for callers.
+ * Strict: RFC 8259 with UTF-8 throughout, inside of raw sub-objects too. Refused are control characters in strings, a
+ * byte order mark, and anything after the value. Accepted are \u0000 (a NUL byte in the text), a surrogate alone in a \u
+ * escape (U+FFFD in the text), any size of number (see json_number_int64()), and keys that come twice: both are listed,
+ * the last one counts for callers.
  *
  * Threads  A struct json_in belongs to its home shard and is reused.
  * Memory   Raw text, and strings without a backslash, point into the input. Other strings, values and lists are

@@ -4,7 +4,7 @@
 #include <assert.h>
 
 #include "core/arena.h"
-#include "query/utf8.h"
+#include "core/utf8.h"
 
 static_assert(GRAPHQL_NAME_BYTES_MAX == 256, "a message says so");
 

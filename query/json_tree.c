@@ -4,7 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "query/utf8.h"
+#include "core/utf8.h"
 
 /* Longer numbers are read by their first digits; nobody means the rest. */
 #define NUMBER_BYTES_MAX 400u

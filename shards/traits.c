@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "shards/traits.h"
 
+#include "core/utf8.h"
 #include "shards/sort.h"
 
 /*
@@ -96,74 +97,6 @@ scan_value(struct scanner *scanner)
     return (struct text){.data = begin, .bytes = (uint32_t)(scanner->at - begin)};
 }
 
-static int
-hex_digit(char c)
-{
-    if (c >= '0' && c <= '9') {
-        return c - '0';
-    }
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-static uint32_t
-scan_hex4(struct text text, uint32_t at)
-{
-    uint32_t value = 0;
-
-    for (uint32_t i = at; i < at + 4; i++) {
-        int digit = i < text.bytes ? hex_digit(text.data[i]) : -1;
-        if (digit < 0) {
-            return UINT32_MAX;
-        }
-        value = value << 4 | (uint32_t)digit;
-    }
-    return value;
-}
-
-static uint32_t
-write_utf8(char *to, uint32_t point)
-{
-    if (point < 0x80) {
-        to[0] = (char)point;
-        return 1;
-    }
-    if (point < 0x800) {
-        to[0] = (char)(0xc0 | point >> 6);
-        to[1] = (char)(0x80 | (point & 0x3f));
-        return 2;
-    }
-    if (point < 0x10000) {
-        to[0] = (char)(0xe0 | point >> 12);
-        to[1] = (char)(0x80 | (point >> 6 & 0x3f));
-        to[2] = (char)(0x80 | (point & 0x3f));
-        return 3;
-    }
-    to[0] = (char)(0xf0 | point >> 18);
-    to[1] = (char)(0x80 | (point >> 12 & 0x3f));
-    to[2] = (char)(0x80 | (point >> 6 & 0x3f));
-    to[3] = (char)(0x80 | (point & 0x3f));
-    return 4;
-}
-
-/* At a \u; moves behind it and behind the second half of a pair. A half alone becomes U+FFFD. */
-static uint32_t
-scan_point(struct text text, uint32_t *at)
-{
-    uint32_t point = scan_hex4(text, *at + 2);
-
-    *at += 6;
-    if (point >= 0xd800 && point < 0xdc00 && *at + 1 < text.bytes && text.data[*at] == '\\' &&
-        text.data[*at + 1] == 'u') {
-        uint32_t low = scan_hex4(text, *at + 2);
-        if (low >= 0xdc00 && low < 0xe000) {
-            *at += 6;
-            return 0x10000 + ((point - 0xd800) << 10) + (low - 0xdc00);
-        }
-    }
-    return point > 0xffff || (point >= 0xd800 && point < 0xe000) ? 0xfffd : point;
-}
-
 static char
 simple_escape(char c)
 {
@@ -188,16 +121,21 @@ static struct text
 unescape(struct members *members, struct text text)
 {
     char *begin = members->keys + members->key_bytes;
+    const char *at = text.data;
+    const char *end = text.data + text.bytes;
     char *to = begin;
 
-    for (uint32_t i = 0; i < text.bytes;) {
-        if (text.data[i] != '\\' || i + 1 >= text.bytes) {
-            *to++ = text.data[i++];
-        } else if (text.data[i + 1] == 'u') {
-            to += write_utf8(to, scan_point(text, &i));
+    while (at < end) {
+        if (*at != '\\' || end - at < 2) {
+            *to++ = *at++;
+            continue;
+        }
+        at += 2;
+        if (at[-1] == 'u') {
+            uint32_t code = utf8_of_escape(&at, end);
+            to += code != UINT32_MAX ? utf8_encode(code, to) : 0; /* it was validated when it came */
         } else {
-            *to++ = simple_escape(text.data[i + 1]);
-            i += 2;
+            *to++ = simple_escape(at[-1]);
         }
     }
     members->key_bytes += (uint32_t)(to - begin);

@@ -114,3 +114,29 @@ utf8_hex(const char *data, uint32_t count, uint32_t *out_code)
     *out_code = code;
     return true;
 }
+
+/*
+ * Any thread. The character that a JSON escape means: `at` is behind its \u, and moves behind the whole of it, which may
+ * be two escapes (a pair of surrogates). A surrogate alone is grammatical, and what cutting an emoji in half makes: it
+ * reads as U+FFFD. UINT32_MAX, and unchanged: no four hexadecimal digits.
+ */
+static inline uint32_t
+utf8_of_escape(const char **at, const char *end)
+{
+    uint32_t code;
+    uint32_t low;
+
+    if (end - *at < 4 || !utf8_hex(*at, 4, &code)) {
+        return UINT32_MAX;
+    }
+    *at += 4;
+    if (code < 0xd800 || code > 0xdfff) {
+        return code;
+    }
+    if (code > 0xdbff || end - *at < 6 || (*at)[0] != '\\' || (*at)[1] != 'u' ||
+        !utf8_hex(*at + 2, 4, &low) || low < 0xdc00 || low > 0xdfff) {
+        return 0xfffd;
+    }
+    *at += 6;
+    return 0x10000 + ((code - 0xd800) << 10) + (low - 0xdc00);
+}
