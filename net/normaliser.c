@@ -5,14 +5,18 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "core/json_split.h"
 #include "net/native.h"
 
 #define NORMALISER_MAGIC 0x6d726f6eu
+/* A batch without its events: what is in there counts as a part of each of them. */
+#define FRAME_BYTES_MAX FIELD_EVENT_BYTES_MAX
 
 enum shape {
     SHAPE_NOTHING, /* begun badly, or at its end */
     SHAPE_LINES,
     SHAPE_ARRAY,
+    SHAPE_SPLIT, /* an array with elements that are no JSON */
     SHAPE_ONE,
 };
 
@@ -21,8 +25,10 @@ struct normaliser {
     enum shape shape;
     bool is_native;
     bool has_line;    /* `value` is the first line already, or `first_r` says why not */
-    bool is_any_json; /* of the lines so far */
+    bool is_any_json; /* of the lines, or split elements, so far */
     int first_r;
+    const char *whole_reason; /* why the whole, whose elements are taken one by one, is not JSON */
+    struct text split;        /* what is left of it */
     uint32_t index_next;
     uint32_t index;
     struct json_value value;
@@ -31,6 +37,8 @@ struct normaliser {
     struct segment_envelope envelope;
     struct identifier_blocked blocked;
     struct user_agent_cache user_agents;
+    struct json_in *frame; /* reads `frame_text` */
+    char frame_text[FRAME_BYTES_MAX + JSON_IN_PADDING];
     char scratch[FIELD_EVENT_BYTES_MAX];
 };
 
@@ -57,6 +65,10 @@ normaliser_create(const struct text *blocked, uint32_t blocked_count, bool keep_
     if (r != 0) {
         goto fail;
     }
+    r = json_in_create(FRAME_BYTES_MAX, &normaliser->frame);
+    if (r != 0) {
+        goto fail;
+    }
     normaliser->draft.blocked = &normaliser->blocked;
     normaliser->draft.keep_query = keep_query;
     *out_normaliser = normaliser;
@@ -76,6 +88,7 @@ normaliser_destroy(struct normaliser *normaliser)
     REQUIRE(normaliser->magic == NORMALISER_MAGIC);
     json_in_destroy(normaliser->draft.json);
     json_in_destroy(normaliser->draft.inner);
+    json_in_destroy(normaliser->frame);
     normaliser->magic = 0;
     free(normaliser);
 }
@@ -105,11 +118,26 @@ open_lines(struct normaliser *normaliser, struct text body)
     normaliser->shape = SHAPE_LINES;
 }
 
-/* Begins with '[': as a whole, or lines when it is none and its first line is JSON. */
+/* The elements of an array that is not JSON as a whole are taken one by one. False: it has no end, or more behind it. */
+static bool
+open_split(struct normaliser *normaliser, struct text array, const char *reason)
+{
+    if (!json_split_array(array, &normaliser->split)) {
+        return false;
+    }
+    normaliser->whole_reason = reason;
+    normaliser->shape = SHAPE_SPLIT;
+    return true;
+}
+
+/*
+ * Begins with '[': as a whole; when that is not JSON, lines if the first one is, else its elements as far as they are.
+ */
 static int
 open_array(struct normaliser *normaliser, struct text body)
 {
     struct json_in *json = normaliser->draft.json;
+    const char *reason;
     int r = json_in_open(json, body, &normaliser->value);
 
     if (r == 0) {
@@ -118,13 +146,16 @@ open_array(struct normaliser *normaliser, struct text body)
         normaliser->shape = SHAPE_ARRAY;
         return 0;
     }
+    reason = json_in_reason(json);
     refuse_json(normaliser);
     open_lines(normaliser, body);
-    if (normaliser->first_r != 0) {
-        normaliser->shape = SHAPE_NOTHING;
-        return NORMALISER_NOT_JSON; /* for the reason that the whole has */
+    if (normaliser->first_r == 0) {
+        return 0;
     }
-    return 0;
+    normaliser->has_line = false;
+    normaliser->shape = SHAPE_NOTHING;
+    return open_split(normaliser, body, reason) ? 0
+                                                : NORMALISER_NOT_JSON; /* for the reason that the whole has */
 }
 
 static int
@@ -151,6 +182,42 @@ open_native(struct normaliser *normaliser, struct text body)
     return 0;
 }
 
+/* A batch that is not JSON as a whole: it is read without its events, and those one by one. 0 or an answer. */
+static int
+open_split_batch(struct normaliser *normaliser, struct text body)
+{
+    static const char nothing[] = "[]";
+    struct draft *draft = &normaliser->draft;
+    const char *reason = json_in_reason(draft->json);
+    struct json_in *json = draft->json;
+    char *frame = normaliser->frame_text;
+    struct text batch;
+    uint32_t before;
+    uint32_t behind;
+    bool is_good;
+
+    if (!json_split_member(body, TEXT("batch"), &batch) || !open_split(normaliser, batch, reason)) {
+        return refuse_json(normaliser);
+    }
+    before = (uint32_t)(batch.data - body.data);
+    behind = body.bytes - before - batch.bytes;
+    if (before + sizeof(nothing) - 1 + behind > FRAME_BYTES_MAX) {
+        return refuse_json(normaliser);
+    }
+    memcpy(frame, body.data, before);
+    memcpy(frame + before, nothing, sizeof(nothing) - 1);
+    memcpy(frame + before + sizeof(nothing) - 1, batch.data + batch.bytes, behind);
+    if (json_in_open(normaliser->frame,
+                     (struct text){.data = frame, .bytes = before + (uint32_t)sizeof(nothing) - 1 + behind},
+                     &normaliser->value) != 0) {
+        return refuse_json(normaliser);
+    }
+    draft->json = normaliser->frame;
+    is_good = segment_open_batch(draft, &normaliser->envelope, &normaliser->value, &normaliser->cursor);
+    draft->json = json;
+    return is_good ? 0 : NORMALISER_BAD_SHAPE;
+}
+
 static int
 open_segment(struct normaliser *normaliser, enum normaliser_route route, struct text body)
 {
@@ -165,10 +232,13 @@ open_segment(struct normaliser *normaliser, enum normaliser_route route, struct 
     bool is_good;
 
     REQUIRE(route < COUNT_OF(types));
-    if (json_in_open(draft->json, body, &normaliser->value) != 0) {
-        return refuse_json(normaliser);
-    }
     envelope->type = types[route];
+    if (json_in_open(draft->json, body, &normaliser->value) != 0) {
+        int r = route == NORMALISER_BATCH ? open_split_batch(normaliser, body) : refuse_json(normaliser);
+
+        normaliser->shape = r == 0 ? SHAPE_SPLIT : SHAPE_NOTHING;
+        return r;
+    }
     if (route == NORMALISER_BATCH) {
         is_good = segment_open_batch(draft, envelope, &normaliser->value, &normaliser->cursor);
         normaliser->shape = is_good ? SHAPE_ARRAY : SHAPE_NOTHING;
@@ -277,6 +347,26 @@ next_line(struct normaliser *normaliser)
     return 0;
 }
 
+/* As next_line(), of the elements. */
+static int
+next_split(struct normaliser *normaliser)
+{
+    struct draft *draft = &normaliser->draft;
+    struct text element;
+
+    if (!json_split_next(&normaliser->split, &element)) {
+        normaliser->shape = SHAPE_NOTHING;
+        draft_reject(draft, "body: not JSON: %s", normaliser->whole_reason);
+        return normaliser->is_any_json ? NORMALISER_END : NORMALISER_NOT_JSON;
+    }
+    if (json_in_open(draft->json, element, &normaliser->value) != 0) {
+        draft_reject(draft, "not JSON: %s", json_in_reason(draft->json));
+        return NORMALISER_REJECT;
+    }
+    normaliser->is_any_json = true;
+    return 0;
+}
+
 static int
 next_value(struct normaliser *normaliser)
 {
@@ -285,6 +375,8 @@ next_value(struct normaliser *normaliser)
         return NORMALISER_END;
     case SHAPE_LINES:
         return next_line(normaliser);
+    case SHAPE_SPLIT:
+        return next_split(normaliser);
     case SHAPE_ARRAY:
         if (json_in_next_element(normaliser->draft.json, &normaliser->cursor, &normaliser->value)) {
             return 0;

@@ -12,12 +12,14 @@
  *     while ((r = normaliser_next(normaliser, &draft)) != NORMALISER_END) {
  *         0: ingest_add(request, draft, normaliser_index())
  *         NORMALISER_REJECT: note normaliser_index() and normaliser_reason()
- *         NORMALISER_NOT_JSON: no line was JSON; 400, forget the request
+ *         NORMALISER_NOT_JSON: nothing was JSON; 400, forget the request
  *     }
  *
  * Shapes of NORMALISER_EVENTS: what begins with '[' is a JSON array; what begins with '{' and whose first line is no
- * JSON, but the whole is, is one object over several lines; all else is NDJSON, one event a line. An array that is not
- * JSON is 400 as a whole, but for one that would be NDJSON with an array as its first line.
+ * JSON, but the whole is, is one object over several lines; all else is NDJSON, one event a line.
+ * An array that is not JSON as a whole (and no NDJSON with an array as its first line), and a batch whose events are not,
+ * is split into its elements by quotes and brackets, and each that is not JSON is rejected by itself. Where no end is
+ * found, or no element is JSON, the whole is NORMALISER_NOT_JSON.
  * An index counts elements, or lines that are not blank, from 0. A byte order mark at the beginning is stepped over.
  *
  * Threads  Home shard only.

@@ -216,7 +216,7 @@ def invalid_utf8_rejects_that_event(place):
 
 
 @bad_input()
-def invalid_json_inside_the_properties_of_a_batch_is_a_body_that_is_no_json(place):
+def a_batch_without_an_event_that_is_json_is_400(place):
     body = b'{"batch":[{"type":"track","event":"e","userId":"ada","messageId":"whole","properties":{"a":}}]}'
     place.refuses(400, body, '/v1/batch', x_write_key=place.tenant)
     check_equal(place.event_of('whole'), None, 'an event of a refused batch')

@@ -67,6 +67,37 @@ TEST(ndjson_is_an_event_a_line_and_blank_lines_do_not_count)
     CHECK_TEXT(story_of("\xef\xbb\xbf" GOOD), "+.");
 }
 
+TEST(a_bad_element_of_an_array_costs_itself_only)
+{
+    GIVEN();
+    CHECK_TEXT(story_of("[" GOOD ",{\"a\":\"\xc3\x28\"}," GOOD "]"), "+-+.");
+    CHECK_TEXT(story_of(" [ {\"a\":}, " GOOD " ,\n tru , " GOOD "\n]\n"), "-+-+.");
+    CHECK_TEXT(story_of("[{\"a\":\"\x01\"}," GOOD "," BAD "]"), "-+-.");
+    CHECK_TEXT(story_of("[{\"a\":1]," GOOD "]"), "-+."); /* brackets are counted */
+    CHECK_TEXT(story_of("[" GOOD " " GOOD "," GOOD "]"), "-+.");
+    CHECK_TEXT(story_of("\xef\xbb\xbf[oops," GOOD "]"), "-+.");
+    /* Where it ends is not known, or nothing is JSON. */
+    CHECK_TEXT(story_of("[" GOOD ",{\"a\":\"}," GOOD "]"), "not JSON");
+    CHECK_TEXT(story_of("[" GOOD ",oops] more"), "not JSON");
+    CHECK_TEXT(story_of("[{\"a\":},oops]"), "--!");
+    CHECK_TEXT(reject_of("[\"\xff\"," GOOD "]"), "not JSON: not UTF-8");
+}
+
+TEST(an_element_that_is_too_deep_costs_itself_only)
+{
+    static char body[4096];
+    char deep[2 * 200 + 1];
+
+    memset(deep, '[', 200);
+    memset(deep + 200, ']', 200);
+    deep[400] = '\0';
+    GIVEN();
+    snprintf(body, sizeof(body), "[" GOOD ",%s," GOOD "]", deep);
+    CHECK_TEXT(story_of(body), "+-+.");
+    snprintf(body, sizeof(body), "[%s," GOOD "]", deep);
+    CHECK_TEXT(reject_of(body), "not JSON: deeper than 128 levels");
+}
+
 TEST(a_bad_line_says_why)
 {
     GIVEN();

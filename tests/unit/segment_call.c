@@ -75,6 +75,52 @@ TEST(bodies_without_the_shape_of_their_route_are_refused)
     CHECK_EQ(begin(TEXT("{")), NORMALISER_NOT_JSON);
 }
 
+#define CALL(id) "{\"type\":\"track\",\"event\":\"x\",\"userId\":\"u\",\"messageId\":\"" id "\"}"
+
+TEST(a_bad_event_of_a_batch_costs_itself_only)
+{
+    const struct event_draft *draft;
+
+    given_route(NORMALISER_BATCH);
+    CHECK_EQ(begin(TEXT("{\"writeKey\":\"key\",\"batch\":[" CALL("a") ",{\"x\":\"\xc3\x28\"}," CALL(
+                 "b") "],\"context\":{\"os\":{\"name\":\"Plan 9\"},\"app\":1},\"sentAt\":" NOON "}")),
+             0);
+    CHECK_TEXT(normaliser_write_key(normaliser), "key");
+    CHECK_EQ(normaliser_next(normaliser, &draft), 0);
+    CHECK_TEXT(draft->text[EVENT_EVENT_ID], "a");
+    CHECK_TEXT(draft->text[EVENT_OS], "Plan 9");
+    CHECK_TEXT(draft->text[EVENT_CONTEXT], "{\"os\":{\"name\":\"Plan 9\"},\"app\":1}");
+    CHECK_EQ(normaliser_next(normaliser, &draft), NORMALISER_REJECT);
+    CHECK_EQ(normaliser_index(normaliser), 1);
+    CHECK_TEXT(normaliser_reason(normaliser), "not JSON: not UTF-8");
+    CHECK_EQ(normaliser_next(normaliser, &draft), 0);
+    CHECK_TEXT(draft->text[EVENT_EVENT_ID], "b");
+    CHECK_TEXT(draft->text[EVENT_OS], "Plan 9");
+    CHECK_EQ(normaliser_next(normaliser, &draft), NORMALISER_END);
+    CHECK_EQ(normaliser_next(normaliser, &draft), NORMALISER_END);
+}
+
+TEST(a_batch_that_is_bad_beside_its_events_is_refused)
+{
+    const struct event_draft *draft;
+
+    given_route(NORMALISER_BATCH);
+    CHECK_EQ(begin(TEXT("{\"batch\":[" CALL("a") ",oops],\"context\":oops}")), NORMALISER_NOT_JSON);
+    CHECK_EQ(begin(TEXT("{\"batch\":[" CALL("a") ",oops],}")), NORMALISER_NOT_JSON);
+    CHECK_EQ(begin(TEXT("{\"batch\":[" CALL("a") ",oops,]}")), NORMALISER_NOT_JSON);
+    CHECK_EQ(begin(TEXT("{\"batch\":{oops}}")), NORMALISER_NOT_JSON);
+    CHECK_EQ(begin(text_of(print("{\"batch\":[oops],\"x\":\"%s\"}", many('x', FIELD_EVENT_BYTES_MAX)))),
+             NORMALISER_NOT_JSON);
+    CHECK_TEXT(refusal_of("{\"batch\":[" CALL("a") ",oops],\"context\":7}"), "context: not an object");
+    /* And where no event is JSON. */
+    CHECK_EQ(begin(TEXT("{\"batch\":[oops,{\"a\":}]}")), 0);
+    CHECK_EQ(normaliser_next(normaliser, &draft), NORMALISER_REJECT);
+    CHECK_EQ(normaliser_next(normaliser, &draft), NORMALISER_REJECT);
+    CHECK_EQ(normaliser_next(normaliser, &draft), NORMALISER_NOT_JSON);
+    CHECK_TEXT(normaliser_reason(normaliser), "body: not JSON: not a value");
+    CHECK_EQ(normaliser_next(normaliser, &draft), NORMALISER_END);
+}
+
 /* `"m0":0,"m1":0,...`, lent until the next call. */
 static const char *
 members_of(uint32_t count)
@@ -636,13 +682,27 @@ TEST(a_clock_that_is_wrong_by_more_than_five_seconds_is_set_right)
     CHECK_EQ(time_if_sent(5001), ELEVEN_MS - 5001);
     CHECK_EQ(time_if_sent(-1800000), ELEVEN_MS + 1800000);
     CHECK_EQ(time_if_sent(86400000), ELEVEN_MS - 86400000);
-    CHECK_EQ(time_if_sent(FIELD_TIME_MS_MAX - RECEIVED_AT), ELEVEN_MS + RECEIVED_AT - FIELD_TIME_MS_MAX);
+    CHECK_EQ(time_if_sent(ELEVEN_MS - FIELD_TIME_MS_FIRST), FIELD_TIME_MS_FIRST);
     /* A wrong clock does not move what has no time of its own. */
     CHECK_EQ(time_of(",\"sentAt\":" ELEVEN, ""), RECEIVED_AT);
     /* A year ahead: what it calls the future was half an hour ago. */
     CHECK_EQ(
         time_of(",\"originalTimestamp\":\"2027-06-01T11:30:00Z\",\"sentAt\":\"2027-06-01T12:00:00Z\"", ""),
         RECEIVED_AT - 1800000);
+}
+
+TEST(a_correction_leads_to_no_time_before_the_year_0000)
+{
+    given_route(NORMALISER_BATCH);
+    CHECK_EQ(time_of(",\"timestamp\":\"0001-01-01T00:00:00Z\"", ""), INT64_C(-62135596800000));
+    CHECK_TEXT(reject_of(batch_with(
+                   ",\"timestamp\":\"0001-01-01T00:00:00Z\",\"sentAt\":\"2036-06-01T12:00:00Z\"", "")),
+               "timestamp, sentAt: before the year 0000");
+    CHECK_TEXT(reject_of(batch_with(",\"timestamp\":\"0000-01-01T00:00:00+00:01\"", "")),
+               "timestamp: not a time");
+    CHECK_TEXT(reject_of(batch_with(
+                   print(",\"timestamp\":" ELEVEN ",\"sentAt\":%lld", (long long)FIELD_TIME_MS_MAX), "")),
+               "timestamp, sentAt: before the year 0000");
 }
 
 TEST(it_was_sent_when_the_event_says_else_the_batch_else_the_header)
