@@ -13,11 +13,11 @@ cd "$ROOT"
 
 PACKAGES_BUILD=(
     gcc g++ libc6-dev meson ninja-build pkg-config python3
-    libh2o-evloop-dev libjemalloc-dev liblz4-dev libsimdjson-dev libssl-dev liburing-dev
+    libcmocka-dev libh2o-evloop-dev libjemalloc-dev liblz4-dev libsimdjson-dev libssl-dev liburing-dev
     libwslay-dev libxxhash-dev libyaml-dev zlib1g-dev
 )
 PACKAGES_RUN=(curl ca-certificates)
-PACKAGES_TEST=(curl ca-certificates libcmocka-dev)
+PACKAGES_TEST=(curl ca-certificates)
 
 is_terminal() { [ -t 2 ]; }
 
@@ -146,7 +146,7 @@ build_alone() {
     shift
     if [ ! -f "$directory/build.ninja" ]; then
         # shellcheck disable=SC2046
-        meson setup "$directory" $(build_options "$type")
+        meson setup "$directory" $(build_options "$type") || return
     fi
     ninja -C "$directory" "$@"
 }

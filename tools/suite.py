@@ -24,6 +24,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 E2E_SECONDS_MAX = 300
+E2E_SECONDS_MAX_LONG = 3600
 
 
 class Count:
@@ -155,7 +156,8 @@ def sim_seeds(options, first, seeds):
 
 
 def e2e_file(path, environment):
-    status, output, seconds = run([path], timeout=E2E_SECONDS_MAX, env=environment)
+    timeout = E2E_SECONDS_MAX_LONG if 'MILLRACE_LONG' in environment else E2E_SECONDS_MAX
+    status, output, seconds = run([path], timeout=timeout, env=environment)
     name = os.path.basename(path)
     ended = [re.match(r'(ok|failed|skipped) ([^:]+)(?:: (.*))?$', line) for line in output.splitlines()]
     ended = [match for match in ended if match]
