@@ -17,7 +17,7 @@ PACKAGES_BUILD=(
     libwslay-dev libxxhash-dev libyaml-dev zlib1g-dev
 )
 PACKAGES_RUN=(curl ca-certificates)
-PACKAGES_TEST=(curl ca-certificates)
+PACKAGES_TEST=(curl ca-certificates clang libclang-rt-14-dev)
 
 is_terminal() { [ -t 2 ]; }
 
@@ -135,6 +135,7 @@ build_options() {
     case $1 in
         release) echo "--buildtype=release -Doptimization=2 -Ddebug=true" ;;
         debug) echo "--buildtype=debug -Doptimization=1 -Db_sanitize=address,undefined -Daudit=true" ;;
+        fuzz) echo "--buildtype=debug -Doptimization=1 -Db_sanitize=address,undefined -Db_lundef=false -Daudit=true -Dfuzz=true" ;;
         tsan) echo "--buildtype=debug -Doptimization=1 -Db_sanitize=thread -Daudit=true" ;;
         *) die "no such build type: $1" ;;
     esac
@@ -145,13 +146,14 @@ build_alone() {
     local type=$1 directory=$BUILD/$1
     shift
     if [ ! -f "$directory/build.ninja" ]; then
+        [ "$type" != fuzz ] || local -x CC=clang CXX=clang++
         # shellcheck disable=SC2046
         meson setup "$directory" $(build_options "$type") || return
     fi
     ninja -C "$directory" "$@"
 }
 
-# build release|debug|tsan [TARGET…]: one at a time in a directory, however many people are here.
+# build release|debug|tsan|fuzz [TARGET…]: one at a time in a directory, however many people are here.
 build() {
     local type=$1
     mkdir -p "$BUILD"

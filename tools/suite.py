@@ -6,7 +6,7 @@ Two chains run beside each other, because two cores can: the builds, one after a
 cores), and behind each build what needs it. Every failure is printed with its output as it happens; the
 last line of standard output is `N passed, N failed`, with `, N skipped` when something was.
 
-A test is: a cmocka TEST(), a program of tests/sim, a line `ok NAME`, `failed NAME: why` or
+A test is: a cmocka TEST(), a program of tests/sim, a minute of a target of tests/fuzz, a line `ok NAME`, `failed NAME: why` or
 `skipped NAME: why` of a file of tests/e2e, the lint, a build that fails.
 """
 
@@ -192,6 +192,29 @@ def e2e(count, options):
             count.add(f'e2e {name}', passed, failures, skips, seconds)
 
 
+def fuzz_target(options, noun):
+    """(noun, status, output, seconds). New inputs go to the build; the seeds stay as they are."""
+    found = os.path.join(options.build, 'fuzz', 'corpus', noun)
+    os.makedirs(found, exist_ok=True)
+    program = os.path.join(options.build, 'fuzz', 'tests', 'fuzz', f'fuzz_{noun}')
+    return (noun, *run([program, f'-max_total_time={options.fuzz_seconds}', '-timeout=10', '-rss_limit_mb=2048',
+                        f'-artifact_prefix={os.path.join(options.build, "fuzz", noun)}-', found,
+                        os.path.join(ROOT, 'tests', 'fuzz', 'corpus', noun)],
+                       timeout=options.fuzz_seconds + 120))
+
+
+def fuzz(count, options):
+    """A minute of each target, as many at once as there are cores."""
+    nouns = sorted(os.path.basename(path)[:-2] for path in glob.glob(os.path.join(ROOT, 'tests', 'fuzz', '*.c')))
+    nouns = [noun for noun in nouns if not options.words or noun in options.words]
+    if not nouns:
+        count.add('fuzz', 0, [('', 'there is no such target')], [], 0)
+    with ThreadPoolExecutor(options.jobs) as pool:
+        for noun, status, output, seconds in pool.map(lambda noun: fuzz_target(options, noun), nouns):
+            failures = [] if status == 0 else [('', output)]
+            count.add(f'fuzz {noun}', 1 - len(failures), failures, [], seconds)
+
+
 def everything(count, options):
     """Builds in a row; what needs one starts behind it, in at most two threads beside the next."""
     with ThreadPoolExecutor(2) as pool:
@@ -202,6 +225,9 @@ def everything(count, options):
         if build(count, options, 'tsan'):
             pool.submit(meson_suite, count, options, 'tsan', 'threads', 'threads')
         has_release = build(count, options, 'release')
+        has_fuzz = build(count, options, 'fuzz')
+    if has_fuzz:
+        fuzz(count, options)
     if has_release:
         sim(count, options, 'release')
         e2e(count, options)  # alone: these measure time
@@ -211,7 +237,8 @@ def main():
     parser = argparse.ArgumentParser(description='see ./tools/test --help')
     parser.add_argument('--build', default=os.path.join(ROOT, 'build'))
     parser.add_argument('--long', action='store_true')
-    parser.add_argument('--only', choices=['e2e', 'unit'])
+    parser.add_argument('--only', choices=['e2e', 'fuzz', 'unit'])
+    parser.add_argument('--fuzz-seconds', type=int, default=60)
     parser.add_argument('words', nargs='*')
     options = parser.parse_args()
     options.build = os.path.abspath(options.build)
@@ -222,6 +249,8 @@ def main():
     try:
         if options.only == 'e2e':
             e2e(count, options)
+        elif options.only == 'fuzz':
+            fuzz(count, options)
         elif options.only == 'unit':
             meson_suite(count, options, 'debug', 'unit', 'unit')
         else:

@@ -22,15 +22,16 @@ root=$(mktemp -d -p build fresh_debian.XXXXXX) || exit 1
 root=$PWD/$root
 trap 'rm -rf --one-file-system "$root"' EXIT
 
-# inside COMMAND: in the new system, with mounts and processes that end with it. Authorities that this machine trusts
-# are trusted there too: the way out may be theirs.
+# inside COMMAND: in the new system, with mounts and processes that end with it. It is the root of its mounts, not a
+# chroot, because tests make mounts of their own. Authorities that this machine trusts are trusted there too: the way
+# out may be theirs.
 inside() {
     unshare --mount --pid --fork --kill-child bash -c '
-        mount --make-rprivate / && mount -t proc proc "$0/proc" && mount --rbind /sys "$0/sys" &&
-        mount --rbind /dev "$0/dev" || exit 1
-        exec chroot "$0" /usr/bin/env -i HOME=/root TERM=dumb PATH=/usr/sbin:/usr/bin:/sbin:/bin \
+        mount --make-rprivate / && mount --bind "$0" "$0" && cd "$0" && mount -t proc proc proc &&
+        mount --rbind /sys sys && mount --rbind /dev dev && mkdir -p outside && pivot_root . outside || exit 1
+        exec /usr/sbin/chroot . /usr/bin/env -i HOME=/root TERM=dumb PATH=/usr/sbin:/usr/bin:/sbin:/bin \
             NODE_EXTRA_CA_CERTS=/root/authorities.crt npm_config_cafile=/root/authorities.crt \
-            bash -c "cd /root/millrace && $1"' "$root" "$1"
+            bash -c "umount -l /outside && cd /root/millrace && $1"' "$root" "$1"
 }
 
 said=$(debootstrap bookworm "$root" 2>&1) || skip "debootstrap failed: $(tail -n 1 <<<"$said")"
@@ -38,8 +39,9 @@ cp /etc/resolv.conf "$root/etc/" && cp /etc/ssl/certs/ca-certificates.crt "$root
 git clone --quiet . "$root/root/millrace" || exit 1
 [ ! -d ../shared ] || cp -a ../shared "$root/root/"
 
-# outcome NAME TEXT SAID: good when TEXT is there.
+# outcome NAME TEXT SAID: good when TEXT is there; all of SAID is in build/fresh_debian.log.
 outcome() {
+    printf '%s\n' "$3" >>build/fresh_debian.log
     if [[ $3 =~ $2 ]]; then
         echo "ok $1"
     else
@@ -47,6 +49,7 @@ outcome() {
     fi
 }
 
+: >build/fresh_debian.log
 said=$(inside '
     ./tools/run >/root/run.log 2>&1 &
     until grep -q "Millrace listens on" /root/run.log || ! kill -0 $!; do sleep 1; done
