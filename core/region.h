@@ -6,7 +6,8 @@
  *
  * Nothing is asked of the system after start: pages are touched when they are first used. Sizes are
  * rounded to classes (16-byte steps to 128, then four classes to each doubling); a freed piece serves
- * its class again. Pieces over REGION_LARGE_BYTES come in powers of two from their own lists.
+ * its class again. Pieces over REGION_LARGE_BYTES come in powers of two from their own lists. What is used beyond
+ * the first 4 MiB lies in huge pages where the system has them.
  *
  * Threads  Home shard only; region_used() may be read by any thread.
  * Errors   region_take() returns NULL when the limit is reached. Callers that have passed admission
