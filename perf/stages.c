@@ -8,7 +8,7 @@
  *   record     the draft becomes a record of the log
  *   sequence   duplicate? the window, the position; the copy into a block, and the block's checksum
  *   apply      identity, watermark, codes; the message for the keeper
- *   keep       the keeper: profile, session, history, cube
+ *   keep       the keeper: profile, session, history, cube, and the round for sessions that close
  *
  * beside simdjson's parser alone. One thread, a node of one shard whose lanes end where they begin; no HTTP, no disk.
  * Body after body goes through all of it, as in a node, so that the stages find the caches as they do there: the
@@ -78,6 +78,11 @@ struct options {
     bool is_json;
 };
 
+struct body_progress {
+    struct progress head;
+    struct progress_tenant tenants[TENANT_COUNT];
+};
+
 struct bench {
     struct options options;
     struct produce_people *people;
@@ -101,6 +106,7 @@ struct bench {
     struct applied_event events[BODY_EVENTS];
     struct applied_merge merges[BODY_EVENTS * 2];
     uint32_t merge_count;
+    struct body_progress progress[PARTITION_COUNT];
     uint32_t checksum;
     uint64_t dice;
 
@@ -271,6 +277,31 @@ send_event(struct applied_event *event, uint16_t partition)
     });
 }
 
+/* The clock of each tenant that moved, as a sequencer tells it at the end of a step. */
+static void
+send_progress(struct partition *partition)
+{
+    struct progress *progress = &bench.progress[partition->number].head;
+
+    *progress = (struct progress){.wall = partition->wall};
+    for (uint32_t i = 0; i < partition->moved_count; i++) {
+        struct tenant *tenant = partition_tenant_at(partition, *(uint32_t *)table_at(&partition->moved, i));
+
+        REQUIRE(progress->tenant_count < TENANT_COUNT);
+        tenant->has_moved = false;
+        progress->tenants[progress->tenant_count++] =
+            (struct progress_tenant){.tenant_no = tenant->no, .clock = tenant->clock};
+    }
+    partition->moved_count = 0;
+    partition->has_progress = false;
+    send((struct message){
+        .kind = MESSAGE_PROGRESS,
+        .partition = partition->number,
+        .position = partition->applied_count - 1,
+        .payload = progress,
+    });
+}
+
 STAGE
 stage_apply(void)
 {
@@ -294,6 +325,11 @@ stage_apply(void)
         count++;
     }
     REQUIRE(count == BODY_EVENTS);
+    for (uint32_t i = 0; i < PARTITION_COUNT; i++) {
+        if (bench.partitions[i].moved_count > 0) {
+            send_progress(&bench.partitions[i]);
+        }
+    }
 }
 
 STAGE
@@ -306,34 +342,6 @@ stage_keep(void)
 }
 
 /* ---- Around them. ---- */
-
-/* The clock of each tenant that moved, as a sequencer tells it at the end of a step; outside of the stages. */
-static void
-send_progress(struct partition *partition)
-{
-    struct progress *progress =
-        malloc(sizeof(*progress) + partition->moved_count * sizeof(progress->tenants[0]));
-
-    REQUIRE(progress != NULL);
-    *progress = (struct progress){.wall = partition->wall};
-    for (uint32_t i = 0; i < partition->moved_count; i++) {
-        struct tenant *tenant = partition_tenant_at(partition, *(uint32_t *)table_at(&partition->moved, i));
-
-        tenant->has_moved = false;
-        progress->tenants[progress->tenant_count++] =
-            (struct progress_tenant){.tenant_no = tenant->no, .clock = tenant->clock};
-    }
-    partition->moved_count = 0;
-    partition->has_progress = false;
-    send((struct message){
-        .kind = MESSAGE_PROGRESS,
-        .partition = partition->number,
-        .position = partition->applied_count - 1,
-        .payload = progress,
-    });
-    stage_keep();
-    free(progress);
-}
 
 static void
 make_body(void)
@@ -364,11 +372,6 @@ run_body(bool is_counted)
 
         stages[part]();
         bench.ns[part] += is_counted ? now_ns() - began : 0;
-    }
-    for (uint32_t i = 0; i < PARTITION_COUNT; i++) {
-        if (bench.partitions[i].moved_count > 0) {
-            send_progress(&bench.partitions[i]);
-        }
     }
 }
 
