@@ -55,14 +55,15 @@ copy_event(struct memory *memory, const struct applied_event *applied, bool is_i
 static void
 note_id(struct memory *memory, struct history *history, struct kept_event *event)
 {
-    const struct kept_event *known = history_find(history, kept_event_record(event)->id_hash);
+    void *known;
+    int r = store_add_new(&history->by_id, event, &known);
 
-    if (known == NULL) {
-        if (store_add(&history->by_id, event) != 0) {
-            memory_exhausted(memory);
+    if (r == STORE_THERE) {
+        if (((const struct kept_event *)known)->position < event->position) {
+            (void)store_replace(&history->by_id, event);
         }
-    } else if (known->position < event->position) {
-        (void)store_replace(&history->by_id, event);
+    } else if (r != 0) {
+        memory_exhausted(memory);
     }
 }
 

@@ -4,15 +4,22 @@
 #include <errno.h>
 
 /*
- * An entry is 0 (free) or address | tag << 48, where the tag is the last 16 bits of the key's hash. Its home in a
- * page is tag & (capacity - 1), collisions go to the next place (linear probing), removal shifts back, so there are
- * no tombstones. Pages are at most 3/4 full. The directory uses the first bits of the hash.
+ * An entry is 0 (free) or address / 8 | tag << 45, where the tag is 19 bits of the key's hash. Its home in a page is
+ * tag & (capacity - 1), collisions go to the next place (linear probing), removal shifts back, so there are no
+ * tombstones. Pages are at most 3/4 full. The directory uses the first bits of the hash.
+ *
+ * The tag begins at bit depth / 8 * 8 of the hash, counted from the highest, so it has the bit by which a page is
+ * split: a split reads no record but when it comes to a multiple of 8. At worst 7 bits are those of all keys of the
+ * page and 6 say where the home is, which leaves 6 to tell strangers by.
  *
  * Cost: a look-up is three dependent reads (directory, page, record); an entry costs 8 bytes / 0.37 .. 0.75.
  */
 
-#define TAG_SHIFT 48u
+#define TAG_SHIFT 45u
+#define TAG_BITS (64 - TAG_SHIFT)
 #define ADDRESS_MASK ((UINT64_C(1) << TAG_SHIFT) - 1)
+#define RECORD_ALIGN_BYTES 8u
+#define DEPTH_STEP 8u
 #define PAGE_ENTRIES_MIN 8u
 #define PAGE_ENTRIES_LIMIT 65536u /* the tag has no more bits */
 
@@ -52,14 +59,24 @@ key_of(const struct store *store, const void *record)
 static void *
 record_of(uint64_t entry)
 {
-    return (void *)(uintptr_t)(entry & ADDRESS_MASK);
+    return (void *)(uintptr_t)((entry & ADDRESS_MASK) * RECORD_ALIGN_BYTES);
+}
+
+/* Of a key in a page of this depth. */
+static uint64_t
+tag_of(uint64_t hash, uint32_t depth)
+{
+    return hash << (depth / DEPTH_STEP * DEPTH_STEP) >> TAG_SHIFT;
 }
 
 static uint64_t
-entry_of(uint64_t hash, const void *record)
+entry_of(uint64_t tag, const void *record)
 {
-    ASSERT(((uintptr_t)record & ~ADDRESS_MASK) == 0);
-    return (uint64_t)(uintptr_t)record | hash << TAG_SHIFT;
+    uint64_t address = (uint64_t)(uintptr_t)record / RECORD_ALIGN_BYTES;
+
+    ASSERT((uintptr_t)record % RECORD_ALIGN_BYTES == 0);
+    ASSERT(address <= ADDRESS_MASK);
+    return address | tag << TAG_SHIFT;
 }
 
 static uint32_t
@@ -96,15 +113,14 @@ static uint64_t *
 probe(const struct store *store, struct store_page *page, uint64_t hash, const struct store_key *key)
 {
     uint32_t mask = page->capacity - 1;
-    uint64_t tag = hash << TAG_SHIFT;
+    uint64_t tag = tag_of(hash, page->depth);
 
-    for (uint32_t at = (uint32_t)hash & mask;; at = (at + 1) & mask) {
+    for (uint32_t at = (uint32_t)tag & mask;; at = (at + 1) & mask) {
         uint64_t entry = page->entries[at];
         if (entry == 0) {
             return &page->entries[at];
         }
-        if ((entry & ~ADDRESS_MASK) == tag &&
-            memcmp(key_of(store, record_of(entry)), key, sizeof(*key)) == 0) {
+        if (entry >> TAG_SHIFT == tag && memcmp(key_of(store, record_of(entry)), key, sizeof(*key)) == 0) {
             return &page->entries[at];
         }
     }
@@ -132,8 +148,26 @@ store_prefetch(const struct store *store, struct store_key key)
     const struct store_page *page = store->directory[directory_index(store, hash)];
 
     __builtin_prefetch(page);
-    /* Pages have at most 64 entries until the directory is as deep as it gets. */
-    __builtin_prefetch(&page->entries[hash & (STORE_PAGE_ENTRIES_MAX - 1)]);
+    /* Pages have at most 64 entries until the directory is as deep as it gets, and most of them its depth. */
+    __builtin_prefetch(&page->entries[tag_of(hash, store->depth) & (STORE_PAGE_ENTRIES_MAX - 1)]);
+}
+
+void
+store_prefetch_record(const struct store *store, struct store_key key)
+{
+    if (store->directory == NULL) {
+        return;
+    }
+    uint64_t hash = hash_of(store, &key);
+    const struct store_page *page = store->directory[directory_index(store, hash)];
+    uint32_t mask = page->capacity - 1;
+    uint64_t tag = tag_of(hash, page->depth);
+    uint32_t at = (uint32_t)tag & mask;
+
+    while (page->entries[at] != 0 && page->entries[at] >> TAG_SHIFT != tag) {
+        at = (at + 1) & mask;
+    }
+    __builtin_prefetch(key_of(store, record_of(page->entries[at])));
 }
 
 int
@@ -182,6 +216,28 @@ page_add(struct store_page *page, uint64_t entry)
     }
     page->entries[at] = entry;
     page->count++;
+}
+
+/* Entries keep their tags, but where those begin further on from now. */
+static void
+page_move(struct store *store, const struct store_page *page, struct store_page *half[2])
+{
+    uint32_t depth = page->depth;
+    bool is_new_tag = depth / DEPTH_STEP != (depth + 1) / DEPTH_STEP;
+    uint64_t bit = UINT64_C(1) << (63 - depth % DEPTH_STEP);
+
+    for (uint32_t i = 0; i < page->capacity; i++) {
+        uint64_t entry = page->entries[i];
+        if (entry == 0) {
+            continue;
+        }
+        struct store_page *to = half[(entry & bit) != 0];
+        if (is_new_tag) {
+            const void *record = record_of(entry);
+            entry = entry_of(tag_of(hash_of(store, key_of(store, record)), depth + 1), record);
+        }
+        page_add(to, entry);
+    }
 }
 
 /* All places of the directory that lead to a page with this hash and depth lead to `page` now. */
@@ -254,12 +310,7 @@ page_split(struct store *store, uint64_t hash, struct store_page *page)
     }
 
     uint64_t bit = UINT64_C(1) << (63 - page->depth);
-    for (uint32_t i = 0; i < page->capacity; i++) {
-        if (page->entries[i] != 0) {
-            uint64_t key_hash = hash_of(store, key_of(store, record_of(page->entries[i])));
-            page_add(half[(key_hash & bit) != 0], page->entries[i]);
-        }
-    }
+    page_move(store, page, half);
     direct_to(store, hash & ~bit, page->depth + 1, half[0]);
     direct_to(store, hash | bit, page->depth + 1, half[1]);
     region_put(store->options.region, page, page_bytes(page->capacity));
@@ -285,6 +336,16 @@ make_first_page(struct store *store)
 int
 store_add(struct store *store, void *record)
 {
+    void *known;
+    int r = store_add_new(store, record, &known);
+
+    REQUIRE(r != STORE_THERE);
+    return r;
+}
+
+int
+store_add_new(struct store *store, void *record, void **out_known)
+{
     uint64_t hash = hash_of(store, key_of(store, record));
     int r;
 
@@ -298,8 +359,11 @@ store_add(struct store *store, void *record)
         struct store_page *page = store->directory[directory_index(store, hash)];
         if (page->count < page->capacity / 4 * 3) {
             uint64_t *place = probe(store, page, hash, key_of(store, record));
-            REQUIRE(*place == 0);
-            *place = entry_of(hash, record);
+            if (*place != 0) {
+                *out_known = record_of(*place);
+                return STORE_THERE;
+            }
+            *place = entry_of(tag_of(hash, page->depth), record);
             page->count++;
             store->count++;
             return 0;
@@ -321,11 +385,11 @@ store_replace(struct store *store, void *record)
     uint64_t hash = hash_of(store, key_of(store, record));
 
     REQUIRE(store->directory != NULL);
-    uint64_t *place =
-        probe(store, store->directory[directory_index(store, hash)], hash, key_of(store, record));
+    struct store_page *page = store->directory[directory_index(store, hash)];
+    uint64_t *place = probe(store, page, hash, key_of(store, record));
     REQUIRE(*place != 0);
     void *replaced = record_of(*place);
-    *place = entry_of(hash, record);
+    *place = entry_of(tag_of(hash, page->depth), record);
     return replaced;
 }
 

@@ -8,12 +8,13 @@
  * STORE_LATER and calls the waiter once, from store_arrive(), with what it found. This one keeps every record in
  * memory and is late only when told to be (simulation); a log-structured one takes its place behind this header.
  *
- * Extendible hashing: a directory, indexed by the first bits of the key's hash, of pages of 8-byte entries (16 bits
- * of hash, 48 of address). A full page is split in two, so growing never touches more than one page and, when it
+ * Extendible hashing: a directory, indexed by the first bits of the key's hash, of pages of 8-byte entries (19 bits
+ * of hash, 45 of address). A full page is split in two, so growing never touches more than one page and, when it
  * doubles, the directory.
  *
  * Threads  Home shard only.
- * Memory   Directory and pages from the region; records are the caller's and must stay where they are.
+ * Memory   Directory and pages from the region; records are the caller's, 8-byte aligned, and must stay where they
+ *          are.
  * Limits   2^STORE_DEPTH_MAX pages; past that pages grow.
  * Errors   -ENOMEM: the region is full; nothing changed.
  */
@@ -31,6 +32,7 @@ struct store_key {
 enum store_answer {
     STORE_ABSENT = 1,
     STORE_LATER = 2,
+    STORE_THERE = 3,
 };
 
 struct store_waiter {
@@ -71,10 +73,13 @@ MUST_USE int store_find(struct store *store, struct store_key key, struct store_
                         void **out_record);
 /* Home. Only what is in memory: NULL for none. For keys whose look-up has answered, and for what is never late. */
 void *store_peek(const struct store *store, struct store_key key);
-/* Home. A look-up of this key will follow soon. */
+/* Home. A look-up of this key will follow soon: its page, and when that has come, its record. */
 void store_prefetch(const struct store *store, struct store_key key);
+void store_prefetch_record(const struct store *store, struct store_key key);
 /* Home. Adds a record whose key is not there. */
 MUST_USE int store_add(struct store *store, void *record);
+/* Home. Adds a record unless its key is there: STORE_THERE and that record. */
+MUST_USE int store_add_new(struct store *store, void *record, void **out_known);
 /* Home. A record with the same key takes the place of the one that is there; returns that. */
 void *store_replace(struct store *store, void *record);
 /* Home. Forgets a record that is there. */
