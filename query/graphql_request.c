@@ -346,17 +346,25 @@ spend_cost(struct planner *planner, const struct graphql_selection *selection, u
     return true;
 }
 
-static bool plan_groups(struct planner *planner, const struct groups *groups, uint32_t depth, uint64_t pages);
+/* Where a selection set is. */
+struct level {
+    enum graphql_type type; /* what it selects from */
+    uint32_t depth;
+    uint32_t meta_fields; /* `fields` of __Type above it */
+    uint64_t pages;       /* the product of the page sizes above it */
+};
 
-/* The selections of all fields of one key, together. `pages` is the product of the page sizes above them. */
+static bool plan_groups(struct planner *planner, const struct groups *groups, struct level level);
+
+/* The selections of all fields of one key, together. */
 static bool
-plan_children(struct planner *planner, const struct group *group, uint32_t depth, uint64_t pages)
+plan_children(struct planner *planner, const struct group *group, struct level level)
 {
     struct graphql_selection *selection = group->selection;
     struct groups groups = {.visit = ++planner->document->visit};
 
     for (const struct node *at = &group->first; at != NULL; at = at->next) {
-        if (!gather(planner, selection->ref.type, &groups, at->ast->selections)) {
+        if (!gather(planner, level.type, &groups, at->ast->selections)) {
             return false;
         }
     }
@@ -364,33 +372,72 @@ plan_children(struct planner *planner, const struct group *group, uint32_t depth
         selection->children = groups.first->selection;
         selection->child_count = groups.count;
     }
-    return plan_groups(planner, &groups, depth, pages);
+    return plan_groups(planner, &groups, level);
+}
+
+static struct level
+level_below(const struct graphql_selection *selection, struct level above)
+{
+    return (struct level){
+        .type = selection->ref.type,
+        .depth = above.depth + 1,
+        .meta_fields = above.meta_fields + (selection->field == FIELD_META_TYPE_FIELDS ? 1 : 0),
+        .pages = above.pages * page_size(selection),
+    };
 }
 
 /*
- * Recursion: GRAPHQL_DEPTH_MAX. Nor can `pages` wrap: a product that has cost too much was refused a
- * level above.
+ * What introspection answers grows by a factor with each `fields`: with three of them in each other it has
+ * some thousand fields, with four too many.
  */
 static bool
-plan_groups(struct planner *planner, const struct groups *groups, uint32_t depth, uint64_t pages)
+check_depth(struct planner *planner, const struct groups *groups, struct level level)
+{
+    uint32_t depth_max = graphql_type_info(level.type)->is_meta ? GRAPHQL_DEPTH_META_MAX : GRAPHQL_DEPTH_MAX;
+
+    if (level.depth > depth_max) {
+        graphql_error_add(planner->errors, groups->first->selection->place, GRAPHQL_CODE_DEEP,
+                          "The operation is deeper than %u levels.", depth_max);
+        return false;
+    }
+    if (level.meta_fields > GRAPHQL_META_FIELDS_MAX) {
+        graphql_error_add(planner->errors, groups->first->selection->place, GRAPHQL_CODE_DEEP,
+                          "Introspection enters types by \"fields\" more than %u times on one path.",
+                          GRAPHQL_META_FIELDS_MAX);
+        return false;
+    }
+    if (planner->plan->depth < level.depth) {
+        planner->plan->depth = level.depth;
+    }
+    return true;
+}
+
+/* Whatever is asked about the schema is at hand. */
+static bool
+is_free(const struct graphql_selection *selection)
+{
+    return graphql_type_info(selection->parent)->is_meta || graphql_type_info(selection->ref.type)->is_meta;
+}
+
+/*
+ * Recursion: GRAPHQL_DEPTH_META_MAX. Nor can `pages` wrap: a product that has cost too much was refused a
+ * level above, and introspection does not use them.
+ */
+static bool
+plan_groups(struct planner *planner, const struct groups *groups, struct level level)
 {
     if (groups->first == NULL) {
         return true;
     }
-    if (depth > GRAPHQL_DEPTH_MAX) {
-        graphql_error_add(planner->errors, groups->first->selection->place, GRAPHQL_CODE_DEEP,
-                          "The operation is deeper than %u levels.", GRAPHQL_DEPTH_MAX);
+    if (!check_depth(planner, groups, level)) {
         return false;
     }
-    if (planner->plan->depth < depth) {
-        planner->plan->depth = depth;
-    }
     for (const struct group *group = groups->first; group != NULL; group = group->next) {
-        if (!spend_cost(planner, group->selection, pages)) {
+        if (!is_free(group->selection) && !spend_cost(planner, group->selection, level.pages)) {
             return false;
         }
         if (graphql_type_info(group->selection->ref.type)->kind == GRAPHQL_KIND_OBJECT &&
-            !plan_children(planner, group, depth + 1, pages * page_size(group->selection))) {
+            !plan_children(planner, group, level_below(group->selection, level))) {
             return false;
         }
     }
@@ -403,7 +450,7 @@ plan_operation(struct planner *planner, struct graphql_ast_definition *operation
     struct groups groups = {.visit = ++planner->document->visit};
 
     if (!gather(planner, operation->type, &groups, operation->selections) ||
-        !plan_groups(planner, &groups, 1, 1)) {
+        !plan_groups(planner, &groups, (struct level){.type = operation->type, .depth = 1, .pages = 1})) {
         return false;
     }
     if (groups.first != NULL) {

@@ -36,8 +36,12 @@
 #include "query/graphql_schema.h"
 #include "query/graphql_value.h"
 
-#define GRAPHQL_DEPTH_MAX 12u         /* TOO_DEEP: fields in each other, the root's are at depth 1 */
-#define GRAPHQL_COST_MAX 20000u       /* TOO_COSTLY: a field costs the product of the page sizes above it */
+#define GRAPHQL_DEPTH_MAX 12u      /* TOO_DEEP: fields in each other, the root's are at depth 1 */
+#define GRAPHQL_DEPTH_META_MAX 20u /* TOO_DEEP: the same inside of __schema and __type */
+#define GRAPHQL_META_FIELDS_MAX 3u /* TOO_DEEP: `fields` of __Type in each other */
+#define GRAPHQL_COST_MAX \
+    20000u                            /* TOO_COSTLY: a field costs the product of the page sizes above it,
+                                         introspection nothing */
 #define GRAPHQL_EXPANSIONS_MAX 20000u /* TOO_COMPLEX: selections visited while fragments are expanded */
 #define GRAPHQL_FIRST_MAX 1000u       /* INVALID_FIRST: `first` is 1 to this */
 #define GRAPHQL_LIST_ITEMS_USUAL 10u  /* what a list without `first` counts */

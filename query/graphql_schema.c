@@ -20,6 +20,8 @@
 #define FLAG_PLAIN .is_connection = false
 #define FLAG_CONNECTION .is_connection = true
 #define FLAG_UNSUPPORTED .is_unsupported = true
+#define FLAG_META .is_meta = true
+#define FLAG_HIDDEN .is_connection = false
 
 /*
  * Where the rows of a parent begin. Each parent counts as 0 in these copies of the enums of the header: it
@@ -137,6 +139,30 @@ graphql_enum_info(enum graphql_enum value)
 }
 
 uint32_t
+graphql_directive_places(enum graphql_field directive)
+{
+    REQUIRE(graphql_field_info(directive)->parent == TYPE_DIRECTIVES);
+
+    switch ((int)directive) {
+    case FIELD_DIRECTIVES_INCLUDE:
+    case FIELD_DIRECTIVES_SKIP:
+        return graphql_directive_place(ENUM_META_DIRECTIVE_LOCATION_FIELD) |
+               graphql_directive_place(ENUM_META_DIRECTIVE_LOCATION_FRAGMENT_SPREAD) |
+               graphql_directive_place(ENUM_META_DIRECTIVE_LOCATION_INLINE_FRAGMENT);
+    case FIELD_DIRECTIVES_DEPRECATED:
+        return graphql_directive_place(ENUM_META_DIRECTIVE_LOCATION_FIELD_DEFINITION) |
+               graphql_directive_place(ENUM_META_DIRECTIVE_LOCATION_ARGUMENT_DEFINITION) |
+               graphql_directive_place(ENUM_META_DIRECTIVE_LOCATION_INPUT_FIELD_DEFINITION) |
+               graphql_directive_place(ENUM_META_DIRECTIVE_LOCATION_ENUM_VALUE) |
+               graphql_directive_place(ENUM_META_DIRECTIVE_LOCATION_DIRECTIVE_DEFINITION);
+    case FIELD_DIRECTIVES_SPECIFIED_BY:
+        return graphql_directive_place(ENUM_META_DIRECTIVE_LOCATION_SCALAR);
+    default:
+        return graphql_directive_place(ENUM_META_DIRECTIVE_LOCATION_INPUT_OBJECT);
+    }
+}
+
+uint32_t
 graphql_field_count(enum graphql_type object)
 {
     uint32_t first = graphql_type_info(object)->first;
@@ -188,7 +214,7 @@ graphql_enum_count(enum graphql_type enumeration)
 enum graphql_type
 graphql_type_find(struct text name)
 {
-    for (uint32_t i = 1; i < TYPE_ROWS; i++) {
+    for (uint32_t i = 1; i <= GRAPHQL_TYPE_LAST; i++) {
         if (text_equal(types[i].name, name)) {
             return (enum graphql_type)i;
         }

@@ -7,6 +7,10 @@
  * The rows are in graphql_schema.def. Executors switch on these numbers: TYPE_EVENT, FIELD_EVENT_COUNTRY,
  * ARGUMENT_QUERY_EVENTS_FIRST, INPUT_EVENT_FILTER_LATE, ENUM_METRIC_USERS. Numbers are for this build only.
  *
+ * Types that begin with TYPE_META_ are those of introspection. A directive is a row like a field, of
+ * TYPE_DIRECTIVES, which is no type and comes last: FIELD_DIRECTIVES_SKIP with
+ * ARGUMENT_DIRECTIVES_SKIP_IF. So whatever is done with the arguments of fields is done with theirs.
+ *
  * Threads  Any thread: everything is constant.
  */
 
@@ -79,6 +83,7 @@ struct graphql_type_info {
     uint16_t first;      /* graphql_field, graphql_input or graphql_enum, by kind; 0 for scalars */
     bool is_connection;  /* its lists are as long as the page that made it */
     bool is_unsupported; /* a root type whose operations are not executed yet */
+    bool is_meta;        /* of introspection */
 };
 
 struct graphql_field_info {
@@ -116,6 +121,25 @@ const struct graphql_field_info *graphql_field_info(enum graphql_field field);
 const struct graphql_argument_info *graphql_argument_info(enum graphql_argument argument);
 const struct graphql_input_info *graphql_input_info(enum graphql_input input);
 const struct graphql_enum_info *graphql_enum_info(enum graphql_enum value);
+
+/* The types of the schema, those of introspection too, are TYPE_NONE + 1 to this. */
+#define GRAPHQL_TYPE_LAST ((enum graphql_type)(TYPE_DIRECTIVES - 1))
+
+/* A field that is known and not shown: it begins with "__". */
+static inline bool
+graphql_field_is_hidden(const struct graphql_field_info *field)
+{
+    return field->name.bytes > 2 && field->name.data[0] == '_' && field->name.data[1] == '_';
+}
+
+/* The places where a directive may stand, as bits: 0 for QUERY, and so on in the order of the enum. */
+uint32_t graphql_directive_places(enum graphql_field directive);
+
+static inline uint32_t
+graphql_directive_place(enum graphql_enum location)
+{
+    return 1u << (location - ENUM_META_DIRECTIVE_LOCATION_QUERY);
+}
 
 /* How many rows belong to this one, beginning with its `first`. */
 uint32_t graphql_field_count(enum graphql_type object);

@@ -301,12 +301,6 @@ check_field(struct validation *validation, enum graphql_type parent, struct grap
         check_leaf(validation, node);
         return;
     }
-    if (parent == TYPE_QUERY &&
-        (text_equal(node->name, TEXT("__schema")) || text_equal(node->name, TEXT("__type")))) {
-        graphql_error_add(validation->errors, node->place, GRAPHQL_CODE_INTROSPECTION,
-                          "Introspection is not available yet.");
-        return;
-    }
     wrong(validation, node->place, "Cannot query field \"%.*s\" on type \"%.*s\".", GRAPHQL_NAME(node->name),
           GRAPHQL_NAME(graphql_type_info(parent)->name));
 }

@@ -135,6 +135,9 @@ graphql_value_default(struct graphql_type_ref ref, struct text literal)
     } else if (text_equal(literal, TEXT("true")) || text_equal(literal, TEXT("false"))) {
         leaf.kind = LEAF_TRUTH;
         leaf.truth = literal.data[0] == 't';
+    } else if (literal.data[0] == '"') {
+        leaf.kind = LEAF_STRING;
+        leaf.text = (struct text){.data = literal.data + 1, .bytes = literal.bytes - 2};
     }
     ASSERT(ref.list_depth == 0); /* our schema has no other defaults; a test reads them all */
     ASSERT(coerce_leaf(ref.type, leaf, &value));

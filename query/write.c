@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "query/write.h"
 
+#include "query/introspection.h"
 #include "query/rollup.h"
 #include "query/write_profile.h"
 #include "query/write_value.h"
@@ -590,7 +591,7 @@ write_data(struct writer *writer)
         json_out_key(out, at->response_key);
         if (at->field == FIELD_TYPENAME) {
             write_value_typename(out, at);
-        } else {
+        } else if (!introspection_write(out, at)) {
             write_child(writer, root, 0, at);
         }
     }

@@ -4,90 +4,9 @@
 // The SDKs as npm has them, unmodified, against a node: what they were told is found by GraphQL, and a node that is
 // killed under them costs nothing.
 
-import { spawn, spawnSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
-import { createServer } from 'node:net'
-import { dirname, join } from 'node:path'
-import { isDeepStrictEqual } from 'node:util'
-import { fileURLToPath } from 'node:url'
+import { main, same, until } from './node.mjs'
 
-const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))))
-const BUILD = process.env.MILLRACE_BUILD || join(ROOT, 'build')
-const MILLRACE = process.env.MILLRACE || join(BUILD, 'release', 'millrace')
-const READY_MS = 20_000
 const DELIVERED_MS = 40_000 // SDKs wait longer from try to try
-const TEST_MS = 90_000
-const LOG_LINES_SHOWN = 30
-const PORT_MIN = 10_000 // below those of outgoing connections
-const PORT_MAX = 32_000
-
-const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
-
-// The first true answer; asks every few milliseconds.
-async function until(question, ms, what) {
-  for (const deadline = Date.now() + ms; ; await pause(5)) {
-    const answer = await question()
-    if (answer) return answer
-    if (Date.now() > deadline) throw new Error(`waited ${ms / 1000} s for ${what}`)
-  }
-}
-
-function same(got, want, what) {
-  if (!isDeepStrictEqual(got, want)) {
-    throw new Error(`${what}: want ${JSON.stringify(want)}, got ${JSON.stringify(got)}`)
-  }
-}
-
-const isFree = (port) => new Promise((resolve) => {
-  const probe = createServer().once('error', () => resolve(false))
-  probe.listen(port, '127.0.0.1', () => probe.close(() => resolve(true)))
-})
-
-class Node {
-  static async create(...args) {
-    const node = new Node()
-    do {
-      node.port = PORT_MIN + Math.floor(Math.random() * (PORT_MAX - PORT_MIN))
-    } while (!await isFree(node.port))
-    node.url = `http://127.0.0.1:${node.port}`
-    mkdirSync(join(BUILD, 'e2e'), { recursive: true })
-    node.directory = mkdtempSync(join(BUILD, 'e2e', 'sdk-'))
-    node.log = join(node.directory, 'log')
-    await node.start(...args)
-    return node
-  }
-
-  async start(...args) {
-    const log = openSync(this.log, 'a')
-    const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('MILLRACE')))
-    this.process = spawn('setpriv', ['--pdeathsig', 'KILL', '--', MILLRACE, 'serve',
-      '--data', join(this.directory, 'data'), '--listen', `127.0.0.1:${this.port}`, ...args],
-    { stdio: ['ignore', log, log], env })
-    this.ended = new Promise((resolve) => this.process.once('exit', (status, by) => resolve(by ?? status)))
-    const isReady = async () => (await fetch(`${this.url}/readyz`).catch(() => ({}))).ok
-    const ready = until(isReady, READY_MS, 'a node that is ready')
-    const status = await Promise.race([ready.then(() => 'ready'), this.ended])
-    if (status !== 'ready') throw new Error(`the node ended: ${status}`)
-  }
-
-  async kill() {
-    this.process.kill('SIGKILL')
-    await this.ended
-  }
-
-  async gql(query, variables) {
-    const answer = await fetch(`${this.url}/graphql`, {
-      method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ query, variables }),
-    })
-    const said = await answer.json()
-    if (said.errors) throw new Error(JSON.stringify(said.errors))
-    return said.data
-  }
-
-  tail() {
-    return readFileSync(this.log, 'utf8').split('\n').slice(-LOG_LINES_SHOWN).map((line) => `-- ${line}`).join('\n')
-  }
-}
 
 const PERSON = `query($tenant: ID!, $user: String!) {
   tenant(id: $tenant) { totalEvents totalProfiles }
@@ -210,37 +129,4 @@ const tests = {
   },
 }
 
-async function main() {
-  const words = process.argv.slice(2)
-  let failedCount = 0
-  // By hand; ./tools/test has done it already. Nothing happens when they are there.
-  const command = 'source tools/lib.sh && need_e2e_modules'
-  const installed = spawnSync('bash', ['-c', command], { cwd: ROOT, encoding: 'utf8' })
-  if (installed.status !== 0) {
-    console.log(`failed npm packages: ${installed.stderr.split('\n').join(' ')}`)
-    process.exit(1)
-  }
-  process.env.NO_PROXY = '*'
-  const node = await Node.create('--shards', '2')
-  for (const [name, test] of Object.entries(tests)) {
-    if (!words.every((word) => name.includes(word))) continue
-    try {
-      const late = pause(TEST_MS).then(() => { throw new Error(`not done after ${TEST_MS / 1000} s`) })
-      await Promise.race([test(node), late])
-      console.log(`ok ${name}`)
-    } catch (problem) {
-      failedCount++
-      console.log(problem.stack)
-      console.log(`failed ${name}: ${problem.message.split('\n').join(' ')}`)
-    }
-  }
-  await node.kill()
-  if (failedCount > 0) {
-    console.log(`-- the data is in ${node.directory}; the end of the log:\n${node.tail()}`)
-  } else {
-    rmSync(node.directory, { recursive: true })
-  }
-  process.exit(failedCount > 0 ? 1 : 0)
-}
-
-await main()
+await main('sdk', tests, '--shards', '2')

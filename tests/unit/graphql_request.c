@@ -51,7 +51,7 @@ static struct text
 keys(void)
 {
     static char out[4096];
-    const struct graphql_selection *stack[GRAPHQL_DEPTH_MAX + 1];
+    const struct graphql_selection *stack[GRAPHQL_DEPTH_META_MAX + 1];
     struct written written = {.to = out, .room = sizeof(out)};
     uint32_t depth = 0;
 
@@ -81,7 +81,7 @@ TEST(what_is_wrong_has_its_code)
 {
     refuses("{", NULL, "GRAPHQL_PARSE_FAILED");
     refuses("{x}", NULL, "GRAPHQL_VALIDATION_FAILED");
-    refuses("{__schema{x}}", NULL, "INTROSPECTION_DISABLED");
+    refuses("{__schema{x}}", NULL, "GRAPHQL_VALIDATION_FAILED");
     refuses("mutation{mergeProfiles(tenantId:1 loser:2 winner:3){userId}}", NULL, "NOT_SUPPORTED");
     CHECK(plan.has_operation);
     CHECK_EQ(plan.operation, GRAPHQL_MUTATION);
@@ -243,6 +243,52 @@ TEST(depth_12_is_allowed_and_13_is_not)
     accepts(deep_query(12), NULL);
     CHECK_EQ(plan.depth, 12);
     refuses(deep_query(13), NULL, "TOO_DEEP");
+}
+
+/* {__type{ofType{ofType...}}}, `levels` of fields deep. */
+static const char *
+deep_introspection(uint32_t levels)
+{
+    struct written written = {.to = source, .room = sizeof(source)};
+
+    write_on(&written, "{__type(name:\"Query\"){");
+    for (uint32_t i = 0; i + 2 < levels; i++) {
+        write_on(&written, "ofType{");
+    }
+    write_on(&written, "name");
+    for (uint32_t i = 0; i < levels; i++) {
+        write_on(&written, "}");
+    }
+    return source;
+}
+
+TEST(in_introspection_depth_20_is_allowed_and_21_is_not)
+{
+    accepts(deep_introspection(20), NULL);
+    CHECK_EQ(plan.depth, 20);
+    refuses(deep_introspection(21), NULL, "TOO_DEEP");
+}
+
+TEST(introspection_enters_types_by_fields_three_times_on_a_path)
+{
+    accepts("{__schema{types{fields{type{fields{type{fields{name}}}}}}}}", NULL);
+    accepts("{__schema{types{fields{type{fields{name} ofType{fields{name}} x:fields{type{fields{name}}}}}}}}",
+            NULL);
+    refuses("{__schema{types{fields{type{fields{type{fields{type{fields{name}}}}}}}}}}", NULL, "TOO_DEEP");
+    refuses("{__schema{types{...F}}} fragment F on __Type{fields{type{...G}}} fragment G on __Type{a:fields{"
+            "type{ofType{b:fields{type{...H}}}}}} fragment H on __Type{fields{name}}",
+            NULL, "TOO_DEEP");
+}
+
+TEST(introspection_costs_nothing)
+{
+    accepts("{__schema{types{name fields{name args{name type{name}} type{fields{name type{name}}}}}}}", NULL);
+    CHECK_EQ(plan.cost, 0);
+    accepts("{__typename __type(name:\"Event\"){__typename name} tenants{id}}", NULL);
+    CHECK_EQ(plan.cost, 1 + 1 + 10);
+    /* By what it is, not by what it is called. */
+    refuses("{__schema:profiles(tenantId:1 first:1000){nodes{events(first:19){nodes{eventId}}}}}", NULL,
+            "TOO_COSTLY");
 }
 
 TEST(a_field_costs_the_product_of_the_pages_above_it)

@@ -25,7 +25,7 @@ TEST(numbers_that_are_none_die)
 /* Each row is found by its own name, under its own parent, in a place that counts from the parent's first. */
 TEST(every_row_is_found_by_its_name)
 {
-    for (uint32_t i = TYPE_NONE + 1; i < TYPE_ROWS; i++) {
+    for (uint32_t i = TYPE_NONE + 1; i <= GRAPHQL_TYPE_LAST; i++) {
         CHECK_EQ(graphql_type_find(graphql_type_info((enum graphql_type)i)->name), i);
     }
     for (uint32_t i = FIELD_TYPENAME + 1; i < FIELD_ROWS; i++) {
@@ -102,10 +102,30 @@ TEST(the_tables_say_what_the_schema_says)
         graphql_ref_print((struct graphql_type_ref){.type = TYPE_INT, .list_depth = 2, .non_null = 5}, type),
         "[[Int!]]!");
     CHECK_EQ(graphql_argument_count(FIELD_QUERY_TIME_SERIES_BY), 8);
-    CHECK_EQ(graphql_field_count(TYPE_QUERY), 12);
+    CHECK_EQ(graphql_field_count(TYPE_QUERY), 14); /* with __schema and __type */
     CHECK_EQ(graphql_enum_count(TYPE_UPDATE_TRIGGER), 7);
     CHECK(graphql_type_info(TYPE_MUTATION)->is_unsupported);
     CHECK(graphql_type_info(TYPE_EVENT_CONNECTION)->is_connection);
     CHECK(!graphql_type_info(TYPE_EVENT)->is_connection);
     CHECK_TEXT(graphql_argument_info(ARGUMENT_MUTATION_DELETE_PROFILE_SUPPRESS)->default_literal, "false");
+}
+
+TEST(directives_are_no_type_and_say_where_they_may_stand)
+{
+    CHECK_EQ(TYPE_DIRECTIVES, TYPE_ROWS - 1);
+    CHECK_EQ(graphql_field_find(TYPE_DIRECTIVES, TEXT("skip")), FIELD_DIRECTIVES_SKIP);
+    CHECK_EQ(graphql_argument_find(FIELD_DIRECTIVES_SKIP, TEXT("if")), ARGUMENT_DIRECTIVES_SKIP_IF);
+    CHECK((graphql_directive_places(FIELD_DIRECTIVES_SKIP) &
+           graphql_directive_place(ENUM_META_DIRECTIVE_LOCATION_FIELD)) != 0);
+    CHECK((graphql_directive_places(FIELD_DIRECTIVES_SKIP) &
+           graphql_directive_place(ENUM_META_DIRECTIVE_LOCATION_QUERY)) == 0);
+    CHECK_DIES(graphql_directive_places(FIELD_QUERY_TENANTS));
+}
+
+TEST(the_fields_of_introspection_are_known_and_hidden)
+{
+    CHECK_EQ(graphql_field_find(TYPE_QUERY, TEXT("__type")), FIELD_QUERY_TYPE);
+    CHECK_EQ(graphql_field_find(TYPE_TENANT, TEXT("__schema")), FIELD_NONE);
+    CHECK(graphql_field_is_hidden(graphql_field_info(FIELD_QUERY_SCHEMA)));
+    CHECK(!graphql_field_is_hidden(graphql_field_info(FIELD_QUERY_TENANT)));
 }

@@ -73,14 +73,6 @@ TEST(fields_are_known_and_leaves_are_leaves)
     accepts("{__typename tenants{__typename id}}");
 }
 
-TEST(introspection_is_refused_by_name)
-{
-    CHECK(!validate("{__schema{types{name}}}"));
-    CHECK_TEXT(errors.first->code, "INTROSPECTION_DISABLED");
-    CHECK(!validate("{a:__type(name:\"Query\"){name}}"));
-    CHECK_TEXT(errors.first->code, "INTROSPECTION_DISABLED");
-}
-
 TEST(arguments_are_known_unique_and_there)
 {
     refuses("{tenants(x:1){id}}", "Unknown argument \"x\" on field \"tenants\".");
