@@ -55,7 +55,7 @@ TEST(what_was_written_reads_back)
 {
     static const uint32_t codes[] = {0, 0x7f, 0x80, 0x7ff, 0x800, 0xd7ff, 0xe000, 0xffff, 0x10000, 0x10ffff};
     char buffer[4];
-    uint32_t code;
+    uint32_t code = 0;
 
     for (uint32_t i = 0; i < COUNT_OF(codes); i++) {
         uint32_t bytes = utf8_encode(codes[i], buffer);
