@@ -4,9 +4,11 @@
 #define KIND_EVENT 'e'
 #define KIND_SESSION 's'
 #define KIND_MERGE 'm'
+#define KIND_PROFILE 'p' /* and a letter for the order */
 #define EVENT_BYTES 17u
 #define SESSION_BYTES 25u
 #define MERGE_BYTES 9u
+#define PROFILE_BYTES 26u
 
 static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
@@ -16,7 +18,7 @@ encoded_bytes(uint32_t bytes)
     return (bytes * 8 + 5) / 6;
 }
 
-static_assert((SESSION_BYTES * 8 + 5) / 6 < CURSOR_TEXT_BYTES, "the longest fits");
+static_assert((PROFILE_BYTES * 8 + 5) / 6 < CURSOR_TEXT_BYTES, "the longest fits");
 
 static void
 encode(const uint8_t *from, uint32_t bytes, char *to)
@@ -114,6 +116,32 @@ cursor_of_merge(uint64_t ordinal, char out_text[CURSOR_TEXT_BYTES])
     encode(bytes, sizeof(bytes), out_text);
 }
 
+static uint8_t
+order_letter(enum profile_order order)
+{
+    switch (order) {
+    case PROFILE_ORDER_LAST_SEEN:
+        return 'l';
+    case PROFILE_ORDER_FIRST_SEEN:
+        return 'f';
+    case PROFILE_ORDER_TOTAL_EVENTS:
+        return 'e';
+    case PROFILE_ORDER_TOTAL_SESSIONS:
+        return 's';
+    }
+    base_die("REQUIRE", "an order of profiles", __FILE__, __LINE__);
+}
+
+void
+cursor_of_profile(struct profile_place place, enum profile_order order, char out_text[CURSOR_TEXT_BYTES])
+{
+    uint8_t bytes[PROFILE_BYTES] = {KIND_PROFILE, order_letter(order)};
+
+    put_number(bytes + 2, (uint64_t)place.value);
+    memcpy(bytes + 10, place.canonical.byte, sizeof(place.canonical.byte));
+    encode(bytes, sizeof(bytes), out_text);
+}
+
 bool
 cursor_to_event(struct text cursor, struct event_place *out_place)
 {
@@ -149,5 +177,19 @@ cursor_to_merge(struct text cursor, uint64_t *out_ordinal)
         return false;
     }
     *out_ordinal = get_number(bytes + 1);
+    return true;
+}
+
+bool
+cursor_to_profile(struct text cursor, enum profile_order order, struct profile_place *out_place)
+{
+    uint8_t bytes[PROFILE_BYTES];
+
+    if (!decode(cursor, bytes, sizeof(bytes)) || bytes[0] != KIND_PROFILE ||
+        bytes[1] != order_letter(order)) {
+        return false;
+    }
+    out_place->value = (int64_t)get_number(bytes + 2);
+    memcpy(out_place->canonical.byte, bytes + 10, sizeof(out_place->canonical.byte));
     return true;
 }

@@ -20,7 +20,12 @@
 void cursor_of_event(struct event_place place, char out_text[CURSOR_TEXT_BYTES]);
 void cursor_of_session(struct session_place place, char out_text[CURSOR_TEXT_BYTES]);
 void cursor_of_merge(uint64_t ordinal, char out_text[CURSOR_TEXT_BYTES]);
+void cursor_of_profile(struct profile_place place, enum profile_order order,
+                       char out_text[CURSOR_TEXT_BYTES]);
 
 MUST_USE bool cursor_to_event(struct text cursor, struct event_place *out_place);
 MUST_USE bool cursor_to_session(struct text cursor, struct session_place *out_place);
 MUST_USE bool cursor_to_merge(struct text cursor, uint64_t *out_ordinal);
+/* A place in one order is none in another. */
+MUST_USE bool cursor_to_profile(struct text cursor, enum profile_order order,
+                                struct profile_place *out_place);

@@ -3,6 +3,7 @@
 
 #include "query/connection.h"
 #include "query/load_object.h"
+#include "query/profile_page.h"
 #include "query/rollup.h"
 
 /* LOAD_ROOT: none, the value is in the parent's row. */
@@ -16,6 +17,8 @@ kind_of(enum graphql_field field)
         return LOAD_TENANT;
     case FIELD_QUERY_PROFILE:
         return LOAD_PROFILE;
+    case FIELD_QUERY_PROFILES:
+        return LOAD_PROFILES;
     case FIELD_QUERY_EVENT:
         return LOAD_EVENT;
     case FIELD_QUERY_EVENTS:
@@ -35,7 +38,6 @@ kind_of(enum graphql_field field)
     case FIELD_QUERY_TIME_SERIES:
     case FIELD_QUERY_BREAKDOWN:
         return LOAD_ROLLUP;
-    case FIELD_QUERY_PROFILES:
     case FIELD_QUERY_TIME_SERIES_BY:
         return LOAD_NOTHING;
     default:
@@ -96,6 +98,39 @@ expand_page(struct execute *execute, struct load *page)
     return true;
 }
 
+/* A load for each profile of the page. */
+static bool
+add_rows(struct execute *execute, struct load *page, const struct graphql_selection *list,
+         const struct graphql_selection *node)
+{
+    struct load_branch *branch = load_branch_add(&execute->loads, page, LOAD_PROFILE, node, page->row_count);
+
+    if (branch == NULL) {
+        return false;
+    }
+    branch->list = list;
+    return true;
+}
+
+static bool
+expand_profiles(struct execute *execute, struct load *page)
+{
+    for (const struct graphql_selection *at = page->selection->children; at != NULL; at = at->next) {
+        if (at->field == FIELD_PROFILE_CONNECTION_NODES && !add_rows(execute, page, at, at)) {
+            return false;
+        }
+        if (at->field != FIELD_PROFILE_CONNECTION_EDGES) {
+            continue;
+        }
+        for (const struct graphql_selection *node = at->children; node != NULL; node = node->next) {
+            if (node->field == FIELD_PROFILE_EDGE_NODE && !add_rows(execute, page, at, node)) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
 static bool
 expand(struct execute *execute, struct load *load)
 {
@@ -112,6 +147,8 @@ expand(struct execute *execute, struct load *load)
     case LOAD_EVENTS:
     case LOAD_SESSIONS:
         return expand_page(execute, load);
+    case LOAD_PROFILES:
+        return expand_profiles(execute, load);
     case LOAD_ROOT:
     case LOAD_TENANTS:
     case LOAD_TENANT:
@@ -188,6 +225,8 @@ step(struct loads *loads, struct load *load)
     case LOAD_SESSIONS:
     case LOAD_MERGES:
         return connection_step(loads, load);
+    case LOAD_PROFILES:
+        return profile_page_step(loads, load);
     case LOAD_ROLLUP:
         return rollup_step(loads, load);
     case LOAD_ROOT:
@@ -265,6 +304,9 @@ execute_path(struct execute *execute, const struct load *load)
         path[1] = (struct graphql_path){.parent = item->parent, .key = branch->list->response_key};
         path[2] = (struct graphql_path){.parent = &path[1], .index = load->row};
         item->parent = &path[2];
+        if (branch->list == branch->selection) {
+            return &path[2]; /* it is the row itself */
+        }
     }
     if (branch->node != NULL) {
         path[3] = (struct graphql_path){.parent = item->parent, .key = branch->node->response_key};

@@ -84,6 +84,7 @@ enum load_kind {
     LOAD_TENANTS,
     LOAD_TENANT,
     LOAD_PROFILE,
+    LOAD_PROFILES, /* its rows are loads of kind LOAD_PROFILE */
     LOAD_EVENT,
     LOAD_EVENTS,
     LOAD_SESSIONS,
@@ -124,6 +125,7 @@ struct load {
     union {
         const struct tenant_row **tenants;
         const struct profile_answer *profile;
+        const struct profile_place **places; /* of profiles */
         const struct event_row **events;
         const struct session_row **sessions;
         const struct merge_row *merges;
@@ -137,7 +139,9 @@ struct load {
     bool has_after;
     bool has_next;
     bool has_previous;
+    uint64_t total_count; /* profiles that pass the filter */
     union {
+        struct profile_scan *profile_scan;
         struct event_scan *event_scan;
         struct session_scan *session_scan;
         uint64_t before; /* merges */
@@ -155,8 +159,9 @@ struct load {
 /* One load for each row of the parent. */
 struct load_branch {
     const struct graphql_selection *selection;
-    const struct graphql_selection *list; /* nodes or edges, when the parent is a page */
-    const struct graphql_selection *node; /* in edges */
+    const struct graphql_selection
+        *list; /* nodes or edges, when the parent is a page; nodes of profiles: the same */
+    const struct graphql_selection *node; /* in edges, unless it is the selection */
     struct load *loads;
     uint32_t count;
     struct load_branch *next;

@@ -196,6 +196,22 @@ step_tenant(struct loads *loads, struct load *load)
 /* ---- profile ---- */
 
 static bool
+is_row(const struct load *load)
+{
+    return load->parent->kind == LOAD_PROFILES;
+}
+
+/* A row of a page: the page knows who. */
+static bool
+begin_profile_row(struct loads *loads, struct load *load)
+{
+    load->as_of = loads->now;
+    load->person = load_person_of(loads, load->tenant, load->parent->places[load->row]->canonical);
+    load->stage = OBJECT_WAIT_TENANT;
+    return load->person != NULL;
+}
+
+static bool
 begin_profile(struct loads *loads, struct load *load)
 {
     static const struct {
@@ -262,10 +278,15 @@ ask_profile(struct loads *loads, struct load *load)
     if (!load_is_ready(loads, load)) {
         return load->is_done;
     }
+    winner = &load->person->answer->winner;
+    if (is_row(load) && (!load->person->answer->is_known ||
+                         !uuid_equal(winner->canonical, load->parent->places[load->row]->canonical))) {
+        load_fail(loads, load, -ESTALE); /* merged away since the page was put together */
+        return true;
+    }
     if (!load->person->answer->is_known) {
         return finish(load, 0);
     }
-    winner = &load->person->answer->winner;
     if (!wants_profile(load)) {
         return finish(load, 1);
     }
@@ -300,7 +321,7 @@ step_profile(struct loads *loads, struct load *load)
 {
     switch ((enum object_stage)load->stage) {
     case OBJECT_BEGIN:
-        return begin_profile(loads, load);
+        return is_row(load) ? begin_profile_row(loads, load) : begin_profile(loads, load);
     case OBJECT_WAIT_TENANT:
         return ask_profile(loads, load);
     case OBJECT_WAIT_ANSWERS:

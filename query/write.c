@@ -309,6 +309,8 @@ put_cursor(struct json_out *out, const struct load *page, uint32_t row)
         const struct session_row *session = page->sessions[row];
 
         cursor_of_session((struct session_place){session->start, session->session_id}, cursor);
+    } else if (page->kind == LOAD_PROFILES) {
+        cursor_of_profile(*page->places[row], page->profile_scan->order, cursor);
     } else {
         cursor_of_merge(page->merges[row].ordinal, cursor);
     }
@@ -316,10 +318,13 @@ put_cursor(struct json_out *out, const struct load *page, uint32_t row)
 }
 
 static void
-write_node(struct writer *writer, const struct load *page, uint32_t row,
-           const struct graphql_selection *fields)
+write_node(struct writer *writer, const struct load *page, uint32_t row, const struct graphql_selection *node)
 {
-    if (page->kind == LOAD_EVENTS) {
+    const struct graphql_selection *fields = node->children;
+
+    if (page->kind == LOAD_PROFILES) {
+        write_child(writer, page, row, node);
+    } else if (page->kind == LOAD_EVENTS) {
         write_event(writer, page, row, fields);
     } else if (page->kind == LOAD_SESSIONS) {
         write_session(writer, page, row, fields);
@@ -333,7 +338,7 @@ write_nodes(struct writer *writer, const struct load *page, const struct graphql
 {
     json_out_array_begin(writer->out);
     for (uint32_t i = 0; i < page->row_count; i++) {
-        write_node(writer, page, i, selection->children);
+        write_node(writer, page, i, selection);
     }
     json_out_array_end(writer->out);
 }
@@ -352,12 +357,14 @@ write_edges(struct writer *writer, const struct load *page, const struct graphql
             case FIELD_EVENT_EDGE_CURSOR:
             case FIELD_SESSION_EDGE_CURSOR:
             case FIELD_MERGE_EDGE_CURSOR:
+            case FIELD_PROFILE_EDGE_CURSOR:
                 put_cursor(out, page, i);
                 break;
             case FIELD_EVENT_EDGE_NODE:
             case FIELD_SESSION_EDGE_NODE:
             case FIELD_MERGE_EDGE_NODE:
-                write_node(writer, page, i, at->children);
+            case FIELD_PROFILE_EDGE_NODE:
+                write_node(writer, page, i, at);
                 break;
             default:
                 write_value_typename(out, at);
@@ -410,17 +417,23 @@ write_page(struct writer *writer, const struct load *page)
         case FIELD_EVENT_CONNECTION_NODES:
         case FIELD_SESSION_CONNECTION_NODES:
         case FIELD_MERGE_CONNECTION_NODES:
+        case FIELD_PROFILE_CONNECTION_NODES:
             write_nodes(writer, page, at);
             break;
         case FIELD_EVENT_CONNECTION_EDGES:
         case FIELD_SESSION_CONNECTION_EDGES:
         case FIELD_MERGE_CONNECTION_EDGES:
+        case FIELD_PROFILE_CONNECTION_EDGES:
             write_edges(writer, page, at);
             break;
         case FIELD_EVENT_CONNECTION_PAGE_INFO:
         case FIELD_SESSION_CONNECTION_PAGE_INFO:
         case FIELD_MERGE_CONNECTION_PAGE_INFO:
+        case FIELD_PROFILE_CONNECTION_PAGE_INFO:
             write_page_info(writer, page, at);
+            break;
+        case FIELD_PROFILE_CONNECTION_TOTAL_COUNT:
+            write_value_count(writer->out, page->total_count);
             break;
         default:
             write_value_typename(writer->out, at);
@@ -513,6 +526,7 @@ is_nothing(const struct load *load)
         return load->row_count == 0;
     case LOAD_ROOT:
     case LOAD_TENANTS:
+    case LOAD_PROFILES:
     case LOAD_EVENTS:
     case LOAD_SESSIONS:
     case LOAD_MERGES:
@@ -557,6 +571,7 @@ write_load(struct writer *writer, const struct load *load)
     case LOAD_CURRENT_SESSION:
         write_session(writer, load, 0, load->selection->children);
         return;
+    case LOAD_PROFILES:
     case LOAD_EVENTS:
     case LOAD_SESSIONS:
     case LOAD_MERGES:

@@ -105,8 +105,8 @@ keeper_ask(struct keeper *keeper, struct question *question)
 }
 
 /*
- * Whether sessions may be missing or be there twice: a merge behind the reading has moved them here, and another
- * slice may have answered from before it. Events and their counts stay where they were kept, so they never tear.
+ * Whether people or sessions may be missing or be there twice: a merge behind the reading has moved them here, and
+ * another slice may have answered from before it. Events and their counts stay where they were kept, so they never tear.
  */
 static bool
 is_torn(struct keeper *keeper, const struct question *question)
@@ -117,6 +117,7 @@ is_torn(struct keeper *keeper, const struct question *question)
         return false;
     }
     switch (question->kind) {
+    case QUESTION_PROFILES:
     case QUESTION_SESSIONS:
     case QUESTION_EVENT_SESSION:
     case QUESTION_CUBE:
@@ -825,6 +826,8 @@ keeper_answer(struct keeper *keeper, struct asked *asked, struct mono_ns until)
     switch (asked->question->kind) {
     case QUESTION_PROFILE:
         return ask_profile(keeper, asked);
+    case QUESTION_PROFILES:
+        return keeper_answer_profiles(keeper, asked, until);
     case QUESTION_EVENTS:
         return answer_events(keeper, asked, until);
     case QUESTION_EVENT:

@@ -39,6 +39,7 @@ living_person(struct keeper *keeper, const struct job *job, struct uuid canonica
         if (store_add(&keeper->persons[job->slice], new) != 0) {
             memory_exhausted(&keeper->memory);
         }
+        share_add_person(&keeper->memory, new->share, new);
         *person = new;
     }
     if ((*person)->profile == NULL) {

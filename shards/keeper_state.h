@@ -5,7 +5,7 @@
  * keeper_state - what the files of the keeper share
  *
  * keeper.c runs the step: lanes, partitions, rounds. keeper_wait.c holds what waits for a key. keeper_apply.c
- * applies a job to a person. keeper_answer.c and keeper_cube.c answer questions.
+ * applies a job to a person. keeper_answer.c, keeper_cube.c and keeper_profiles.c answer questions.
  *
  *   lane -> job -> its key waits?  yes -> appended to the key's queue
  *                                  no  -> look-up: found -> applied
@@ -133,6 +133,7 @@ struct asked {
     uint32_t row_count;
     uint32_t row_capacity;
     struct cube_work *cube_work;
+    struct profiles_work *profiles_work; /* in the question's arena */
 };
 
 struct keeper {
@@ -221,3 +222,7 @@ void asked_list_remove(struct asked *asked);
 
 enum step keeper_answer_cube(struct keeper *keeper, struct asked *asked, struct mono_ns until);
 void cube_work_destroy(struct keeper *keeper, struct cube_work *work);
+
+/* keeper_profiles.c */
+
+enum step keeper_answer_profiles(struct keeper *keeper, struct asked *asked, struct mono_ns until);

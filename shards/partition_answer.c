@@ -342,6 +342,7 @@ partition_answer(struct partition *partition, struct question *question)
         answer_users(partition, question);
         break;
     case QUESTION_PROFILE:
+    case QUESTION_PROFILES:
     case QUESTION_EVENTS:
     case QUESTION_EVENT:
     case QUESTION_SESSIONS:

@@ -94,6 +94,7 @@ count_event(struct memory *memory, struct profile *profile, const struct event_r
     struct text feature = event_text(record, EVENT_FEATURE_NAME);
 
     profile->total_events++;
+    profile->is_identified |= event_has(record, EVENT_USER_ID);
     count_kind(profile, type);
     count_name(memory, profile, type, 1);
     if (page.bytes > 0) {
@@ -188,6 +189,7 @@ profile_combine(struct person *person, struct profile_change *change, struct pro
         see(profile, loser->first_seen, loser->last_seen);
     }
     profile->total_events += loser->total_events;
+    profile->is_identified |= loser->is_identified;
     for (uint32_t i = 0; i < PROFILE_KIND_COUNT; i++) {
         profile->kinds[i] += loser->kinds[i];
     }

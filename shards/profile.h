@@ -43,6 +43,7 @@ struct profile {
     struct event_ms first_seen;
     struct event_ms last_seen;
     uint64_t total_events;
+    bool is_identified; /* an event had a user ID: somebody owns the canonical */
     uint64_t kinds[PROFILE_KIND_COUNT];
     struct counts event_counts; /* the first 64 names other than `other` */
     uint64_t other_count;

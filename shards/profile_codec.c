@@ -157,6 +157,7 @@ write_profile(struct writer *writer, const struct profile *profile, struct profi
     write_64(writer, (uint64_t)profile->first_seen.ms);
     write_64(writer, (uint64_t)profile->last_seen.ms);
     write_64(writer, profile->total_events);
+    write_32(writer, profile->is_identified ? 1 : 0);
     write_bytes(writer, profile->kinds, sizeof(profile->kinds));
     write_counts(writer, &profile->event_counts);
     write_64(writer, profile->other_count);
@@ -241,6 +242,15 @@ read_64(struct reader *reader)
 
     read_bytes(reader, &value, sizeof(value));
     return value;
+}
+
+static bool
+read_bool(struct reader *reader)
+{
+    uint32_t value = read_32(reader);
+
+    reader->is_bad |= value > 1;
+    return value == 1;
 }
 
 static struct event_ms
@@ -438,6 +448,7 @@ read_profile(struct reader *reader, struct profile_label *label, struct profile 
     profile->first_seen = read_time(reader);
     profile->last_seen = read_time(reader);
     profile->total_events = read_64(reader);
+    profile->is_identified = read_bool(reader);
     read_bytes(reader, profile->kinds, sizeof(profile->kinds));
     read_counts(reader, &profile->event_counts, PROFILE_NAME_COUNT_MAX);
     profile->other_count = read_64(reader);

@@ -14,7 +14,7 @@
 
 #include "shards/profile.h"
 
-#define PROFILE_CODEC_VERSION 1u
+#define PROFILE_CODEC_VERSION 2u
 
 enum profile_codec_answer {
     PROFILE_CODEC_BAD = 1,

@@ -29,6 +29,7 @@ enum question_kind {
     QUESTION_USERS,
     /* To a slice. */
     QUESTION_PROFILE,
+    QUESTION_PROFILES,
     QUESTION_EVENTS,
     QUESTION_EVENT,
     QUESTION_SESSIONS,
@@ -91,6 +92,7 @@ struct question {
         struct {
             struct uuid canonical;
         } profile;
+        struct profile_scan *profiles;
         struct event_scan *events;
         struct {
             struct text event_id;
@@ -114,6 +116,7 @@ struct question {
         const struct text *codes; /* [ask.codes.count] */
         const uint64_t *users;    /* [ask.users.count] distinct living people, merged ones counted once */
         const struct profile_answer *profile;
+        const struct profiles_answer *profiles;
         const struct events_answer *events; /* EVENTS and EVENT */
         /* SESSIONS and EVENT_SESSION (at most one; when several slices have one, the right one ends first) */
         const struct sessions_answer *sessions;
@@ -314,6 +317,49 @@ struct event_scan {
     bool has_after;
     struct event_place after;
     uint32_t count_max; /* rows wanted of each slice */
+};
+
+/* The greatest value first, of equals the greater canonical. */
+enum profile_order {
+    PROFILE_ORDER_LAST_SEEN,
+    PROFILE_ORDER_FIRST_SEEN,
+    PROFILE_ORDER_TOTAL_EVENTS,
+    PROFILE_ORDER_TOTAL_SESSIONS,
+};
+
+struct profile_place {
+    int64_t value; /* of the order: milliseconds or a count */
+    struct uuid canonical;
+};
+
+/* Any thread. Whether `a` comes before `b`. */
+static inline bool
+profile_place_precedes(const struct profile_place *a, const struct profile_place *b)
+{
+    if (a->value != b->value) {
+        return a->value > b->value;
+    }
+    return memcmp(a->canonical.byte, b->canonical.byte, sizeof(a->canonical.byte)) > 0;
+}
+
+struct profile_scan {
+    enum profile_order order;
+    struct text country;       /* the last one; bytes 0: any */
+    struct text device_type;   /* the last one; bytes 0: any */
+    struct event_ms seen_from; /* of last_seen; inclusive */
+    struct event_ms seen_to;   /* exclusive */
+    enum tri identified;       /* has a user ID */
+    bool has_after;
+    struct profile_place after;
+    uint32_t count_max;
+};
+
+/* Where people stood when they were looked at; what they have is asked for by QUESTION_PROFILE. */
+struct profiles_answer {
+    const struct profile_place *rows;
+    uint32_t count;
+    bool has_previous; /* some that pass the filter are not behind `after` */
+    uint64_t total;    /* how many pass the filter, here and elsewhere in the order */
 };
 
 struct session_scan {

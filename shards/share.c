@@ -95,3 +95,11 @@ share_regap(struct memory *memory, struct share *share, int64_t gap_ms)
         closings_add(memory, &share->closings, session, gap_ms);
     }
 }
+
+void
+share_add_person(struct memory *memory, struct share *share, struct person *person)
+{
+    share->people = memory_grow(memory, share->people, &share->person_capacity, share->person_count,
+                                sizeof(struct person *));
+    share->people[share->person_count++] = person;
+}

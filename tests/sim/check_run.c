@@ -280,6 +280,36 @@ check_log(struct cluster *cluster, struct traffic *traffic, struct census *censu
     return true;
 }
 
+/* Every order, page by page; and with filters. */
+static bool
+check_profiles(struct run *run, struct text tenant)
+{
+    struct dice *dice = &run->cluster->dice;
+    int64_t now = run->cluster->clock.wall.ms;
+
+    for (uint32_t order = 0; order < MODEL_ORDER_COUNT; order++) {
+        struct model_variables variables = {.tenant_id = tenant,
+                                            .now_ms = now,
+                                            .order = (enum model_order)order,
+                                            .first = 1 + dice_below(dice, 30)};
+
+        if (!compare_list(run, MODEL_PROFILES, variables, "profiles")) {
+            return false;
+        }
+        variables.identified = (enum model_maybe)dice_below(dice, 3);
+        variables.country = dice_chance(dice, 30) ? TEXT("DE") : (struct text){0};
+        variables.device_type = dice_chance(dice, 30) ? TEXT("mobile") : (struct text){0};
+        variables.has_from = dice_chance(dice, 50);
+        variables.from_ms = now - (int64_t)(dice_roll(dice) % (uint64_t)(10 * MS_PER_DAY));
+        variables.has_to = dice_chance(dice, 50);
+        variables.to_ms = now - (int64_t)(dice_roll(dice) % (uint64_t)(2 * MS_PER_DAY));
+        if (!compare_list(run, MODEL_PROFILES, variables, "profiles")) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool
 check_tenant(struct run *run, struct text tenant)
 {
@@ -315,6 +345,9 @@ check_tenant(struct run *run, struct text tenant)
     if (!compare_list(run, MODEL_EVENTS, variables, "events") ||
         !compare_list(run, MODEL_SESSIONS, variables, "sessions") ||
         !compare_list(run, MODEL_MERGES, variables, "merges")) {
+        return false;
+    }
+    if (!check_profiles(run, tenant)) {
         return false;
     }
     variables.late = MODEL_YES;

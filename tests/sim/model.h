@@ -61,6 +61,11 @@
  * 18. The blocked values of §3 are absent, wherever they stand in a record (normalisation has removed them
  *     before).
  * 19. Of several settings records each replaces the one before; until the first the defaults hold.
+ * 20. profiles: of equal values the greater canonicalId first. country and deviceType are lastCountry and lastDevice,
+ *     seenFrom and seenTo are of lastSeen (from included, to not), identified is whether there is a userId.
+ *     totalCount is of all that pass the filter.
+ * 21. timeSeriesBy: the groups are those of note 11, over the series' own range, by value desc, then key. (other) is
+ *     never one of them: the dictionary's joins the rest, which comes last, if anything was counted in it.
  */
 
 #include "core/base.h"
@@ -68,16 +73,18 @@
 struct model;
 
 enum model_shape {
-    MODEL_PROFILE,     /* tenant_id; one of id, user_id, anonymous_id; as_of */
-    MODEL_TENANTS,     /* - */
-    MODEL_TENANT,      /* tenant_id */
-    MODEL_EVENTS,      /* tenant_id, first, page; event_type, id, device_type, country, late, from, to */
-    MODEL_SESSIONS,    /* tenant_id, first, page; id, open, from, to */
-    MODEL_MERGES,      /* tenant_id, first, page */
-    MODEL_EVENT,       /* tenant_id, event_id */
-    MODEL_SUMMARY,     /* tenant_id, from, to */
-    MODEL_BREAKDOWN,   /* tenant_id, metric, by, from, to, first, where */
-    MODEL_TIME_SERIES, /* tenant_id, metric, interval, from, to, where */
+    MODEL_PROFILE,        /* tenant_id; one of id, user_id, anonymous_id; as_of */
+    MODEL_TENANTS,        /* - */
+    MODEL_TENANT,         /* tenant_id */
+    MODEL_EVENTS,         /* tenant_id, first, page; event_type, id, device_type, country, late, from, to */
+    MODEL_SESSIONS,       /* tenant_id, first, page; id, open, from, to */
+    MODEL_MERGES,         /* tenant_id, first, page */
+    MODEL_EVENT,          /* tenant_id, event_id */
+    MODEL_SUMMARY,        /* tenant_id, from, to */
+    MODEL_BREAKDOWN,      /* tenant_id, metric, by, from, to, first, where */
+    MODEL_TIME_SERIES,    /* tenant_id, metric, interval, from, to, where */
+    MODEL_TIME_SERIES_BY, /* tenant_id, metric, by, interval, from, to, first, where */
+    MODEL_PROFILES,       /* tenant_id, first, page; order, country, device_type, identified, from, to */
     MODEL_SHAPE_COUNT
 };
 
@@ -89,6 +96,13 @@ enum model_metric {
     MODEL_METRIC_COUNT
 };
 enum model_interval { MODEL_MINUTE, MODEL_HOUR, MODEL_DAY, MODEL_INTERVAL_COUNT };
+enum model_order {
+    MODEL_LAST_SEEN,
+    MODEL_FIRST_SEEN,
+    MODEL_TOTAL_EVENTS,
+    MODEL_TOTAL_SESSIONS,
+    MODEL_ORDER_COUNT
+};
 enum model_by {
     MODEL_EVENT_TYPE,
     MODEL_COUNTRY,
@@ -123,6 +137,8 @@ struct model_variables {
     struct text country;
     enum model_maybe late;
     enum model_maybe open;
+    enum model_maybe identified;
+    enum model_order order;
     bool has_as_of;
     bool has_from;
     bool has_to;

@@ -701,9 +701,9 @@ static bool
 write_field(struct model *model, struct json_out *out, struct model_answer *answer, enum model_shape shape,
             const struct model_variables *variables)
 {
-    static const char *const names[MODEL_SHAPE_COUNT] = {"profile",   "tenants",   "tenant", "events",
-                                                         "sessions",  "merges",    "event",  "summary",
-                                                         "breakdown", "timeSeries"};
+    static const char *const names[MODEL_SHAPE_COUNT] = {
+        "profile", "tenants", "tenant",    "events",     "sessions",     "merges",
+        "event",   "summary", "breakdown", "timeSeries", "timeSeriesBy", "profiles"};
     const struct model_tenant *tenant = model_tenant_find(model, variables->tenant_id);
     const struct model_event *event;
 
@@ -746,6 +746,15 @@ write_field(struct model *model, struct json_out *out, struct model_answer *answ
             add_error(answer, NULL, "timeSeries");
             return false;
         }
+        return true;
+    case MODEL_TIME_SERIES_BY:
+        if (!model_write_time_series_by(model, out, variables)) {
+            add_error(answer, NULL, "timeSeriesBy");
+            return false;
+        }
+        return true;
+    case MODEL_PROFILES:
+        model_write_profiles(model, out, variables);
         return true;
     case MODEL_SHAPE_COUNT:
         break;

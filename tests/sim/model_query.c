@@ -81,6 +81,20 @@ model_query(enum model_shape shape)
                "$where:[DimensionValue!]){timeSeries(tenantId:$tenantId,metric:$metric,interval:$interval,"
                "from:$from,"
                "to:$to,where:$where){time value}}";
+    case MODEL_TIME_SERIES_BY:
+        return "query($tenantId:ID!,$metric:Metric!,$by:Dimension!,$interval:Interval!,$from:DateTime!,"
+               "$to:DateTime!,$first:Int,$where:[DimensionValue!]){timeSeriesBy(tenantId:$tenantId,metric:$"
+               "metric,"
+               "by:$by,interval:$interval,from:$from,to:$to,first:$first,where:$where)"
+               "{key points{time value}}}";
+    case MODEL_PROFILES:
+        return "query($tenantId:ID!,$first:Int,$after:String,$orderBy:ProfileOrder,$country:String,"
+               "$deviceType:String,$from:DateTime,$to:DateTime,$identified:Boolean)"
+               "{profiles(tenantId:$tenantId,first:$first,after:$after,orderBy:$orderBy,filter:{country:$"
+               "country,"
+               "deviceType:$deviceType,seenFrom:$from,seenTo:$to,identified:$identified})"
+               "{nodes{canonicalId userId firstSeen lastSeen totalEvents totalSessions lastCountry "
+               "lastDevice} " PAGE_INFO " totalCount}}";
     case MODEL_SHAPE_COUNT:
         break;
     }
@@ -90,6 +104,8 @@ model_query(enum model_shape shape)
 /* ---- variables ---- */
 
 static const char *const metric_names[] = {"EVENTS", "USERS", "SESSIONS", "AVG_SESSION_DURATION_SEC"};
+static const char *const order_names[] = {"LAST_SEEN_DESC", "FIRST_SEEN_DESC", "TOTAL_EVENTS_DESC",
+                                          "TOTAL_SESSIONS_DESC"};
 static const char *const interval_names[] = {"MINUTE", "HOUR", "DAY"};
 static const char *const by_names[] = {"EVENT_TYPE", "COUNTRY", "DEVICE_TYPE", "BROWSER", "OS", "PAGE_URL"};
 
@@ -145,8 +161,9 @@ send_rollup(struct json_out *out, const struct model_variables *variables)
 char *
 model_query_variables(enum model_shape shape, const struct model_variables *variables)
 {
-    bool has_range = shape == MODEL_SUMMARY || shape == MODEL_BREAKDOWN || shape == MODEL_TIME_SERIES;
-    bool has_filter = shape == MODEL_EVENTS || shape == MODEL_SESSIONS;
+    bool has_range = shape == MODEL_SUMMARY || shape == MODEL_BREAKDOWN || shape == MODEL_TIME_SERIES ||
+                     shape == MODEL_TIME_SERIES_BY;
+    bool has_filter = shape == MODEL_EVENTS || shape == MODEL_SESSIONS || shape == MODEL_PROFILES;
     struct model carrier = {0}; /* only for the arena */
     struct json_out out;
     char *json;
@@ -158,7 +175,7 @@ model_query_variables(enum model_shape shape, const struct model_variables *vari
     if (shape != MODEL_TENANTS) {
         model_put_text(&out, TEXT("tenantId"), variables->tenant_id);
     }
-    if (shape == MODEL_PROFILE || has_filter) {
+    if (shape == MODEL_PROFILE || shape == MODEL_EVENTS || shape == MODEL_SESSIONS) {
         send_text(&out, TEXT("id"), variables->id);
     }
     if (has_range || has_filter) {
@@ -184,12 +201,25 @@ model_query_variables(enum model_shape shape, const struct model_variables *vari
     if (shape == MODEL_MERGES) {
         send_list(&out, variables);
     }
+    if (shape == MODEL_PROFILES) {
+        send_list(&out, variables);
+        model_put_text(&out, TEXT("orderBy"), text_of(order_names[variables->order]));
+        send_text(&out, TEXT("deviceType"), variables->device_type);
+        send_text(&out, TEXT("country"), variables->country);
+        send_maybe(&out, TEXT("identified"), variables->identified);
+    }
     if (shape == MODEL_EVENT) {
         model_put_text(&out, TEXT("eventId"), variables->event_id);
     }
     if (shape == MODEL_BREAKDOWN) {
         send_rollup(&out, variables);
         model_put_text(&out, TEXT("by"), text_of(by_names[variables->by]));
+        model_put_int(&out, TEXT("first"), variables->first);
+    }
+    if (shape == MODEL_TIME_SERIES_BY) {
+        send_rollup(&out, variables);
+        model_put_text(&out, TEXT("by"), text_of(by_names[variables->by]));
+        model_put_text(&out, TEXT("interval"), text_of(interval_names[variables->interval]));
         model_put_int(&out, TEXT("first"), variables->first);
     }
     if (shape == MODEL_TIME_SERIES) {

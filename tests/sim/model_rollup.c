@@ -263,35 +263,136 @@ model_write_breakdown(struct model *model, struct json_out *out, const struct mo
     json_out_array_end(out);
 }
 
+/* The intervals of a series. */
+struct series_range {
+    int64_t from;
+    int64_t to;
+    int64_t step;
+    uint64_t count;
+};
+
+/* False: too long. */
+static bool
+series_range(const struct model_variables *variables, struct series_range *range)
+{
+    static const int64_t steps[MODEL_INTERVAL_COUNT] = {60000, MS_PER_HOUR, MS_PER_DAY};
+
+    range->step = steps[variables->interval];
+    range->from = round_down(variables->from_ms, range->step);
+    range->to = round_up(variables->to_ms, range->step);
+    range->count =
+        variables->from_ms < variables->to_ms ? (uint64_t)((range->to - range->from) / range->step) : 0;
+    return variables->interval != MODEL_MINUTE || range->count * 60000 <= (uint64_t)MS_PER_DAY;
+}
+
+/* One for each interval, of the facts whose series this is. */
+static void
+write_points(struct model *model, struct json_out *out, const struct facts *facts, const uint32_t *series_of,
+             uint32_t series, const struct series_range *range, enum model_metric metric)
+{
+    struct tally *points = model_take(&model->scratch, (range->count + 1) * sizeof(*points));
+    struct model_map seen = {0};
+
+    for (uint32_t i = 0; i < facts->count; i++) {
+        uint64_t index = (uint64_t)((facts->at[i].time - range->from) / range->step);
+        if (series_of == NULL || series_of[i] == series) {
+            tally_add(model, &points[index], (uint32_t)index, &facts->at[i], metric, &seen);
+        }
+    }
+    json_out_array_begin(out);
+    for (uint64_t i = 0; i < range->count; i++) {
+        json_out_object_begin(out);
+        json_out_key(out, TEXT("time"));
+        json_out_time(out, range->from + (int64_t)i * range->step);
+        json_out_key(out, TEXT("value"));
+        json_out_double(out, tally_value(&points[i], metric));
+        json_out_object_end(out);
+    }
+    json_out_array_end(out);
+}
+
 bool
 model_write_time_series(struct model *model, struct json_out *out, const struct model_variables *variables)
 {
-    static const int64_t steps[MODEL_INTERVAL_COUNT] = {60000, MS_PER_HOUR, MS_PER_DAY};
-    int64_t step = steps[variables->interval];
-    int64_t from = round_down(variables->from_ms, step);
-    int64_t to = round_up(variables->to_ms, step);
-    uint64_t count = variables->from_ms < variables->to_ms ? (uint64_t)((to - from) / step) : 0;
-    struct tally *points;
+    struct series_range range;
     struct facts facts;
-    struct model_map seen = {0};
 
-    if (variables->interval == MODEL_MINUTE && count * 60000 > (uint64_t)MS_PER_DAY) {
+    if (!series_range(variables, &range)) {
         return false;
     }
-    points = model_take(&model->scratch, (count + 1) * sizeof(*points));
-    facts = facts_of(model, from, to, variables);
-    for (uint32_t i = 0; i < facts.count; i++) {
-        uint64_t index = (uint64_t)((facts.at[i].time - from) / step);
-        tally_add(model, &points[index], (uint32_t)index, &facts.at[i], variables->metric, &seen);
-    }
+    facts = facts_of(model, range.from, range.to, variables);
+    write_points(model, out, &facts, NULL, 0, &range, variables->metric);
+    return true;
+}
 
+/* By key, with something counted, the largest first; (other) is none of them. */
+static uint32_t
+rank_groups(struct model *model, const struct facts *facts, const struct model_variables *variables,
+            struct tally *groups)
+{
+    struct model_map by_name = {0};
+    struct model_map seen = {0};
+    uint32_t count = 0;
+    uint32_t kept = 0;
+
+    for (uint32_t i = 0; i < facts->count; i++) {
+        struct text key = facts->at[i].key[variables->by];
+        struct tally *group = model_map_find(&by_name, key);
+        if (text_equal(key, TEXT("(other)"))) {
+            continue;
+        }
+        if (group == NULL) {
+            group = &groups[count++];
+            group->key = key;
+            model_map_put(&model->scratch, &by_name, key, group);
+        }
+        tally_add(model, group, (uint32_t)(group - groups), &facts->at[i], variables->metric, &seen);
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        if (groups[i].count > 0) {
+            groups[kept] = groups[i];
+            groups[kept].value = tally_value(&groups[kept], variables->metric);
+            kept++;
+        }
+    }
+    qsort(groups, kept, sizeof(*groups), by_value);
+    return kept;
+}
+
+bool
+model_write_time_series_by(struct model *model, struct json_out *out, const struct model_variables *variables)
+{
+    struct series_range range;
+    struct facts facts;
+    struct tally rest = {0};
+    struct model_map seen = {0};
+
+    if (!series_range(variables, &range)) {
+        return false;
+    }
+    facts = facts_of(model, range.from, range.to, variables);
+    struct tally *groups = model_take(&model->scratch, (facts.count + 1) * sizeof(*groups));
+    uint32_t *series_of = model_take(&model->scratch, (facts.count + 1) * sizeof(*series_of));
+    uint32_t count = rank_groups(model, &facts, variables, groups);
+
+    count = count < variables->first ? count : variables->first;
+    for (uint32_t i = 0; i < facts.count; i++) {
+        series_of[i] = 0;
+        while (series_of[i] < count &&
+               !text_equal(groups[series_of[i]].key, facts.at[i].key[variables->by])) {
+            series_of[i]++;
+        }
+        if (series_of[i] == count) {
+            tally_add(model, &rest, 0, &facts.at[i], variables->metric, &seen);
+        }
+    }
     json_out_array_begin(out);
-    for (uint64_t i = 0; i < count; i++) {
+    for (uint32_t i = 0; i < count + (rest.count > 0 ? 1 : 0); i++) {
         json_out_object_begin(out);
-        json_out_key(out, TEXT("time"));
-        json_out_time(out, from + (int64_t)i * step);
-        json_out_key(out, TEXT("value"));
-        json_out_double(out, tally_value(&points[i], variables->metric));
+        json_out_key(out, TEXT("key"));
+        json_out_text(out, i < count ? groups[i].key : TEXT("(other)"));
+        json_out_key(out, TEXT("points"));
+        write_points(model, out, &facts, series_of, i, &range, variables->metric);
         json_out_object_end(out);
     }
     json_out_array_end(out);

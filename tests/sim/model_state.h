@@ -191,6 +191,11 @@ void model_write_breakdown(struct model *model, struct json_out *out,
                            const struct model_variables *variables);
 bool model_write_time_series(struct model *model, struct json_out *out,
                              const struct model_variables *variables);
+bool model_write_time_series_by(struct model *model, struct json_out *out,
+                                const struct model_variables *variables);
+
+/* model_people.c: the value of `profiles`. */
+void model_write_profiles(struct model *model, struct json_out *out, const struct model_variables *variables);
 
 /* model_answer.c: a key and its value; a text without bytes is null. */
 void model_put_text(struct json_out *out, struct text key, struct text value);

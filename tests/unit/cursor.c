@@ -11,12 +11,14 @@ TEST(what_is_not_a_cursor_is_refused)
     char text[CURSOR_TEXT_BYTES];
     struct event_place place;
     struct session_place session;
+    struct profile_place profile;
     uint64_t ordinal;
 
     for (uint32_t i = 0; i < COUNT_OF(bad); i++) {
         CHECK(!cursor_to_event(text_of(bad[i]), &place));
         CHECK(!cursor_to_session(text_of(bad[i]), &session));
         CHECK(!cursor_to_merge(text_of(bad[i]), &ordinal));
+        CHECK(!cursor_to_profile(text_of(bad[i]), PROFILE_ORDER_LAST_SEEN, &profile));
     }
     /* Changed, cut, made longer, spelled in another way. */
     cursor_of_event(somewhere, text);
@@ -36,6 +38,7 @@ TEST(a_cursor_of_another_list_is_refused)
     char text[CURSOR_TEXT_BYTES];
     struct event_place place;
     struct session_place session;
+    struct profile_place profile = {.value = 5};
     uint64_t ordinal;
 
     cursor_of_event(somewhere, text);
@@ -43,6 +46,13 @@ TEST(a_cursor_of_another_list_is_refused)
     CHECK(!cursor_to_merge(text_of(text), &ordinal));
     cursor_of_merge(5, text);
     CHECK(!cursor_to_event(text_of(text), &place));
+    /* And of another order. */
+    cursor_of_profile(profile, PROFILE_ORDER_TOTAL_EVENTS, text);
+    CHECK(!cursor_to_session(text_of(text), &session));
+    CHECK(!cursor_to_profile(text_of(text), PROFILE_ORDER_TOTAL_SESSIONS, &profile));
+    CHECK(!cursor_to_profile(text_of(text), PROFILE_ORDER_LAST_SEEN, &profile));
+    CHECK(!cursor_to_profile(text_of(text), PROFILE_ORDER_FIRST_SEEN, &profile));
+    CHECK(cursor_to_profile(text_of(text), PROFILE_ORDER_TOTAL_EVENTS, &profile));
 }
 
 TEST(a_cursor_names_its_place)
@@ -55,8 +65,10 @@ TEST(a_cursor_names_its_place)
         for (uint32_t j = 0; j < COUNT_OF(numbers); j++) {
             struct event_place event = {{times[i]}, numbers[j]};
             struct session_place session = {.start = {times[i]}};
+            struct profile_place profile = {.value = times[i]};
             struct event_place event_back;
             struct session_place session_back;
+            struct profile_place profile_back;
             uint64_t ordinal_back;
 
             memset(session.session_id.byte, (int)j * 51, 16);
@@ -68,6 +80,11 @@ TEST(a_cursor_names_its_place)
             CHECK(cursor_to_session(text_of(text), &session_back));
             CHECK_EQ(session_back.start.ms, session.start.ms);
             CHECK(uuid_equal(session_back.session_id, session.session_id));
+            memset(profile.canonical.byte, (int)j * 51, 16);
+            cursor_of_profile(profile, (enum profile_order)(j % 4), text);
+            CHECK(cursor_to_profile(text_of(text), (enum profile_order)(j % 4), &profile_back));
+            CHECK_EQ(profile_back.value, profile.value);
+            CHECK(uuid_equal(profile_back.canonical, profile.canonical));
             cursor_of_merge(numbers[j], text);
             CHECK(cursor_to_merge(text_of(text), &ordinal_back));
             CHECK_EQ(ordinal_back, numbers[j]);

@@ -52,6 +52,11 @@ struct fake_session_row {
     uint32_t sources[2];
 };
 
+struct fake_place {
+    struct profile_place place;
+    uint16_t slice;
+};
+
 struct fake_cube_row {
     struct cube_row row;
     uint16_t slice;
@@ -76,6 +81,9 @@ static struct {
     uint32_t cube_count;
     struct merge_row merges[FAKE_ROWS_MAX]; /* newest first */
     uint32_t merge_count;
+    struct fake_place places[FAKE_ROWS_MAX];
+    uint32_t place_count;
+    struct profile_scan profile_scan; /* the last one */
     struct profile_answer profile;
     struct bucket hours[4];
     struct bucket days[4];
@@ -186,6 +194,14 @@ static inline void
 fake_cube(uint16_t slice, struct cube_row row)
 {
     fake.cube[fake.cube_count++] = (struct fake_cube_row){.row = row, .slice = slice};
+}
+
+/* Somebody's place in the order that is asked for. */
+static inline void
+fake_place(uint32_t person, int64_t value)
+{
+    fake.places[fake.place_count++] = (struct fake_place){
+        .place = {.value = value, .canonical = fake_uuid(person)}, .slice = fake_persons[person].slice};
 }
 
 /* ---- answers ---- */
@@ -507,6 +523,39 @@ fake_profile(struct question *question)
     question->answer.profile = answer;
 }
 
+static inline int
+fake_compare_places(const void *a, const void *b)
+{
+    return profile_place_precedes(a, b) ? -1 : 1;
+}
+
+static inline void
+fake_profiles(struct question *question)
+{
+    const struct profile_scan *scan = question->ask.profiles;
+    struct profiles_answer *answer = fake_take(sizeof(*answer));
+    struct profile_place *rows = fake_take(FAKE_ROWS_MAX * sizeof(*rows));
+
+    fake.profile_scan = *scan;
+    for (uint32_t i = 0; i < fake.place_count; i++) {
+        if (fake.places[i].slice != question->target) {
+            continue;
+        }
+        answer->total++;
+        if (scan->has_after && !profile_place_precedes(&scan->after, &fake.places[i].place)) {
+            answer->has_previous = true;
+        } else {
+            rows[answer->count++] = fake.places[i].place;
+        }
+    }
+    qsort(rows, answer->count, sizeof(*rows), fake_compare_places);
+    if (answer->count > scan->count_max) {
+        answer->count = scan->count_max;
+    }
+    answer->rows = rows;
+    question->answer.profiles = answer;
+}
+
 static inline void
 fake_answer(struct question *question)
 {
@@ -541,6 +590,9 @@ fake_answer(struct question *question)
         break;
     case QUESTION_PROFILE:
         fake_profile(question);
+        break;
+    case QUESTION_PROFILES:
+        fake_profiles(question);
         break;
     case QUESTION_EVENTS:
     case QUESTION_EVENT:

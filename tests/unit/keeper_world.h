@@ -263,6 +263,7 @@ struct extra {
     const char *device;
     const char *country;
     const char *traits;
+    bool is_anonymous; /* no user ID */
     uint32_t code[DIMENSION_COUNT];
 };
 
@@ -279,7 +280,7 @@ send_event(uint32_t person, int64_t time_ms, const char *type, struct extra extr
     draft.text[EVENT_TENANT_ID] = tenant_of(extra.partition);
     draft.text[EVENT_EVENT_ID] = text_of(extra.id != NULL ? extra.id : id);
     draft.text[EVENT_EVENT_TYPE] = text_of(type);
-    draft.text[EVENT_USER_ID] = TEXT("somebody");
+    draft.text[extra.is_anonymous ? EVENT_ANONYMOUS_ID : EVENT_USER_ID] = TEXT("somebody");
     draft.text[EVENT_PAGE_URL] = text_of(extra.page);
     draft.text[EVENT_FEATURE_NAME] = text_of(extra.feature);
     draft.text[EVENT_DEVICE_TYPE] = text_of(extra.device);
@@ -407,7 +408,7 @@ release(struct question *question)
     arena_reset(&question->arena);
 }
 
-static struct question
+__attribute__((unused)) static struct question
 ask_profile_of(uint32_t person)
 {
     struct question question = {
@@ -420,13 +421,13 @@ ask_profile_of(uint32_t person)
     return question;
 }
 
-static struct member
+__attribute__((unused)) static struct member
 member_of(uint32_t person)
 {
     return (struct member){.person = person, .slice = slice_of(person), .canonical = canonical_of(person)};
 }
 
-static uint64_t
+__attribute__((unused)) static uint64_t
 state_hash(void)
 {
     uint64_t sum = 0;

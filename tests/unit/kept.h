@@ -20,6 +20,7 @@ static struct memory memory;
 static void *kept_records[8192];
 static uint32_t kept_record_count;
 static uint64_t kept_position;
+static struct text kept_user; /* of the next events; bytes 0: nobody */
 
 __attribute__((unused)) static void
 given_memory(void)
@@ -27,6 +28,7 @@ given_memory(void)
     CHECK_EQ(region_init(&kept_region, UINT64_C(1) << 30), 0);
     memory = (struct memory){.region = &kept_region};
     kept_position = 0;
+    kept_user = (struct text){0};
 }
 
 __attribute__((unused)) static void
@@ -56,6 +58,7 @@ an_event(int64_t time_ms, const char *type, const char *page, const char *traits
     draft.text[EVENT_TENANT_ID] = TEXT("acme");
     draft.text[EVENT_EVENT_ID] = TEXT("id");
     draft.text[EVENT_EVENT_TYPE] = text_of(type);
+    draft.text[EVENT_USER_ID] = kept_user;
     draft.text[EVENT_PAGE_URL] = text_of(page);
     draft.text[EVENT_TRAITS] = text_of(traits);
     void *record = calloc(1, record_event_bytes(&draft));

@@ -133,6 +133,24 @@ TEST(two_people_combined_have_what_both_had)
     then_memory_ends();
 }
 
+TEST(whoever_had_a_user_id_is_identified_and_stays_so)
+{
+    struct person person;
+    struct person other;
+
+    given_people(&person, &other);
+    apply(&person, an_event(T0, "click", NULL, NULL));
+    CHECK(!person.profile->is_identified);
+    kept_user = TEXT("ann");
+    apply(&other, an_event(T0, "login", NULL, NULL));
+    kept_user = (struct text){0};
+    apply(&other, an_event(T0, "click", NULL, NULL));
+    CHECK(other.profile->is_identified);
+    merge(&person, &other);
+    CHECK(person.profile->is_identified);
+    then_memory_ends();
+}
+
 TEST(a_profile_that_ends_gives_all_memory_back)
 {
     struct person person;

@@ -31,6 +31,7 @@ given_a_rich_profile(uint32_t event_count)
         event.person = 7 + i % 2;
         (void)profile_apply(&person, &change, &event);
     }
+    person.profile->is_identified = event_count > 100;
 }
 
 /* The profile's bytes; free() them. */
@@ -91,6 +92,7 @@ TEST(a_profile_comes_back_as_it_was)
         uint8_t *again = encode(profile, &bytes_again);
         CHECK_EQ(bytes_again, bytes);
         CHECK_BYTES(again, encoded, bytes);
+        CHECK_EQ(profile->is_identified, count > 100);
         CHECK_EQ(profile->sessions.archived_count, person.profile->sessions.archived_count);
         profile_destroy(&memory, profile);
         free(encoded);

@@ -62,6 +62,21 @@ TEST(an_open_session_that_is_archived_is_closed)
     then_memory_ends();
 }
 
+TEST(people_stay_in_the_order_in_which_they_came)
+{
+    char people[100]; /* only their addresses count */
+
+    given_a_session_in_a_share();
+    for (uint32_t i = 0; i < COUNT_OF(people); i++) {
+        share_add_person(&memory, &share, (struct person *)&people[i]);
+    }
+    CHECK_EQ(share.person_count, COUNT_OF(people));
+    for (uint32_t i = 0; i < COUNT_OF(people); i++) {
+        CHECK((char *)share.people[i] == &people[i]);
+    }
+    then_memory_ends();
+}
+
 TEST(another_gap_begins_the_closing_anew)
 {
     given_a_session_in_a_share();
