@@ -9,14 +9,14 @@
  *     { ────────────> one group deeper; only behind a group's key
  *     [ ────────────> only behind the key of a list
  *
- * Depth is bounded by the keys of the table, so there is no recursion to bound.
+ * In a list of items each { begins a struct, and keys are looked for among those of the list. Depth is bounded by
+ * the keys of the table, so there is no recursion to bound.
  */
 
 #include "core/conf.h"
 
 #include <ctype.h>
 #include <errno.h>
-#include <stdarg.h>
 #include <stdlib.h>
 
 #include <fcntl.h>
@@ -24,47 +24,44 @@
 
 #include <yaml.h>
 
-#define DEPTH_MAX 4u
+#include "core/conf_value.h"
+
+#define DEPTH_MAX 5u
 #define GROUP_COUNT_MAX 32u
-#define DURATION_MS_MAX (UINT64_C(100) * 365 * 24 * 3600 * 1000)
-#define ROW_NONE UINT32_MAX
+/* A key that is further away is not what was meant. */
+#define EDITS_MAX 3u
 
-struct suffix {
-    const char *name;
-    uint64_t factor;
+/* Keys that stand together: those of the table, or those of an item. */
+struct rows {
+    const struct conf_row *row;
+    uint32_t count;
 };
 
-static const struct suffix bytes_suffixes[] = {
-    {"", 1},
-    {"B", 1},
-    {"KiB", UINT64_C(1) << 10},
-    {"MiB", UINT64_C(1) << 20},
-    {"GiB", UINT64_C(1) << 30},
-    {"TiB", UINT64_C(1) << 40},
-};
-static const struct suffix duration_suffixes[] = {
-    {"", 1}, {"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}, {"d", 86400000},
-};
-
-static PRINTF_LIKE(2, 3) int refuse(struct conf *conf, const char *format, ...)
+static const struct conf_row *
+find_row(struct rows rows, struct text key)
 {
-    va_list arguments;
-
-    va_start(arguments, format);
-    vsnprintf(conf->problem, sizeof(conf->problem), format, arguments);
-    va_end(arguments);
-    return CONF_REFUSED;
-}
-
-static uint32_t
-find_row(const struct conf_table *table, struct text key)
-{
-    for (uint32_t row = 0; row < table->row_count; row++) {
-        if (text_equal(text_of(table->row[row].key), key)) {
-            return row;
+    for (uint32_t i = 0; i < rows.count; i++) {
+        if (text_equal(text_of(rows.row[i].key), key)) {
+            return &rows.row[i];
         }
     }
-    return ROW_NONE;
+    return NULL;
+}
+
+static struct rows
+rows_of(const struct conf_table *table)
+{
+    return (struct rows){.row = table->row, .count = table->row_count};
+}
+
+/* Of the table. The key exists. */
+static uint32_t
+index_of(const struct conf *conf, const char *key)
+{
+    const struct conf_row *row = find_row(rows_of(conf->table), text_of(key));
+
+    REQUIRE(row != NULL);
+    return (uint32_t)(row - conf->table->row);
 }
 
 static bool
@@ -104,290 +101,64 @@ edit_distance(struct text a, struct text b)
     return row[b.bytes];
 }
 
-static int
-refuse_unknown(struct conf *conf, const char *where, struct text key)
+/* NULL: none is near. */
+static const struct conf_row *
+nearest_row(struct rows rows, struct text key)
 {
-    uint32_t nearest = ROW_NONE;
-    uint32_t least = 4;
+    const struct conf_row *nearest = NULL;
+    uint32_t least = EDITS_MAX + 1;
 
-    if (key.bytes <= CONF_KEY_BYTES_MAX) {
-        for (uint32_t row = 0; row < conf->table->row_count; row++) {
-            uint32_t distance = edit_distance(key, text_of(conf->table->row[row].key));
-            if (distance < least) {
-                least = distance;
-                nearest = row;
-            }
+    for (uint32_t i = 0; i < rows.count && key.bytes <= CONF_KEY_BYTES_MAX; i++) {
+        uint32_t distance = edit_distance(key, text_of(rows.row[i].key));
+
+        if (distance < least) {
+            least = distance;
+            nearest = &rows.row[i];
         }
     }
-    if (nearest == ROW_NONE) {
-        return refuse(conf, "%s: unknown key %.*s", where, (int)key.bytes, key.data);
-    }
-    return refuse(conf, "%s: unknown key %.*s; did you mean %s?", where, (int)key.bytes, key.data,
-                  conf->table->row[nearest].key);
-}
-
-/* Digits, perhaps a space, and a suffix of the list. False for anything else, and for what overflows. */
-static bool
-parse_amount(struct text value, const struct suffix *suffixes, uint32_t suffix_count, uint64_t *out_amount)
-{
-    uint64_t amount = 0;
-    uint32_t at = 0;
-
-    for (; at < value.bytes && isdigit((unsigned char)value.data[at]); at++) {
-        if (__builtin_mul_overflow(amount, 10, &amount) ||
-            __builtin_add_overflow(amount, (uint64_t)(value.data[at] - '0'), &amount)) {
-            return false;
-        }
-    }
-    if (at == 0) {
-        return false;
-    }
-    while (at < value.bytes && value.data[at] == ' ') {
-        at++;
-    }
-    for (uint32_t i = 0; i < suffix_count; i++) {
-        struct text rest = {.data = value.data + at, .bytes = value.bytes - at};
-        if (text_equal(rest, text_of(suffixes[i].name))) {
-            return !__builtin_mul_overflow(amount, suffixes[i].factor, out_amount);
-        }
-    }
-    return false;
-}
-
-/* The largest suffix that loses nothing: 1800000 is "30m". */
-static void
-format_amount(char *out, size_t bytes_max, uint64_t amount, const struct suffix *suffixes,
-              uint32_t suffix_count)
-{
-    uint32_t best = 0;
-
-    for (uint32_t i = 1; i < suffix_count && amount > 0; i++) {
-        if (amount % suffixes[i].factor == 0 && suffixes[i].factor > suffixes[best].factor) {
-            best = i;
-        }
-    }
-    if (best == 0 && suffixes == duration_suffixes) {
-        best = 1; /* "ms" is said */
-    }
-    snprintf(out, bytes_max, "%llu%s", (unsigned long long)(amount / suffixes[best].factor),
-             suffixes[best].name);
-}
-
-static void
-format_row_amount(char *out, size_t bytes_max, const struct conf_row *row, uint64_t amount)
-{
-    if (row->type == CONF_BYTES) {
-        format_amount(out, bytes_max, amount, bytes_suffixes, COUNT_OF(bytes_suffixes));
-    } else if (row->type == CONF_DURATION) {
-        format_amount(out, bytes_max, amount, duration_suffixes, COUNT_OF(duration_suffixes));
-    } else {
-        snprintf(out, bytes_max, "%llu", (unsigned long long)amount);
-    }
+    return nearest;
 }
 
 static int
-refuse_value(struct conf *conf, const char *where, const struct conf_row *row, struct text value,
-             const char *wanted)
+refuse_unknown(struct conf *conf, const char *where, struct rows rows, struct text group, struct text name)
 {
-    return refuse(conf, "%s: %s: \"%.*s\" is not %s", where, row->key,
-                  value.bytes < 100 ? (int)value.bytes : 100, value.data, wanted);
+    const struct conf_row *nearest = nearest_row(rows, name);
+    const char *dot = group.bytes > 0 ? "." : "";
+
+    if (nearest == NULL) {
+        return conf_refuse(conf, "%s: unknown key %.*s%s%.*s", where, (int)group.bytes, group.data, dot,
+                           (int)name.bytes, name.data);
+    }
+    return conf_refuse(conf, "%s: unknown key %.*s%s%.*s; did you mean %.*s%s%s?", where, (int)group.bytes,
+                       group.data, dot, (int)name.bytes, name.data, (int)group.bytes, group.data, dot,
+                       nearest->key);
 }
 
+/* A copy; NULL never comes of a whole configuration that fits. */
+static const char *
+keep(struct conf *conf, const char *said)
+{
+    size_t bytes = strlen(said) + 1;
+    char *copy = arena_take(&conf->arena, bytes);
+
+    return copy != NULL ? memcpy(copy, said, bytes) : "";
+}
+
+static int read_items(struct conf *conf, const char *name, const struct conf_row *row, struct text yaml);
+
+/* Of a row of the table; the text is whole, so a list is in it. */
 static int
-set_amount(struct conf *conf, const char *where, const struct conf_row *row, struct text value, void *target)
-{
-    uint64_t max = row->max != 0 ? row->max : row->type == CONF_DURATION ? DURATION_MS_MAX : UINT64_MAX;
-    uint64_t amount = 0;
-    char range[2][32];
-    bool is_good;
-
-    if (row->type == CONF_BYTES) {
-        is_good = parse_amount(value, bytes_suffixes, COUNT_OF(bytes_suffixes), &amount);
-        if (!is_good) {
-            return refuse_value(conf, where, row, value, "a size like 4096, 256KiB, 32MiB or 1GiB");
-        }
-    } else if (row->type == CONF_DURATION) {
-        is_good = parse_amount(value, duration_suffixes, COUNT_OF(duration_suffixes), &amount);
-        if (!is_good) {
-            return refuse_value(conf, where, row, value, "a duration like 500ms, 60s, 30m, 24h or 7d");
-        }
-    } else {
-        is_good = parse_amount(value, bytes_suffixes, 1, &amount);
-        if (!is_good) {
-            return refuse_value(conf, where, row, value, "a whole number");
-        }
-    }
-    if (amount < row->min || amount > max) {
-        format_row_amount(range[0], sizeof(range[0]), row, row->min);
-        format_row_amount(range[1], sizeof(range[1]), row, max);
-        return refuse(conf, "%s: %s: %.*s is not from %s to %s", where, row->key, (int)value.bytes,
-                      value.data, range[0], range[1]);
-    }
-    memcpy(target, &amount, sizeof(amount)); /* a duration is an int64_t and far below its end */
-    return 0;
-}
-
-static int
-set_flag(struct conf *conf, const char *where, const struct conf_row *row, struct text value, bool *target)
-{
-    static const char *const words[] = {"false", "true", "no", "yes", "off", "on", "0", "1"};
-
-    for (uint32_t i = 0; i < COUNT_OF(words); i++) {
-        if (value.bytes == strlen(words[i]) && strncasecmp(value.data, words[i], value.bytes) == 0) {
-            *target = i % 2 == 1;
-            return 0;
-        }
-    }
-    return refuse_value(conf, where, row, value, "true or false");
-}
-
-static int
-set_choice(struct conf *conf, const char *where, const struct conf_row *row, struct text value,
-           uint32_t *target)
-{
-    const char *choice = row->unit;
-
-    for (uint32_t place = 0;; place++) {
-        const char *end = strchrnul(choice, '|');
-
-        if (text_equal(value, (struct text){.data = choice, .bytes = (uint32_t)(end - choice)})) {
-            *target = place;
-            return 0;
-        }
-        if (*end == '\0') {
-            break;
-        }
-        choice = end + 1;
-    }
-    return refuse(conf, "%s: %s: \"%.*s\" is not one of %s", where, row->key,
-                  value.bytes < 100 ? (int)value.bytes : 100, value.data, row->unit);
-}
-
-static bool
-is_printable(struct text value)
-{
-    for (uint32_t i = 0; i < value.bytes; i++) {
-        unsigned char byte = (unsigned char)value.data[i];
-        if (byte < 0x20 || byte == 0x7f) {
-            return false;
-        }
-    }
-    return value.bytes > 0 && value.bytes <= CONF_TEXT_BYTES_MAX;
-}
-
-static int
-copy_text(struct conf *conf, const char *where, const struct conf_row *row, struct text value,
-          struct text *out_copy)
-{
-    char *copy;
-
-    if (!is_printable(value)) {
-        return refuse_value(conf, where, row, TEXT(""),
-                            "a text: empty, too long, or with control characters");
-    }
-    copy = arena_take(&conf->arena, value.bytes + 1);
-    if (copy == NULL) {
-        return refuse(conf, "%s: %s: too much text in all", where, row->key);
-    }
-    memcpy(copy, value.data, value.bytes);
-    copy[value.bytes] = '\0';
-    *out_copy = (struct text){.data = copy, .bytes = value.bytes};
-    return 0;
-}
-
-static int
-add_item(struct conf *conf, const char *where, const struct conf_row *row, struct text value,
-         struct conf_texts *texts)
-{
-    struct text copy;
-    int r;
-
-    if (texts->item == NULL) {
-        texts->item = arena_take_zero(&conf->arena, CONF_ITEM_COUNT_MAX * sizeof(struct text));
-    }
-    if (texts->item == NULL || texts->count == CONF_ITEM_COUNT_MAX) {
-        return refuse(conf, "%s: %s: more than %u items", where, row->key, CONF_ITEM_COUNT_MAX);
-    }
-    r = copy_text(conf, where, row, value, &copy);
-    if (r != 0) {
-        return r;
-    }
-    texts->item[texts->count] = copy;
-    texts->count++;
-    return 0;
-}
-
-static struct text
-trim(struct text value)
-{
-    while (value.bytes > 0 && value.data[0] == ' ') {
-        value.data++;
-        value.bytes--;
-    }
-    while (value.bytes > 0 && value.data[value.bytes - 1] == ' ') {
-        value.bytes--;
-    }
-    return value;
-}
-
-/* Items between commas; empty ones are none. */
-static int
-set_texts(struct conf *conf, const char *where, const struct conf_row *row, struct text value,
-          struct conf_texts *target)
-{
-    struct conf_texts texts = {0};
-
-    while (value.bytes > 0) {
-        const char *comma = memchr(value.data, ',', value.bytes);
-        uint32_t bytes = comma != NULL ? (uint32_t)(comma - value.data) : value.bytes;
-        struct text item = trim((struct text){.data = value.data, .bytes = bytes});
-
-        if (item.bytes > 0) {
-            int r = add_item(conf, where, row, item, &texts);
-            if (r != 0) {
-                return r;
-            }
-        }
-        bytes += comma != NULL;
-        value = (struct text){.data = value.data + bytes, .bytes = value.bytes - bytes};
-    }
-    *target = texts;
-    return 0;
-}
-
-static int
-set_value(struct conf *conf, const char *where, uint32_t row_index, struct text value,
+set_value(struct conf *conf, const char *where, const struct conf_row *row, struct text value,
           enum conf_origin origin)
 {
-    const struct conf_row *row = &conf->table->row[row_index];
-    void *target = (char *)conf->values + row->offset;
-    struct text copy;
-    int r = 0;
+    uint32_t i = (uint32_t)(row - conf->table->row);
+    int r = row->type == CONF_ITEMS
+                ? read_items(conf, where, row, value)
+                : conf_value_set(conf, where, row, value, (char *)conf->values + row->offset);
 
-    switch (row->type) {
-    case CONF_TEXT:
-        r = copy_text(conf, where, row, value, &copy);
-        if (r == 0) {
-            *(const char **)target = copy.data;
-        }
-        break;
-    case CONF_FLAG:
-        r = set_flag(conf, where, row, value, target);
-        break;
-    case CONF_COUNT:
-    case CONF_BYTES:
-    case CONF_DURATION:
-        r = set_amount(conf, where, row, value, target);
-        break;
-    case CONF_CHOICE:
-        r = set_choice(conf, where, row, value, target);
-        break;
-    case CONF_TEXTS:
-        r = set_texts(conf, where, row, value, target);
-        break;
-    }
     if (r == 0) {
-        conf->origin[row_index] = origin;
+        conf->origin[i] = origin;
+        conf->where[i] = keep(conf, where);
     }
     return r;
 }
@@ -400,10 +171,20 @@ conf_open(struct conf *conf, const struct conf_table *table, void *values)
     *conf = (struct conf){.table = table, .values = values};
     arena_pool_init(&conf->pool, 0);
     arena_init(&conf->arena, &conf->pool, 0);
-    for (uint32_t row = 0; row < table->row_count; row++) {
-        int r = set_value(conf, "default", row, text_of(table->row[row].initial), CONF_DEFAULT);
-        REQUIRE(strlen(table->row[row].key) <= CONF_KEY_BYTES_MAX);
+    for (uint32_t i = 0; i < table->row_count; i++) {
+        const struct conf_row *row = &table->row[i];
+        void *target = (char *)values + row->offset;
+        int r = 0;
+
+        REQUIRE(strlen(row->key) <= CONF_KEY_BYTES_MAX);
+        if (row->type == CONF_ITEMS) {
+            REQUIRE(row->list->row_count <= CONF_LIST_ROW_COUNT_MAX);
+            *(struct conf_items *)target = (struct conf_items){.count = 0};
+        } else {
+            r = conf_value_set(conf, "default", row, text_of(row->initial), target);
+        }
         REQUIRE(r == 0);
+        conf->where[i] = "default";
     }
 }
 
@@ -423,12 +204,17 @@ struct reader {
     yaml_parser_t parser;
     uint32_t document_count;
     uint32_t depth; /* of mappings open */
-    char path[CONF_KEY_BYTES_MAX * 2];
+    char path[CONF_KEY_BYTES_MAX * 3];
     uint32_t path_bytes[DEPTH_MAX]; /* of the group that each open mapping is */
-    uint32_t key_bytes;             /* of path with the key; 0: no key is read */
-    uint32_t row;                   /* of the key; ROW_NONE: it is a group */
-    bool is_in_list;
-    struct conf_texts list;
+    uint32_t key_bytes;             /* of path with the key */
+    bool has_key;                   /* and its value is next */
+    const struct conf_row *row;     /* of the key; NULL: it is a group */
+    const struct conf_row *texts_row;
+    struct conf_texts texts; /* of the list that is being read, if there is a row */
+    const struct conf_row *items_row;
+    struct conf_items items;
+    uint32_t item_depth; /* of the item being read; 0: between two */
+    uint32_t item_line[CONF_LIST_ROW_COUNT_MAX];
     struct text group[GROUP_COUNT_MAX]; /* seen before */
     uint32_t group_count;
     char where[300]; /* "millrace.yaml:7" */
@@ -446,16 +232,53 @@ reader_key(const struct reader *reader)
     return (struct text){.data = reader->path, .bytes = reader->key_bytes};
 }
 
+static struct rows
+rows_here(const struct reader *reader)
+{
+    if (reader->item_depth > 0) {
+        const struct conf_list *list = reader->items_row->list;
+        return (struct rows){.row = list->row, .count = list->row_count};
+    }
+    return rows_of(reader->conf->table);
+}
+
+/* The struct of the item being read. */
+static char *
+item_here(const struct reader *reader)
+{
+    return (char *)reader->items.item + (reader->items.count - 1) * reader->items_row->list->item_bytes;
+}
+
+static void *
+target_of(const struct reader *reader, const struct conf_row *row)
+{
+    return (reader->item_depth > 0 ? item_here(reader) : (char *)reader->conf->values) + row->offset;
+}
+
+/* The row of the table, or the item's, has its value. */
+static void
+has_value(struct reader *reader, const struct conf_row *row)
+{
+    struct conf *conf = reader->conf;
+
+    reader->has_key = false;
+    if (reader->item_depth == 0) {
+        conf->origin[row - conf->table->row] = CONF_FROM_FILE;
+        conf->where[row - conf->table->row] = keep(conf, reader->where);
+    }
+}
+
 static int
 note_group(struct reader *reader, struct text key)
 {
     for (uint32_t i = 0; i < reader->group_count; i++) {
         if (text_equal(reader->group[i], key)) {
-            return refuse(reader->conf, "%s: %.*s is there twice", reader->where, (int)key.bytes, key.data);
+            return conf_refuse(reader->conf, "%s: %.*s is there twice", reader->where, (int)key.bytes,
+                               key.data);
         }
     }
     if (reader->group_count == GROUP_COUNT_MAX) {
-        return refuse(reader->conf, "%s: too many groups", reader->where);
+        return conf_refuse(reader->conf, "%s: too many groups", reader->where);
     }
     reader->group[reader->group_count] = arena_text(&reader->conf->arena, key);
     reader->group_count++;
@@ -467,11 +290,14 @@ on_key(struct reader *reader, struct text name, size_t line_index)
 {
     struct conf *conf = reader->conf;
     uint32_t bytes = reader->path_bytes[reader->depth - 1];
+    struct text group = {.data = reader->path, .bytes = reader->item_depth > 0 ? bytes : 0};
+    struct rows rows = rows_here(reader);
+    uint32_t *line;
     struct text key;
 
-    if (name.bytes == 0 || name.bytes > CONF_KEY_BYTES_MAX || bytes > CONF_KEY_BYTES_MAX - 1 ||
-        !is_printable(name)) {
-        return refuse(conf, "%s: that is not a key", reader->where);
+    if (name.bytes == 0 || name.bytes > CONF_KEY_BYTES_MAX || bytes > 2 * CONF_KEY_BYTES_MAX - 1 ||
+        !conf_is_printable(name)) {
+        return conf_refuse(conf, "%s: that is not a key", reader->where);
     }
     if (bytes > 0) {
         reader->path[bytes] = '.';
@@ -479,18 +305,21 @@ on_key(struct reader *reader, struct text name, size_t line_index)
     }
     memcpy(reader->path + bytes, name.data, name.bytes);
     reader->key_bytes = bytes + name.bytes;
+    reader->has_key = true;
 
     key = reader_key(reader);
-    reader->row = find_row(conf->table, key);
-    if (reader->row == ROW_NONE) {
-        return is_group(conf->table, key) ? note_group(reader, key)
-                                          : refuse_unknown(conf, reader->where, key);
+    reader->row = find_row(rows, reader->item_depth > 0 ? name : key);
+    if (reader->row == NULL) {
+        return reader->item_depth == 0 && is_group(conf->table, key)
+                   ? note_group(reader, key)
+                   : refuse_unknown(conf, reader->where, rows, group, reader->item_depth > 0 ? name : key);
     }
-    if (conf->line[reader->row] != 0) {
-        return refuse(conf, "%s: %.*s is there twice; it is on line %u too", reader->where, (int)key.bytes,
-                      key.data, conf->line[reader->row]);
+    line = (reader->item_depth > 0 ? reader->item_line : conf->line) + (reader->row - rows.row);
+    if (*line != 0) {
+        return conf_refuse(conf, "%s: %.*s is there twice; it is on line %u too", reader->where,
+                           (int)key.bytes, key.data, *line);
     }
-    conf->line[reader->row] = (uint32_t)line_index + 1;
+    *line = (uint32_t)line_index + 1;
     return 0;
 }
 
@@ -501,90 +330,166 @@ is_null(struct text value, bool is_plain)
 }
 
 static int
+on_value(struct reader *reader, struct text value, bool is_plain)
+{
+    const struct conf_row *row = reader->row;
+    struct conf *conf = reader->conf;
+    struct text key = reader_key(reader);
+    int r;
+
+    if (row == NULL) {
+        reader->has_key = false;
+        if (is_null(value, is_plain)) {
+            return 0; /* a group whose keys are all commented out */
+        }
+        return conf_refuse(conf, "%s: %.*s is a group of keys", reader->where, (int)key.bytes, key.data);
+    }
+    if (is_null(value, is_plain)) {
+        return conf_refuse(conf, "%s: %.*s has no value; leave the key out for its default", reader->where,
+                           (int)key.bytes, key.data);
+    }
+    if (row->type == CONF_TEXTS) {
+        return conf_refuse(conf, "%s: %.*s is a list: [a, b]", reader->where, (int)key.bytes, key.data);
+    }
+    if (row->type == CONF_ITEMS) {
+        return conf_refuse(conf, "%s: %.*s is a list: [{%s: ...}]", reader->where, (int)key.bytes, key.data,
+                           row->list->row[0].key);
+    }
+    r = conf_value_set(conf, reader->where, row, value, target_of(reader, row));
+    has_value(reader, row);
+    return r;
+}
+
+static int
 on_scalar(struct reader *reader, struct text value, bool is_plain, size_t line_index)
 {
     struct conf *conf = reader->conf;
     struct text key = reader_key(reader);
-    int r;
 
     if (reader->depth == 0) {
         if (is_null(value, is_plain)) {
             return 0; /* a file of comments */
         }
-        return refuse(conf, "%s: no `key: value` here", reader->where);
+        return conf_refuse(conf, "%s: no `key: value` here", reader->where);
     }
-    if (reader->is_in_list) {
-        return add_item(conf, reader->where, &conf->table->row[reader->row], value, &reader->list);
+    if (reader->texts_row != NULL) {
+        return conf_value_add(conf, reader->where, reader->texts_row, value, &reader->texts);
     }
-    if (reader->key_bytes == 0) {
-        return on_key(reader, value, line_index);
+    if (reader->items_row != NULL && reader->item_depth == 0) {
+        return conf_refuse(conf, "%s: an item of %.*s is a group of keys", reader->where, (int)key.bytes,
+                           key.data);
     }
-    if (is_null(value, is_plain) && reader->row != ROW_NONE) {
-        return refuse(conf, "%s: %.*s has no value; leave the key out for its default", reader->where,
-                      (int)key.bytes, key.data);
+    return reader->has_key ? on_value(reader, value, is_plain) : on_key(reader, value, line_index);
+}
+
+static int
+begin_item(struct reader *reader)
+{
+    const struct conf_list *list = reader->items_row->list;
+    void *items = conf_grow(reader->conf, reader->items.item, reader->items.count, list->item_bytes);
+
+    if (items == NULL) {
+        return conf_refuse(reader->conf, "%s: %s: more than %u items", reader->where, reader->items_row->key,
+                           CONF_ITEM_COUNT_MAX);
     }
-    if (reader->row == ROW_NONE) {
-        reader->key_bytes = 0;
-        if (is_null(value, is_plain)) {
-            return 0; /* a group whose keys are all commented out */
-        }
-        return refuse(conf, "%s: %.*s is a group of keys", reader->where, (int)key.bytes, key.data);
+    reader->items.item = items;
+    reader->items.count++;
+    *(const char **)(void *)item_here(reader) = keep(reader->conf, reader->where);
+    memset(reader->item_line, 0, sizeof(reader->item_line));
+    reader->item_depth = reader->depth + 1;
+    for (uint32_t i = 0; i < list->row_count; i++) {
+        const struct conf_row *row = &list->row[i];
+        int r = row->initial == NULL ? 0
+                                     : conf_value_set(reader->conf, "default", row, text_of(row->initial),
+                                                      target_of(reader, row));
+        REQUIRE(r == 0);
     }
-    if (conf->table->row[reader->row].type == CONF_TEXTS) {
-        return refuse(conf, "%s: %.*s is a list: [a, b]", reader->where, (int)key.bytes, key.data);
-    }
-    r = set_value(conf, reader->where, reader->row, value, CONF_FROM_FILE);
-    reader->key_bytes = 0;
-    return r;
+    return 0;
 }
 
 static int
 on_mapping(struct reader *reader)
 {
     struct text key = reader_key(reader);
+    int r = 0;
 
-    if (reader->depth > 0 && reader->key_bytes == 0) {
-        return refuse(reader->conf, "%s: that is not a key", reader->where);
-    }
-    if (reader->is_in_list || (reader->depth > 0 && reader->row != ROW_NONE)) {
-        return refuse(reader->conf, "%s: %.*s is not a group of keys", reader->where, (int)key.bytes,
-                      key.data);
+    if (reader->items_row != NULL && reader->item_depth == 0 && reader->texts_row == NULL) {
+        r = begin_item(reader);
+    } else if (reader->depth > 0 && !reader->has_key) {
+        return conf_refuse(reader->conf, "%s: that is not a key", reader->where);
+    } else if (reader->texts_row != NULL || (reader->depth > 0 && reader->row != NULL)) {
+        return conf_refuse(reader->conf, "%s: %.*s is not a group of keys", reader->where, (int)key.bytes,
+                           key.data);
     }
     REQUIRE(reader->depth < DEPTH_MAX); /* groups are in the table, and its keys are not that deep */
     reader->path_bytes[reader->depth] = reader->key_bytes;
     reader->depth++;
-    reader->key_bytes = 0;
+    reader->has_key = false;
+    return r;
+}
+
+static int
+end_item(struct reader *reader)
+{
+    const struct conf_list *list = reader->items_row->list;
+    const char *where = *(const char **)(void *)item_here(reader);
+
+    reader->item_depth = 0;
+    reader->key_bytes = reader->path_bytes[reader->depth];
+    for (uint32_t i = 0; i < list->row_count; i++) {
+        if (list->row[i].initial == NULL && reader->item_line[i] == 0) {
+            return conf_refuse(reader->conf, "%s: %s.%s is missing", where, reader->items_row->key,
+                               list->row[i].key);
+        }
+    }
     return 0;
+}
+
+static int
+on_mapping_end(struct reader *reader)
+{
+    reader->depth--;
+    reader->has_key = false;
+    return reader->item_depth > reader->depth ? end_item(reader) : 0;
 }
 
 static int
 on_list(struct reader *reader)
 {
     struct text key = reader_key(reader);
+    bool is_in_list = reader->texts_row != NULL || (reader->items_row != NULL && reader->item_depth == 0);
 
-    if (reader->key_bytes == 0) {
-        return refuse(reader->conf, "%s: no `key: value` here", reader->where);
+    if (!reader->has_key && !is_in_list) {
+        return conf_refuse(reader->conf, "%s: no `key: value` here", reader->where);
     }
-    if (reader->is_in_list || reader->row == ROW_NONE ||
-        reader->conf->table->row[reader->row].type != CONF_TEXTS) {
-        return refuse(reader->conf, "%s: %.*s is not a list%s", reader->where, (int)key.bytes, key.data,
-                      reader->is_in_list ? " of lists" : "");
+    if (is_in_list || reader->row == NULL ||
+        (reader->row->type != CONF_TEXTS && reader->row->type != CONF_ITEMS)) {
+        return conf_refuse(reader->conf, "%s: %.*s is not a list%s", reader->where, (int)key.bytes, key.data,
+                           is_in_list ? " of lists" : "");
     }
-    reader->is_in_list = true;
-    reader->list = (struct conf_texts){0};
+    if (reader->row->type == CONF_TEXTS) {
+        reader->texts_row = reader->row;
+        reader->texts = (struct conf_texts){.count = 0};
+    } else {
+        reader->items_row = reader->row;
+        reader->items = (struct conf_items){.count = 0};
+    }
     return 0;
 }
 
 static void
 on_list_end(struct reader *reader)
 {
-    struct conf *conf = reader->conf;
+    const struct conf_row *row = reader->texts_row != NULL ? reader->texts_row : reader->items_row;
 
-    *(struct conf_texts *)(void *)((char *)conf->values + conf->table->row[reader->row].offset) =
-        reader->list;
-    conf->origin[reader->row] = CONF_FROM_FILE;
-    reader->is_in_list = false;
-    reader->key_bytes = 0;
+    if (reader->texts_row != NULL) {
+        *(struct conf_texts *)target_of(reader, row) = reader->texts;
+        reader->texts_row = NULL;
+    } else {
+        *(struct conf_items *)target_of(reader, row) = reader->items;
+        reader->items_row = NULL;
+    }
+    has_value(reader, row);
 }
 
 static int
@@ -596,9 +501,11 @@ on_event(struct reader *reader, const yaml_event_t *event)
     switch (event->type) {
     case YAML_DOCUMENT_START_EVENT:
         reader->document_count++;
-        return reader->document_count == 1 ? 0 : refuse(reader->conf, "%s: a second document", reader->where);
+        return reader->document_count == 1
+                   ? 0
+                   : conf_refuse(reader->conf, "%s: a second document", reader->where);
     case YAML_ALIAS_EVENT:
-        return refuse(reader->conf, "%s: an alias; write the value out", reader->where);
+        return conf_refuse(reader->conf, "%s: an alias; write the value out", reader->where);
     case YAML_SCALAR_EVENT:
         value = (struct text){.data = (const char *)event->data.scalar.value,
                               .bytes = (uint32_t)event->data.scalar.length};
@@ -607,9 +514,7 @@ on_event(struct reader *reader, const yaml_event_t *event)
     case YAML_MAPPING_START_EVENT:
         return on_mapping(reader);
     case YAML_MAPPING_END_EVENT:
-        reader->depth--;
-        reader->key_bytes = 0;
-        return 0;
+        return on_mapping_end(reader);
     case YAML_SEQUENCE_START_EVENT:
         return on_list(reader);
     case YAML_SEQUENCE_END_EVENT:
@@ -630,39 +535,61 @@ refuse_yaml(struct reader *reader)
     const yaml_parser_t *parser = &reader->parser;
 
     point_at(reader, parser->problem_mark.line);
-    return refuse(reader->conf, "%s: not YAML: %s", reader->where,
-                  parser->problem != NULL ? parser->problem : "out of memory");
+    return conf_refuse(reader->conf, "%s: not YAML: %s", reader->where,
+                       parser->problem != NULL ? parser->problem : "out of memory");
+}
+
+static int
+read_yaml(struct reader *reader, struct text yaml)
+{
+    bool is_done = false;
+    int r = 0;
+
+    if (!yaml_parser_initialize(&reader->parser)) {
+        return fault_new(-ENOMEM);
+    }
+    yaml_parser_set_input_string(&reader->parser, (const unsigned char *)(yaml.bytes > 0 ? yaml.data : ""),
+                                 yaml.bytes);
+    while (r == 0 && !is_done) {
+        yaml_event_t event;
+
+        if (!yaml_parser_parse(&reader->parser, &event)) {
+            r = refuse_yaml(reader);
+            break;
+        }
+        r = on_event(reader, &event);
+        is_done = event.type == YAML_STREAM_END_EVENT;
+        yaml_event_delete(&event);
+    }
+    yaml_parser_delete(&reader->parser);
+    return r;
 }
 
 int
 conf_read(struct conf *conf, const char *name, struct text yaml)
 {
-    struct reader reader = {.conf = conf, .name = name, .row = ROW_NONE};
-    bool is_done = false;
-    int r = 0;
+    struct reader reader = {.conf = conf, .name = name};
 
     if (yaml.bytes > CONF_FILE_BYTES_MAX) {
-        return refuse(conf, "%s: larger than %u bytes", name, CONF_FILE_BYTES_MAX);
+        return conf_refuse(conf, "%s: larger than %u bytes", name, CONF_FILE_BYTES_MAX);
     }
     memset(conf->line, 0, sizeof(conf->line));
-    if (!yaml_parser_initialize(&reader.parser)) {
-        return fault_new(-ENOMEM);
-    }
-    yaml_parser_set_input_string(&reader.parser, (const unsigned char *)(yaml.bytes > 0 ? yaml.data : ""),
-                                 yaml.bytes);
-    while (r == 0 && !is_done) {
-        yaml_event_t event;
+    return read_yaml(&reader, yaml);
+}
 
-        if (!yaml_parser_parse(&reader.parser, &event)) {
-            r = refuse_yaml(&reader);
-            break;
-        }
-        r = on_event(&reader, &event);
-        is_done = event.type == YAML_STREAM_END_EVENT;
-        yaml_event_delete(&event);
-    }
-    yaml_parser_delete(&reader.parser);
-    return r;
+/* As behind the row's key in a file. */
+static int
+read_items(struct conf *conf, const char *name, const struct conf_row *row, struct text yaml)
+{
+    struct reader reader = {.conf = conf,
+                            .name = name,
+                            .depth = 1,
+                            .row = row,
+                            .has_key = true,
+                            .key_bytes = text_of(row->key).bytes};
+
+    memcpy(reader.path, row->key, reader.key_bytes);
+    return read_yaml(&reader, yaml);
 }
 
 /* Up to bytes_max; the rest of a longer file is not read. */
@@ -735,41 +662,100 @@ is_variable_of(const char *variable, size_t name_bytes, const char *prefix, cons
     return true;
 }
 
+/* NULL: no row's, or empty. */
+static const struct conf_row *
+row_of_variable(const struct conf_table *table, const char *variable, size_t name_bytes)
+{
+    for (uint32_t i = 0; i < table->row_count; i++) {
+        if (is_variable_of(variable, name_bytes, table->environment_prefix, table->row[i].key)) {
+            return &table->row[i];
+        }
+    }
+    return NULL;
+}
+
 int
 conf_read_environment(struct conf *conf, char *const environment[])
 {
     for (; *environment != NULL; environment++) {
         const char *equals = strchr(*environment, '=');
         size_t name_bytes = equals != NULL ? (size_t)(equals - *environment) : 0;
+        const struct conf_row *row = row_of_variable(conf->table, *environment, name_bytes);
+        char where[128];
+        int r;
 
-        if (equals == NULL || equals[1] == '\0') {
+        if (row == NULL || equals[1] == '\0') {
             continue;
         }
-        for (uint32_t row = 0; row < conf->table->row_count; row++) {
-            const char *key = conf->table->row[row].key;
-            char where[128];
-            int r;
-
-            if (!is_variable_of(*environment, name_bytes, conf->table->environment_prefix, key)) {
-                continue;
-            }
-            snprintf(where, sizeof(where), "%.*s", (int)name_bytes, *environment);
-            r = set_value(conf, where, row, text_of(equals + 1), CONF_FROM_ENVIRONMENT);
-            if (r != 0) {
-                return r;
-            }
+        snprintf(where, sizeof(where), "%.*s", (int)name_bytes, *environment);
+        r = set_value(conf, where, row, text_of(equals + 1), CONF_FROM_ENVIRONMENT);
+        if (r != 0) {
+            return r;
         }
     }
     return 0;
 }
 
+/* A_B as the key that it would be, if a dot were an underscore. */
+static const struct conf_row *
+nearest_of_variable(const struct conf_table *table, const char *name, size_t bytes)
+{
+    char keys[CONF_ROW_COUNT_MAX][CONF_KEY_BYTES_MAX + 1];
+    struct conf_row rows[CONF_ROW_COUNT_MAX];
+    char meant[CONF_KEY_BYTES_MAX];
+    const struct conf_row *nearest;
+
+    if (bytes > sizeof(meant)) {
+        return NULL;
+    }
+    for (size_t i = 0; i < bytes; i++) {
+        meant[i] = (char)tolower((unsigned char)name[i]);
+    }
+    for (uint32_t i = 0; i < table->row_count; i++) {
+        snprintf(keys[i], sizeof(keys[i]), "%s", table->row[i].key);
+        for (char *dot = strchr(keys[i], '.'); dot != NULL; dot = strchr(dot, '.')) {
+            *dot = '_';
+        }
+        rows[i] = (struct conf_row){.key = keys[i]};
+    }
+    nearest = nearest_row((struct rows){.row = rows, .count = table->row_count},
+                          (struct text){.data = meant, .bytes = (uint32_t)bytes});
+    return nearest != NULL ? &table->row[nearest - rows] : NULL;
+}
+
+bool
+conf_next_unknown(const struct conf *conf, char *const environment[], uint32_t *at, char *said,
+                  size_t said_bytes)
+{
+    const char *prefix = conf->table->environment_prefix;
+    size_t prefix_bytes = strlen(prefix);
+
+    for (; environment[*at] != NULL; (*at)++) {
+        const char *variable = environment[*at];
+        size_t name_bytes = strcspn(variable, "=");
+        const struct conf_row *nearest;
+
+        if (strncmp(variable, prefix, prefix_bytes) != 0 ||
+            row_of_variable(conf->table, variable, name_bytes) != NULL) {
+            continue;
+        }
+        (*at)++;
+        nearest = nearest_of_variable(conf->table, variable + prefix_bytes, name_bytes - prefix_bytes);
+        snprintf(said, said_bytes, "%.*s is no setting%s%s%s", (int)name_bytes, variable,
+                 nearest != NULL ? "; did you mean that of " : "", nearest != NULL ? nearest->key : "",
+                 nearest != NULL ? "?" : "");
+        return true;
+    }
+    return false;
+}
+
 int
 conf_set(struct conf *conf, const char *key, const char *value, const char *name)
 {
-    uint32_t row = find_row(conf->table, text_of(key));
+    const struct conf_row *row = find_row(rows_of(conf->table), text_of(key));
 
-    if (row == ROW_NONE) {
-        return refuse_unknown(conf, name, text_of(key));
+    if (row == NULL) {
+        return refuse_unknown(conf, name, rows_of(conf->table), TEXT(""), text_of(key));
     }
     return set_value(conf, name, row, text_of(value), CONF_FROM_FLAG);
 }
@@ -777,86 +763,56 @@ conf_set(struct conf *conf, const char *key, const char *value, const char *name
 enum conf_origin
 conf_origin_of(const struct conf *conf, const char *key)
 {
-    uint32_t row = find_row(conf->table, text_of(key));
-
-    REQUIRE(row != ROW_NONE);
-    return conf->origin[row];
+    return conf->origin[index_of(conf, key)];
 }
 
-/* Double quotes: what is_printable() let in needs no more than these. */
-static void
-print_quoted(struct text value, FILE *out)
+const char *
+conf_where(const struct conf *conf, const char *key)
 {
-    fputc('"', out);
-    for (uint32_t i = 0; i < value.bytes; i++) {
-        if (value.data[i] == '"' || value.data[i] == '\\') {
-            fputc('\\', out);
+    return conf->where[index_of(conf, key)];
+}
+
+static void
+print_items(const struct conf_list *list, const struct conf_items *items, const char *indent, FILE *out)
+{
+    for (uint32_t i = 0; i < items->count; i++) {
+        for (uint32_t k = 0; k < list->row_count; k++) {
+            fprintf(out, "%s  %s %s: ", indent, k == 0 ? "-" : " ", list->row[k].key);
+            conf_value_print(&list->row[k],
+                             (const char *)items->item + i * list->item_bytes + list->row[k].offset, out);
+            fputc('\n', out);
         }
-        fputc(value.data[i], out);
     }
-    fputc('"', out);
 }
 
+/* Behind its key: value and origin, items below. */
 static void
-print_choice(const struct conf_row *row, uint32_t place, FILE *out)
+print_row(const struct conf *conf, const struct conf_row *row, const char *indent, FILE *out)
 {
-    const char *choice = row->unit;
+    static const char *const origins[] = {
+        [CONF_DEFAULT] = "",
+        [CONF_FROM_FILE] = "file ",
+        [CONF_FROM_ENVIRONMENT] = "environment ",
+        [CONF_FROM_FLAG] = "flag ",
+    };
+    const void *value = (const char *)conf->values + row->offset;
+    const struct conf_items *items = row->type == CONF_ITEMS ? value : NULL;
+    uint32_t i = (uint32_t)(row - conf->table->row);
 
-    for (; place > 0; place--) {
-        choice = strchrnul(choice, '|') + 1;
+    if (items == NULL) {
+        conf_value_print(row, value, out);
+    } else if (items->count == 0) {
+        fputs("[]", out);
     }
-    fprintf(out, "%.*s", (int)(strchrnul(choice, '|') - choice), choice);
-}
-
-static void
-print_texts(const struct conf_texts *texts, FILE *out)
-{
-    fputc('[', out);
-    for (uint32_t i = 0; i < texts->count; i++) {
-        fputs(i > 0 ? ", " : "", out);
-        print_quoted(texts->item[i], out);
-    }
-    fputc(']', out);
-}
-
-static void
-print_value(const struct conf_row *row, const void *target, FILE *out)
-{
-    char amount[32];
-    uint64_t number;
-
-    switch (row->type) {
-    case CONF_TEXT:
-        print_quoted(text_of(*(const char *const *)target), out);
-        break;
-    case CONF_FLAG:
-        fputs(*(const bool *)target ? "true" : "false", out);
-        break;
-    case CONF_COUNT:
-    case CONF_BYTES:
-    case CONF_DURATION:
-        memcpy(&number, target, sizeof(number));
-        format_row_amount(amount, sizeof(amount), row, number);
-        fputs(amount, out);
-        break;
-    case CONF_CHOICE:
-        print_choice(row, *(const uint32_t *)target, out);
-        break;
-    case CONF_TEXTS:
-        print_texts(target, out);
-        break;
+    fprintf(out, " # %s%s\n", origins[conf->origin[i]], conf->where[i]);
+    if (items != NULL) {
+        print_items(row->list, items, indent, out);
     }
 }
 
 void
 conf_print(const struct conf *conf, FILE *out)
 {
-    static const char *const origins[] = {
-        [CONF_DEFAULT] = "default",
-        [CONF_FROM_FILE] = "file",
-        [CONF_FROM_ENVIRONMENT] = "environment",
-        [CONF_FROM_FLAG] = "flag",
-    };
     struct text group = {0};
 
     for (uint32_t i = 0; i < conf->table->row_count; i++) {
@@ -871,7 +827,6 @@ conf_print(const struct conf *conf, FILE *out)
         group = own_group;
         fprintf(out, "%s# %s%s%s%s\n%s%s: ", indent, row->help, row->unit[0] != '\0' ? " (" : "", row->unit,
                 row->unit[0] != '\0' ? ")" : "", indent, dot != NULL ? dot + 1 : row->key);
-        print_value(row, (const char *)conf->values + row->offset, out);
-        fprintf(out, " # %s\n", origins[conf->origin[i]]);
+        print_row(conf, row, indent, out);
     }
 }

@@ -18,16 +18,37 @@ struct values {
     int64_t wait_ms;
     uint32_t color;
     struct conf_texts friends;
+    struct conf_items doors;
 };
 
+struct door {
+    const char *where;
+    const char *name;
+    struct conf_texts guests;
+    int64_t until_ms;
+    uint64_t width;
+};
+
+static const struct conf_row door_rows[] = {
+    {"name", CONF_TEXT, offsetof(struct door, name), NULL, "", 0, 0, "Which.", NULL},
+    {"guests", CONF_TEXTS, offsetof(struct door, guests), "", "", 0, 0, "For whom.", NULL},
+    {"until", CONF_TIME, offsetof(struct door, until_ms), "never", "", 0, 0, "How long.", NULL},
+    {"width", CONF_COUNT, offsetof(struct door, width), "1", "", 0, 9, "How wide.", NULL},
+};
+static const struct conf_list doors = {
+    .row = door_rows, .row_count = COUNT_OF(door_rows), .item_bytes = sizeof(struct door)};
+
 static const struct conf_row rows[] = {
-    {"name", CONF_TEXT, offsetof(struct values, name), "nobody", "", 0, 0, "Who."},
-    {"shop.open", CONF_FLAG, offsetof(struct values, is_open), "false", "", 0, 0, "Is it?"},
-    {"shop.apples", CONF_COUNT, offsetof(struct values, apples), "3", "apples", 1, 100, "How many."},
-    {"shop.room_max", CONF_BYTES, offsetof(struct values, room_bytes), "4KiB", "bytes", 0, 0, "How large."},
-    {"shop.wait", CONF_DURATION, offsetof(struct values, wait_ms), "30m", "", 0, 0, "How long."},
-    {"paint.color", CONF_CHOICE, offsetof(struct values, color), "red", "red|green|blue", 0, 0, "Which."},
-    {"paint.friends", CONF_TEXTS, offsetof(struct values, friends), "", "", 0, 0, "With whom."},
+    {"name", CONF_TEXT, offsetof(struct values, name), "nobody", "", 0, 0, "Who.", NULL},
+    {"shop.open", CONF_FLAG, offsetof(struct values, is_open), "false", "", 0, 0, "Is it?", NULL},
+    {"shop.apples", CONF_COUNT, offsetof(struct values, apples), "3", "apples", 1, 100, "How many.", NULL},
+    {"shop.room_max", CONF_BYTES, offsetof(struct values, room_bytes), "4KiB", "bytes", 0, 0, "How large.",
+     NULL},
+    {"shop.wait", CONF_DURATION, offsetof(struct values, wait_ms), "30m", "", 0, 0, "How long.", NULL},
+    {"paint.color", CONF_CHOICE, offsetof(struct values, color), "red", "red|green|blue", 0, 0, "Which.",
+     NULL},
+    {"paint.friends", CONF_TEXTS, offsetof(struct values, friends), "", "", 0, 0, "With whom.", NULL},
+    {"house.doors", CONF_ITEMS, offsetof(struct values, doors), "", "", 0, 0, "Into it.", &doors},
 };
 static const struct conf_table table = {
     .row = rows, .row_count = COUNT_OF(rows), .environment_prefix = "APP_"};
@@ -110,6 +131,118 @@ TEST(a_value_of_another_shape_is_refused)
                   "f:2: paint.color: \"red|green\" is not one of red|green|blue");
 }
 
+TEST(items_are_refused_by_line)
+{
+    CHECK_REFUSED("house:\n  doors: front\n", "f:2: house.doors is a list: [{name: ...}]");
+    CHECK_REFUSED("house:\n  doors: {name: front}\n", "f:2: house.doors is not a group of keys");
+    CHECK_REFUSED("house:\n  doors: [front]\n", "f:2: an item of house.doors is a group of keys");
+    CHECK_REFUSED("house:\n  doors: [[]]\n", "f:2: house.doors is not a list of lists");
+    CHECK_REFUSED("house:\n  doors:\n    - name: a\n    - width: 2\n", "f:4: house.doors.name is missing");
+    CHECK_REFUSED("house:\n  doors:\n    - name: a\n      widht: 2\n",
+                  "f:4: unknown key house.doors.widht; did you mean house.doors.width?");
+    CHECK_REFUSED("house:\n  doors:\n    - name: a\n      name: b\n",
+                  "f:4: house.doors.name is there twice; it is on line 3 too");
+    CHECK_REFUSED("house:\n  doors:\n    - name: a\n      guests: b\n",
+                  "f:4: house.doors.guests is a list: [a, b]");
+    CHECK_REFUSED("house:\n  doors:\n    - name: a\n      guests: [b, [c]]\n",
+                  "f:4: house.doors.guests is not a list of lists");
+    CHECK_REFUSED("house:\n  doors:\n    - name: [a]\n", "f:3: house.doors.name is not a list");
+    CHECK_REFUSED("house:\n  doors:\n    - name: {a: b}\n", "f:3: house.doors.name is not a group of keys");
+    CHECK_REFUSED("house:\n  doors:\n    - name: a\n      width: 10\n", "f:4: width: 10 is not from 0 to 9");
+    CHECK_REFUSED("house:\n  doors:\n    - name: a\n      until: soon\n",
+                  "f:4: until: \"soon\" is not a time like 2027-01-31, 2027-01-31T12:00:00Z or never");
+    CHECK_REFUSED("house:\n  doors: []\n  doors: []\n",
+                  "f:3: house.doors is there twice; it is on line 2 too");
+    CHECK_REFUSED("house:\n  doors.name: a\n", "f:2: unknown key house.doors.name");
+}
+
+TEST(items_have_keys_of_their_own)
+{
+    const struct door *door;
+
+    given_defaults();
+    CHECK_EQ(values.doors.count, 0);
+    CHECK_EQ(read_yaml("house:\n  doors:\n    - name: front\n      guests: [a, b]\n      until: 2027-01-31\n"
+                       "    - {width: 3, name: back}\nname: x\n"),
+             0);
+    CHECK_EQ(values.doors.count, 2);
+    door = values.doors.item;
+    CHECK_TEXT(door[0].where, "f:3");
+    CHECK_TEXT(door[0].name, "front");
+    CHECK_EQ(door[0].guests.count, 2);
+    CHECK_TEXT(door[0].guests.item[1], "b");
+    CHECK_EQ(door[0].until_ms, INT64_C(1801353600000));
+    CHECK_EQ(door[0].width, 1);
+    CHECK_TEXT(door[1].where, "f:6");
+    CHECK_TEXT(door[1].name, "back");
+    CHECK_EQ(door[1].guests.count, 0);
+    CHECK_EQ(door[1].until_ms, CONF_NEVER);
+    CHECK_EQ(door[1].width, 3);
+    CHECK_TEXT(values.name, "x");
+    CHECK_TEXT(conf_where(&conf, "name"), "f:7");
+    CHECK_TEXT(conf_where(&conf, "shop.wait"), "default");
+
+    CHECK_EQ(read_yaml("house: {doors: []}"), 0);
+    CHECK_EQ(values.doors.count, 0);
+}
+
+TEST(many_items_are_kept_as_they_grow)
+{
+    static char yaml[200000];
+    const struct door *door;
+    int bytes = snprintf(yaml, sizeof(yaml), "house:\n  doors:\n");
+
+    for (int i = 0; i < 4096; i++) {
+        bytes += snprintf(yaml + bytes, sizeof(yaml) - (size_t)bytes, "  - {name: n%d, guests: [g]}\n", i);
+    }
+    given_defaults();
+    CHECK_EQ(read_yaml(yaml), 0);
+    CHECK_EQ(values.doors.count, 4096);
+    door = values.doors.item;
+    CHECK_TEXT(door[0].name, "n0");
+    CHECK_TEXT(door[8].name, "n8");
+    CHECK_TEXT(door[4095].name, "n4095");
+    CHECK_TEXT(door[77].guests.item[0], "g");
+    snprintf(yaml + bytes, sizeof(yaml) - (size_t)bytes, "  - {name: more}\n");
+    CHECK_EQ(read_yaml(yaml), CONF_REFUSED);
+    CHECK_TEXT(conf.problem, "f:4099: house.doors: more than 4096 items");
+}
+
+TEST(items_come_from_the_environment_and_flags_too)
+{
+    char *environment[] = {(char[]){"APP_HOUSE_DOORS=[{name: a, guests: [b]}, {name: c}]"}, NULL};
+    char *bad[] = {(char[]){"APP_HOUSE_DOORS=a,b"}, NULL};
+
+    given_defaults();
+    CHECK_EQ(conf_read_environment(&conf, bad), CONF_REFUSED);
+    CHECK_TEXT(conf.problem, "APP_HOUSE_DOORS:1: house.doors is a list: [{name: ...}]");
+    CHECK_EQ(conf_set(&conf, "house.doors", "[{nme: a}]", "--doors"), CONF_REFUSED);
+    CHECK_TEXT(conf.problem, "--doors:1: unknown key house.doors.nme; did you mean house.doors.name?");
+    CHECK_EQ(conf_read_environment(&conf, environment), 0);
+    CHECK_EQ(values.doors.count, 2);
+    CHECK_TEXT(((struct door *)values.doors.item)[1].name, "c");
+    CHECK_EQ(conf_origin_of(&conf, "house.doors"), CONF_FROM_ENVIRONMENT);
+    CHECK_TEXT(conf_where(&conf, "house.doors"), "APP_HOUSE_DOORS");
+}
+
+TEST(a_variable_that_is_no_key_is_named)
+{
+    char *environment[] = {(char[]){"APP_SHOP_APLES=7"},    (char[]){"PATH=/bin"},
+                           (char[]){"APP_SHOP_APPLES="},    (char[]){"APP_SHOP_PORT_8080_TCP=tcp://x"},
+                           (char[]){"APP_PAINT.COLOR=red"}, NULL};
+    char said[200];
+    uint32_t at = 0;
+
+    given_defaults();
+    CHECK(conf_next_unknown(&conf, environment, &at, said, sizeof(said)));
+    CHECK_TEXT(said, "APP_SHOP_APLES is no setting; did you mean that of shop.apples?");
+    CHECK(conf_next_unknown(&conf, environment, &at, said, sizeof(said)));
+    CHECK_TEXT(said, "APP_SHOP_PORT_8080_TCP is no setting");
+    CHECK(conf_next_unknown(&conf, environment, &at, said, sizeof(said)));
+    CHECK_TEXT(said, "APP_PAINT.COLOR is no setting; did you mean that of paint.color?");
+    CHECK(!conf_next_unknown(&conf, environment, &at, said, sizeof(said)));
+}
+
 TEST(a_bad_duration_is_refused)
 {
     const char *bad[] = {"30x",
@@ -173,8 +306,9 @@ TEST(a_text_may_have_its_limit_and_not_one_more)
 TEST(nonsense_never_hurts)
 {
     const char *good =
-        "name: x\nshop: {open: yes, apples: 7}\npaint:\n  friends: [\"a\", 'b', &c d]\n  color: blue\n";
-    char yaml[200];
+        "name: x\nshop: {open: yes, apples: 7}\npaint:\n  friends: [\"a\", 'b', &c d]\n  color: blue\n"
+        "house:\n  doors:\n    - name: a\n      guests: [b]\n    - {name: c, width: 2}\n";
+    char yaml[300];
     uint64_t dice = 1;
 
     for (int round = 0; round < 5000; round++) {
@@ -200,7 +334,7 @@ TEST(a_missing_file_is_a_fault)
 
 TEST(a_bad_default_dies)
 {
-    static const struct conf_row bad_rows[] = {{"a", CONF_COUNT, 0, "x", "", 0, 0, ""}};
+    static const struct conf_row bad_rows[] = {{"a", CONF_COUNT, 0, "x", "", 0, 0, "", NULL}};
     static const struct conf_table bad = {.row = bad_rows, .row_count = 1, .environment_prefix = ""};
 
     CHECK_DIES(conf_open(&conf, &bad, &values));
@@ -307,15 +441,14 @@ TEST(what_is_printed_reads_back)
     struct conf_row const *row = &rows[4];
 
     given_defaults();
-    CHECK_EQ(
-        read_yaml(
-            "name: 'a \"quoted\\\" one'\nshop: {wait: 90s, room_max: 5}\npaint: {friends: [a, \"b,c\"]}\n"),
-        0);
+    CHECK_EQ(read_yaml("name: 'a \"quoted\\\" one'\nshop: {wait: 90s, room_max: 5}\npaint: {friends: [a, "
+                       "\"b,c\"]}\nhouse:\n  doors: [{name: d, until: 2027-01-31}, {name: e}]\n"),
+             0);
     conf_print(&conf, out);
     fclose(out);
     CHECK(strstr(printed, "shop:\n  # Is it?\n  open: false # default\n") != NULL);
-    CHECK(strstr(printed, "  wait: 90s # file\n") != NULL);
-    CHECK(strstr(printed, "  friends: [\"a\", \"b,c\"] # file\n") != NULL);
+    CHECK(strstr(printed, "  wait: 90s # file f:2\n") != NULL);
+    CHECK(strstr(printed, "  friends: [\"a\", \"b,c\"] # file f:3\n") != NULL);
     CHECK_TEXT(row->key, "shop.wait");
 
     given_defaults();
@@ -324,6 +457,9 @@ TEST(what_is_printed_reads_back)
     CHECK_EQ(values.wait_ms, 90000);
     CHECK_EQ(values.room_bytes, 5);
     CHECK_EQ(values.friends.count, 2);
+    CHECK_EQ(values.doors.count, 2);
+    CHECK_EQ(((struct door *)values.doors.item)[0].until_ms, INT64_C(1801353600000));
+    CHECK_TEXT(((struct door *)values.doors.item)[1].name, "e");
     free(printed);
 }
 
