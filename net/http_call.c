@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "net/http_call.h"
 
+#include <stdio.h>
+
 #include "core/json_in.h"
 #include "core/json_out.h"
 #include "net/http_h2o.h"
@@ -167,6 +169,16 @@ add_header(h2o_req_t *request, struct text name, struct text value)
                           value.bytes);
 }
 
+static void
+add_retry_after(h2o_req_t *request, uint32_t seconds)
+{
+    char said[16];
+    int bytes = snprintf(said, sizeof(said), "%u", seconds);
+    h2o_iovec_t value = h2o_strdup(&request->pool, said, (size_t)bytes);
+
+    add_header(request, TEXT("retry-after"), text_of_iovec(value));
+}
+
 /* Mirrors: a wildcard would cover neither credentials nor the header Authorization. */
 static void
 add_cors(struct http_call *call, h2o_req_t *request)
@@ -218,8 +230,11 @@ http_call_answer(struct http_call *call, const struct http_answer *answer)
     request->res.content_length = answer->body.bytes;
     h2o_add_header(&request->pool, &request->res.headers, H2O_TOKEN_CONTENT_TYPE, NULL, content_type,
                    strlen(content_type));
-    if (answer->is_busy) {
-        add_header(request, TEXT("retry-after"), TEXT("1"));
+    if (answer->is_busy || answer->wait_s > 0) {
+        add_retry_after(request, answer->is_busy ? 1 : answer->wait_s);
+    }
+    if (answer->status == 401) { /* Basic would make browsers ask their user */
+        add_header(request, TEXT("www-authenticate"), TEXT("Bearer"));
     }
     if (answer->allow != NULL) {
         add_header(request, TEXT("allow"), text_of(answer->allow));
@@ -320,6 +335,9 @@ open_door(struct http_call *call)
     }
     if (call->method == HTTP_OPTIONS) {
         http_call_answer(call, &(struct http_answer){.status = 200, .body = TEXT("{}")});
+        return;
+    }
+    if (http_route_needs_token(&call->route) && !http_access_reader(call)) {
         return;
     }
     switch (call->route.door) {

@@ -19,6 +19,7 @@
 
 #include "core/arena.h"
 #include "net/http_route.h"
+#include "query/principal.h"
 #include "shards/keeper.h"
 
 struct http_server;
@@ -40,6 +41,8 @@ struct http_call {
     struct text body;
     bool is_body_padded; /* JSON_IN_PADDING readable bytes follow */
     struct mono_ns begun;
+    uint64_t rate_bucket;       /* of the tenant that writes */
+    struct principal principal; /* nobody, until a door that needs somebody has found out */
 
     void *work;                                                      /* the handler's */
     enum step (*step)(struct http_call *call, struct mono_ns until); /* while queued */
@@ -54,7 +57,8 @@ struct http_answer {
     int status;
     const char *content_type; /* NULL: application/json */
     struct text body;
-    bool is_busy;      /* adds Retry-After */
+    bool is_busy;      /* adds Retry-After: 1 */
+    uint32_t wait_s;   /* adds Retry-After of so many seconds, unless 0 */
     const char *allow; /* of a 405; else NULL */
 };
 
@@ -78,8 +82,23 @@ bool http_call_is_overloaded(const struct http_call *call);
 /* Home. The shard's one normaliser: of the queued call whose step it is. */
 struct normaliser *http_call_normaliser(struct http_call *call);
 
+/*
+ * Home. Who asks? On an open node everybody may do everything. False: it was refused, with 401 or 403. The first is for
+ * routes that read, and asked before their door is opened; the others are for a write key, wherever it was found.
+ */
+MUST_USE bool http_access_reader(struct http_call *call);
+MUST_USE bool http_access_writer(struct http_call *call, struct text write_key);
+/* Home. The write key of headers and query, or nothing; lent until the client is gone. */
+struct text http_access_write_key(struct http_call *call);
+/* Home. False, and 429: the tenant of call->principal has sent too much. */
+MUST_USE bool http_access_in_time(struct http_call *call);
+/* Home. So many events were taken. */
+void http_access_charge(struct http_call *call, uint32_t event_count);
+
 /* The doors. Each answers, queues or holds before it returns. */
 void http_ingest_open(struct http_call *call);
 void http_graphql_open(struct http_call *call);
+/* As GraphQL says it. `code` and `why` are literals. */
+void http_graphql_refuse(struct http_call *call, int status, const char *code, const char *why);
 void http_sdk_open(struct http_call *call);
 void http_status_open(struct http_call *call);

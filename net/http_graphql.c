@@ -80,6 +80,12 @@ refuse_request(struct work *work, const char *message)
     refuse(work->call, work->media, 400, NULL, "BAD_REQUEST", message);
 }
 
+void
+http_graphql_refuse(struct http_call *call, int status, const char *code, const char *why)
+{
+    refuse(call, http_accept_graphql(http_call_header(call, TEXT("accept"))), status, NULL, code, why);
+}
+
 /* ---- Running. ---- */
 
 static int
@@ -88,7 +94,7 @@ status_of(enum http_media media, enum query_answer_kind kind)
     if (media != HTTP_MEDIA_GRAPHQL || kind == QUERY_OK) {
         return 200;
     }
-    return kind == QUERY_REFUSED ? 400 : 503;
+    return kind == QUERY_REFUSED ? 400 : kind == QUERY_FORBIDDEN ? 403 : 503;
 }
 
 static void
@@ -96,6 +102,7 @@ answered(void *context, enum query_answer_kind kind, struct text response)
 {
     static const enum metric rows[] = {[QUERY_OK] = METRIC_QUERIES_OK,
                                        [QUERY_REFUSED] = METRIC_QUERIES_ERROR,
+                                       [QUERY_FORBIDDEN] = METRIC_QUERIES_ERROR,
                                        [QUERY_DEADLINE] = METRIC_QUERIES_DEADLINE};
     struct work *work = context;
     struct http_call *call = work->call;
@@ -165,7 +172,7 @@ start(struct work *work)
         .text = work->query,
         .operation_name = work->operation_name,
         .variables = work->variables,
-        .principal = principal_open(),
+        .principal = call->principal,
         .now_ms = env_wall(call->shard->env).ms,
         .answered = answered,
         .finished = finished,
@@ -351,15 +358,21 @@ open_get(struct work *work)
 }
 
 static bool
+is_ours(const struct http_call *call)
+{
+    const struct settings *settings = call->shared->settings;
+
+    return call->host.bytes == 0 || settings->insecure ||
+           http_host_is_ours(call->host, call->shared->listen_host, &settings->net_hosts);
+}
+
+static bool
 is_from_our_page(const struct http_call *call)
 {
     struct text origin = http_call_header(call, TEXT("origin"));
 
-    if (origin.bytes > 0 && !http_origin_is_same(origin, call->host)) {
-        return false;
-    }
-    return call->host.bytes == 0 || call->shared->settings->insecure ||
-           http_host_is_ours(call->host, call->shared->listen_host);
+    return origin.bytes == 0 || http_origin_is_same(origin, call->host) ||
+           http_origin_is_one_of(origin, &call->shared->settings->net_origins);
 }
 
 void
@@ -370,7 +383,11 @@ http_graphql_open(struct http_call *call)
     struct work *work;
 
     if (!is_from_our_page(call)) {
-        refuse(call, media, 403, NULL, "FORBIDDEN", "pages of other hosts may not ask here");
+        refuse(call, media, 403, NULL, "FORBIDDEN", "pages of other hosts may not ask here (net.origins)");
+        return;
+    }
+    if (!is_ours(call)) {
+        refuse(call, media, 403, NULL, "FORBIDDEN", "Host: not a name of this node (net.hosts)");
         return;
     }
     if (media == HTTP_MEDIA_NONE) {

@@ -8,7 +8,6 @@
 #include "net/body.h"
 #include "net/http_server.h"
 #include "net/normaliser.h"
-#include "net/write_key.h"
 #include "shards/ingest.h"
 #include "shards/metrics_table.h"
 #include "shards/shard.h"
@@ -32,6 +31,7 @@ enum phase {
 struct work {
     struct http_call *call;
     enum phase phase;
+    bool is_admitted; /* we know who writes */
     struct body body;
     struct text text;
     struct ingest_request request;
@@ -122,17 +122,21 @@ submitted(struct ingest_request *request)
 }
 
 static enum step
-submit(struct work *work)
+submit(struct work *work, uint32_t event_count)
 {
     struct http_call *call = work->call;
     int r;
 
     http_call_hold(call);
+    http_call_hold(call); /* once for here: `submitted` may come at once */
     work->phase = PHASE_DONE;
     r = ingest_submit(&work->request, submitted, work);
     if (r == 0) {
+        http_access_charge(call, event_count);
+        http_call_let_go(call);
         return STEP_DONE;
     }
+    http_call_let_go(call);
     if (r == INGEST_DISK_FULL) {
         log_warn_seldom("the disk is full: events are refused",
                         LOG_TEXT("data", call->shared->settings->storage_data_dir));
@@ -186,7 +190,7 @@ read_events(struct work *work, struct mono_ns until)
         int r = normaliser_next(normaliser, &draft);
 
         if (r == NORMALISER_END) {
-            return submit(work);
+            return submit(work, normaliser_index(normaliser) + 1);
         }
         if (r == NORMALISER_REJECT) {
             note_reject(work, normaliser);
@@ -201,33 +205,35 @@ read_events(struct work *work, struct mono_ns until)
     }
 }
 
-/* Who writes? On an open node any key is good, and names the tenant. */
+/* False: refused. The key may go with the client, the principal stays. */
+static bool
+admit(struct work *work, struct text write_key)
+{
+    struct http_call *call = work->call;
+
+    if (write_key.bytes > 0) {
+        write_key = arena_text(&call->arena, write_key);
+    }
+    work->is_admitted = http_access_writer(call, write_key) && http_access_in_time(call);
+    return work->is_admitted;
+}
+
 static enum step
 bind(struct work *work, struct mono_ns until)
 {
     struct http_call *call = work->call;
     struct normaliser *normaliser = http_call_normaliser(call);
-    struct text key = write_key_find(
-        &(struct write_key_places){
-            .authorization = http_call_header(call, TEXT("authorization")),
-            .x_write_key = http_call_header(call, TEXT("x-write-key")),
-            .query = call->query,
-        },
-        &call->arena);
+    struct text tenant_id;
 
-    if (key.bytes == 0) {
-        key = normaliser_write_key(normaliser);
+    if (!work->is_admitted && !admit(work, normaliser_write_key(normaliser))) {
+        work->phase = PHASE_DONE;
+        return STEP_DONE;
     }
-    if (key.bytes == 0 && call->route.shape != NORMALISER_EVENTS) {
-        return refuse(work, 401, TEXT("no write key"));
-    }
-    if (key.bytes > 0) {
-        /* The normaliser borrows it, and the places may go with the client. */
-        key = arena_text(&call->arena, key);
-        if (!normaliser_bind(normaliser, key, NORMALISER_IS_FREE)) {
-            return refuse(work, 401,
-                          TEXT("write key: no tenant has this name (1 to 64 of A-Z a-z 0-9 . _ -)"));
-        }
+    tenant_id = call->principal.tenant_id;
+    if (tenant_id.bytes > 0) {
+        bool is_tenant = normaliser_bind(
+            normaliser, tenant_id, call->principal.is_any_tenant ? NORMALISER_IS_FREE : NORMALISER_IS_BOUND);
+        ASSERT(is_tenant);
     }
     if (!ingest_begin(&work->request, call->shard, &call->arena)) {
         return refuse(work, 503, TEXT("no memory for this request"));
@@ -309,6 +315,7 @@ http_ingest_open(struct http_call *call)
     const struct settings *settings = call->shared->settings;
     const char *why_not = http_shared_why_not(call->shared);
     struct work *work;
+    struct text key;
     int r;
 
     if (why_not != NULL) {
@@ -331,6 +338,10 @@ http_ingest_open(struct http_call *call)
     work->call = call;
     call->work = work;
     call->gone = gone;
+    key = http_access_write_key(call);
+    if ((key.bytes > 0 || call->route.shape == NORMALISER_EVENTS) && !admit(work, key)) {
+        return; /* before anything of the body is looked at */
+    }
     r = body_open(&work->body, &call->arena,
                   &(struct body_options){
                       .raw = call->body,

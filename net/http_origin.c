@@ -39,13 +39,24 @@ is_loopback_number(struct text name)
     return true;
 }
 
+static bool
+is_one_of(struct text text, const struct conf_texts *texts)
+{
+    for (uint32_t i = 0; i < texts->count; i++) {
+        if (is_equal(text, texts->item[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool
-http_host_is_ours(struct text host, struct text listen_host)
+http_host_is_ours(struct text host, struct text listen_host, const struct conf_texts *names)
 {
     struct text name = without_port(host);
 
     return is_equal(name, TEXT("localhost")) || text_equal(name, TEXT("::1")) || is_loopback_number(name) ||
-           (name.bytes > 0 && is_equal(name, listen_host));
+           (name.bytes > 0 && (is_equal(name, listen_host) || is_one_of(name, names)));
 }
 
 bool
@@ -63,4 +74,10 @@ http_origin_is_same(struct text origin, struct text host)
         return false;
     }
     return is_equal((struct text){.data = origin.data + skipped, .bytes = origin.bytes - skipped}, host);
+}
+
+bool
+http_origin_is_one_of(struct text origin, const struct conf_texts *origins)
+{
+    return is_one_of(origin, origins);
 }

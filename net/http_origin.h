@@ -10,9 +10,12 @@
  * Threads  Everything here is pure.
  */
 
-#include "core/base.h"
+#include "core/conf.h"
 
-/* Any thread. Host is this machine's loopback by name or number, or `listen_host`; with or without a port. */
-bool http_host_is_ours(struct text host, struct text listen_host);
+/* Any thread. Host is this machine's loopback by name or number, `listen_host`, or one of the configured names; with
+   or without a port. */
+bool http_host_is_ours(struct text host, struct text listen_host, const struct conf_texts *names);
 /* Any thread. `origin` is http(s)://host. */
 bool http_origin_is_same(struct text origin, struct text host);
+/* Any thread. One of the configured ones, whole: scheme, host, port. */
+bool http_origin_is_one_of(struct text origin, const struct conf_texts *origins);

@@ -51,3 +51,5 @@ bool http_route_allows(const struct http_route *route, enum http_method method);
 const char *http_route_methods(const struct http_route *route);
 /* Any thread. Pages of other origins may call it: it takes, and tells nothing. */
 bool http_route_has_cors(const struct http_route *route);
+/* Any thread. Who asks must show a read token, once there are keys. */
+bool http_route_needs_token(const struct http_route *route);

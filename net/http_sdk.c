@@ -2,6 +2,7 @@
 #include "net/http_call.h"
 
 #include "core/json_out.h"
+#include "net/http_server.h"
 
 /*
  * What browser SDKs ask before they send anything. Segment's take the host for events from here, even over the one in
@@ -77,7 +78,14 @@ answer_segment(struct http_call *call)
 void
 http_sdk_open(struct http_call *call)
 {
-    if (call->route.door == HTTP_DOOR_SEGMENT_SETTINGS) {
+    bool is_segment = call->route.door == HTTP_DOOR_SEGMENT_SETTINGS;
+    struct text key = is_segment ? call->route.key : http_access_write_key(call);
+
+    /* On an open node any key is good, and none too. */
+    if (call->shared->keys != NULL && !http_access_writer(call, key)) {
+        return;
+    }
+    if (is_segment) {
         answer_segment(call);
         return;
     }

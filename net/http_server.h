@@ -21,6 +21,7 @@
 
 #include "core/here.h"
 #include "core/metrics.h"
+#include "net/rate_limit.h"
 #include "net/settings.h"
 
 #include <stdatomic.h>
@@ -28,6 +29,7 @@
 #define HTTP_BODY_READ_MAX (16u << 20)
 
 struct http_server;
+struct keys;
 struct node;
 struct shard;
 
@@ -46,6 +48,8 @@ struct http_queries {
 struct http_shared {
     const struct settings *settings;
     struct node *node;
+    const struct keys *keys; /* NULL: the node is open */
+    struct rate_limit rate_limit;
     struct text listen_host;
     const char *io; /* the backend in use, for metrics */
     uint32_t shard_count;

@@ -20,6 +20,7 @@
 #include "core/log_line.h"
 #include "core/version.h"
 #include "net/http_server.h"
+#include "net/keys.h"
 #include "net/listener.h"
 #include "net/settings.h"
 #include "shards/metrics_table.h"
@@ -45,6 +46,8 @@
 #define WAIT_READY_MS 20
 #define FILES_FOR_OURSELVES 256u
 #define CONNECTIONS_MAX 65536u
+/* Of an open node, whose tenants are not known beforehand: some may have to share one. */
+#define RATE_BUCKETS_OPEN 4096u
 
 struct serve {
     struct settings settings;
@@ -56,6 +59,7 @@ struct serve {
     struct node node;
     struct recovery_report report;
     struct http_shared shared;
+    struct keys *keys; /* NULL: the node is open */
     char address[LISTENER_TEXT_BYTES];
     int listeners[SHARD_COUNT_MAX]; /* a thread takes its own */
     uint32_t shard_count;
@@ -257,6 +261,31 @@ open_disk(struct serve *serve)
     return fault_up(r);
 }
 
+static struct wall_ms
+wall_ms_now(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (struct wall_ms){.ms = now.tv_sec * INT64_C(1000) + now.tv_nsec / (int64_t)NS_PER_MS};
+}
+
+static int
+open_access(struct serve *serve)
+{
+    uint32_t bucket_count = serve->keys != NULL ? keys_tenant_count(serve->keys) : RATE_BUCKETS_OPEN;
+    struct wall_ms now = wall_ms_now();
+    const struct key *expired;
+    uint32_t at = 0;
+
+    while (serve->keys != NULL && (expired = keys_next_expired(serve->keys, now, &at)) != NULL) {
+        log_warn("a key or token has expired", LOG_TEXT("setting", expired->where));
+    }
+    serve->shared.keys = serve->keys;
+    return fault_up(rate_limit_open(&serve->shared.rate_limit, serve->settings.ingest_rate_limit,
+                                    bucket_count > 0 ? bucket_count : 1));
+}
+
 /* Before the log is touched: a node that cannot listen leaves no trace of a start in it. */
 static int
 open_listeners(struct serve *serve)
@@ -363,7 +392,7 @@ say_started(struct serve *serve)
              LOG_BOOL("pinned", serve->is_pinned), LOG_TEXT("io", io_said(first->backend)),
              LOG_TEXT("disk", serve->disk->is_direct ? "direct" : "buffered"),
              LOG_TEXT("data", serve->settings.storage_data_dir), LOG_TEXT("version", version_number),
-             LOG_UINT("epoch", serve->report.epoch),
+             LOG_UINT("epoch", serve->report.epoch), LOG_BOOL("open", serve->keys == NULL),
              LOG_UINT("start_ms", (mono_ns_now() - serve->begun_ns) / NS_PER_MS));
 }
 
@@ -504,6 +533,11 @@ run(struct serve *serve)
     };
     raise_file_limit(serve);
 
+    r = open_access(serve);
+    if (r != 0) {
+        log_error("no memory for the rate limit", LOG_FAULT(r));
+        return EXIT_FAILED;
+    }
     r = open_disk(serve);
     if (r != 0) {
         return EXIT_FAILED;
@@ -530,6 +564,7 @@ run(struct serve *serve)
     node_close(&serve->node);
     disk_real_close(serve->disk);
     free(serve->threads);
+    rate_limit_close(&serve->shared.rate_limit);
     close(serve->signals);
     close(serve->event);
     return status;
@@ -553,6 +588,9 @@ print_usage(FILE *out)
           "                     log lines: text on a terminal, JSON otherwise (auto)\n"
           "  --accept-loss      starts even if parts of the log are damaged, without them\n"
           "  --help             this\n"
+          "\n"
+          "Without keys (keys.write and keys.read in the settings) the node is open: it listens on loopback "
+          "only.\n"
           "\n"
           "SIGTERM and SIGINT stop it in order. Exit status: 0 stopped, 1 could not start, 2 wrong usage,\n"
           "74 storage failed.\n",
@@ -643,6 +681,23 @@ load_settings(struct serve *serve, const char *values[COUNT_OF(flags)])
     return EXIT_GOOD;
 }
 
+/* The files that settings name. */
+static int
+load_keys(struct serve *serve)
+{
+    char problem[KEYS_PROBLEM_BYTES] = "";
+    int r = 0;
+
+    if (settings_have_keys(&serve->settings)) {
+        struct hash_key secret = {.lo = dice(NULL), .hi = dice(NULL)};
+        r = keys_open(&serve->settings, secret, &serve->keys, problem);
+    }
+    if (r != 0) {
+        fprintf(stderr, "millrace: %s\n", r < 0 ? strerror(-r) : problem);
+    }
+    return r != 0 ? EXIT_USAGE : EXIT_GOOD;
+}
+
 int
 serve_main(int argc, char **argv)
 {
@@ -658,8 +713,12 @@ serve_main(int argc, char **argv)
     settings_open(&serve.settings);
     status = load_settings(&serve, values);
     if (status == EXIT_GOOD) {
+        status = load_keys(&serve);
+    }
+    if (status == EXIT_GOOD) {
         status = run(&serve);
     }
+    keys_close(serve.keys);
     settings_close(&serve.settings);
     return status;
 }

@@ -12,6 +12,40 @@
 
 #define MEMORY_PERCENT 60u
 
+static const struct conf_row write_key_rows[] = {
+    {.key = "key_file", .type = CONF_TEXT, .offset = offsetof(struct settings_write_key, key_file)},
+    {.key = "tenant", .type = CONF_TEXT, .offset = offsetof(struct settings_write_key, tenant)},
+    {.key = "expires",
+     .type = CONF_TIME,
+     .offset = offsetof(struct settings_write_key, expires_ms),
+     .initial = "never"},
+};
+
+static const struct conf_row read_token_rows[] = {
+    {.key = "token_file", .type = CONF_TEXT, .offset = offsetof(struct settings_read_token, token_file)},
+    {.key = "tenants", .type = CONF_TEXTS, .offset = offsetof(struct settings_read_token, tenants)},
+    {.key = "rights",
+     .type = CONF_TEXTS,
+     .offset = offsetof(struct settings_read_token, rights),
+     .initial = "read"},
+    {.key = "expires",
+     .type = CONF_TIME,
+     .offset = offsetof(struct settings_read_token, expires_ms),
+     .initial = "never"},
+};
+
+static const struct conf_list write_keys = {
+    .row = write_key_rows,
+    .row_count = COUNT_OF(write_key_rows),
+    .item_bytes = sizeof(struct settings_write_key),
+};
+
+static const struct conf_list read_tokens = {
+    .row = read_token_rows,
+    .row_count = COUNT_OF(read_token_rows),
+    .item_bytes = sizeof(struct settings_read_token),
+};
+
 /* clang-format off: one row is one expression. */
 static const struct conf_row rows[] = {
 #define SETTING(field, row_key, row_type, row_initial, row_unit, row_min, row_max, row_help) \
@@ -23,8 +57,17 @@ static const struct conf_row rows[] = {
      .min = (row_min), \
      .max = (row_max), \
      .help = (row_help)},
+#define SETTING_LIST(field, row_key, row_list, row_help) \
+    {.key = (row_key), \
+     .type = CONF_ITEMS, \
+     .offset = offsetof(struct settings, field), \
+     .initial = "", \
+     .unit = "", \
+     .help = (row_help), \
+     .list = &(row_list)},
 #include "net/settings.def"
 #undef SETTING
+#undef SETTING_LIST
 };
 /* clang-format on */
 
@@ -107,35 +150,57 @@ is_loopback(struct text host)
     return true;
 }
 
-static int
-refuse(struct settings *settings, const char *why)
+bool
+settings_have_keys(const struct settings *settings)
 {
-    snprintf(settings->conf.problem, sizeof(settings->conf.problem), "%s", why);
+    return settings->keys_write.count > 0 || settings->keys_read.count > 0;
+}
+
+/* Where the value of `key` is from, the key, and what is wrong with it. */
+static int
+refuse(struct settings *settings, const char *key, const char *why)
+{
+    snprintf(settings->conf.problem, sizeof(settings->conf.problem), "%s: %s: %s",
+             conf_where(&settings->conf, key), key, why);
     return CONF_REFUSED;
 }
 
-int
-settings_check(struct settings *settings)
+static int
+check_listen(struct settings *settings)
 {
     struct text host;
     uint16_t port;
 
     if (!settings_listen_parts(settings->listen, &host, &port)) {
-        return refuse(settings, "listen: not host:port, like 127.0.0.1:8080 or [::1]:8080");
+        return refuse(settings, "listen", "not host:port, like 127.0.0.1:8080 or [::1]:8080");
     }
-    if (!is_loopback(host) && !settings->insecure) {
-        return refuse(settings,
-                      "listen: without keys anybody could read and write: loopback only, unless insecure is "
-                      "set (--insecure)");
+    if (!is_loopback(host) && !settings->insecure && !settings_have_keys(settings)) {
+        return refuse(settings, "listen",
+                      "without keys (keys.write, keys.read) anybody could read and write: loopback only, "
+                      "unless insecure is set (--insecure)");
+    }
+    return 0;
+}
+
+int
+settings_check(struct settings *settings)
+{
+    int r = check_listen(settings);
+
+    if (r != 0) {
+        return r;
     }
     if (settings->log_block_bytes > settings->log_segment_bytes / 16) {
-        return refuse(settings, "log.block_bytes: at most a sixteenth of log.segment_bytes");
+        return refuse(settings, "log.block_bytes", "more than a sixteenth of log.segment_bytes");
     }
-    if (settings->log_block_bytes % 4096 != 0 || settings->log_segment_bytes % 4096 != 0) {
-        return refuse(settings, "log.block_bytes, log.segment_bytes: whole multiples of 4KiB");
+    if (settings->log_block_bytes % 4096 != 0) {
+        return refuse(settings, "log.block_bytes", "not a whole multiple of 4KiB");
+    }
+    if (settings->log_segment_bytes % 4096 != 0) {
+        return refuse(settings, "log.segment_bytes", "not a whole multiple of 4KiB");
     }
     if (settings->net_body_bytes_max > settings->net_body_memory_bytes) {
-        return refuse(settings, "net.body_bytes_max: more than net.body_memory");
+        return refuse(settings, "net.body_bytes_max", "more than net.body_memory");
     }
     return 0;
 }

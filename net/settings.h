@@ -25,6 +25,22 @@ enum settings_io {
     SETTINGS_IO_EPOLL,
 };
 
+/* Items of keys.write and keys.read. */
+struct settings_write_key {
+    const char *where;
+    const char *key_file;
+    const char *tenant;
+    int64_t expires_ms;
+};
+
+struct settings_read_token {
+    const char *where;
+    const char *token_file;
+    struct conf_texts tenants;
+    struct conf_texts rights;
+    int64_t expires_ms;
+};
+
 #define SETTING_FIELD_TEXT(field) const char *field;
 #define SETTING_FIELD_FLAG(field) bool field;
 #define SETTING_FIELD_COUNT(field) uint64_t field;
@@ -36,8 +52,10 @@ enum settings_io {
 struct settings {
     struct conf conf;
 #define SETTING(field, key, type, initial, unit, min, max, help) SETTING_FIELD_##type(field)
+#define SETTING_LIST(field, key, list, help) struct conf_items field;
 #include "net/settings.def"
 #undef SETTING
+#undef SETTING_LIST
 };
 
 extern const struct conf_table settings_table;
@@ -49,8 +67,10 @@ void settings_close(struct settings *settings);
 
 /* Boot. The file, unless it is NULL, and then the environment. */
 MUST_USE int settings_load(struct settings *settings, const char *file, char *const environment[]);
+/* Boot. Any key or token: then who has none is refused. */
+bool settings_have_keys(const struct settings *settings);
 /* Boot. What one row cannot say: values that must fit each other, and that an open node listens on loopback only
-   unless it is told to be insecure. */
+   unless it is told to be insecure. Files that settings name are not looked at. */
 MUST_USE int settings_check(struct settings *settings);
 
 /* Boot. 0 becomes what the machine (or its control group) has: cores, and 60 % of the memory. */

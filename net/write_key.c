@@ -84,7 +84,7 @@ of_authorization(struct text authorization, struct arena *arena)
         return colon != NULL ? (struct text){.data = pair.data, .bytes = (uint32_t)(colon - pair.data)}
                              : pair;
     }
-    return after_scheme(authorization, TEXT("Bearer"));
+    return write_key_bearer(authorization);
 }
 
 struct text
@@ -106,4 +106,10 @@ write_key_find(const struct write_key_places *places, struct arena *arena)
         return key;
     }
     return nothing();
+}
+
+struct text
+write_key_bearer(struct text authorization)
+{
+    return after_scheme(authorization, TEXT("Bearer"));
 }

@@ -21,3 +21,6 @@ struct write_key_places {
 
 /* Home. Nothing when there is none; else it points into the places or the arena. */
 struct text write_key_find(const struct write_key_places *places, struct arena *arena);
+
+/* Any thread. The token of Bearer, or nothing. */
+struct text write_key_bearer(struct text authorization);

@@ -142,7 +142,7 @@ deadline_passed(struct timer *timer)
 }
 
 static void
-refuse(const struct query_request *request, const struct graphql_errors *errors)
+refuse(const struct query_request *request, enum query_answer_kind kind, const struct graphql_errors *errors)
 {
     struct json_out out;
     struct text body;
@@ -157,8 +157,27 @@ refuse(const struct query_request *request, const struct graphql_errors *errors)
         body = TEXT("{\"errors\":[{\"message\":\"The request needs more memory than one request may use.\","
                     "\"extensions\":{\"code\":\"" GRAPHQL_CODE_MEMORY "\"}}]}");
     }
-    request->answered(request->context, QUERY_REFUSED, body);
+    request->answered(request->context, kind, body);
     request->finished(request->context);
+}
+
+/* Also of a mutation that is no good otherwise: who may not change anything learns nothing about how. */
+static bool
+is_forbidden(const struct query *query)
+{
+    return query->plan.has_operation && query->plan.operation == GRAPHQL_MUTATION &&
+           !query->request.principal.may_administer;
+}
+
+static void
+refuse_mutation(struct query *query)
+{
+    struct graphql_errors errors;
+
+    graphql_errors_init(&errors, query->request.arena);
+    graphql_error_add(&errors, (struct graphql_place){.line = 0}, LOAD_CODE_FORBIDDEN,
+                      "Mutations need the right admin.");
+    refuse(&query->request, QUERY_FORBIDDEN, &errors);
 }
 
 static void
@@ -173,6 +192,7 @@ query_start(const struct query_request *request)
 {
     struct shard *shard = request->shard;
     struct query *query;
+    int r;
     struct mono_ns due = {.ns = shard->now.ns + shard->node->deadline_ns};
 
     REQUIRE_HERE(shard->id);
@@ -182,9 +202,14 @@ query_start(const struct query_request *request)
         return NULL;
     }
     query->request = *request;
-    if (graphql_prepare(request->arena, request->text, request->operation_name, request->variables,
-                        &query->plan) != 0) {
-        refuse(&query->request, &query->plan.errors);
+    r = graphql_prepare(request->arena, request->text, request->operation_name, request->variables,
+                        &query->plan);
+    if (is_forbidden(query)) {
+        refuse_mutation(query);
+        return NULL;
+    }
+    if (r != 0) {
+        refuse(&query->request, QUERY_REFUSED, &query->plan.errors);
         return NULL;
     }
     if (!timer_start(&shard->timers, &query->timer, due, deadline_passed)) {

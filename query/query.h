@@ -23,9 +23,10 @@ struct shard;
 struct query;
 
 enum query_answer_kind {
-    QUERY_OK,       /* data, perhaps with field errors */
-    QUERY_REFUSED,  /* no data: the request is at fault */
-    QUERY_DEADLINE, /* no data: it took too long */
+    QUERY_OK,        /* data, perhaps with field errors */
+    QUERY_REFUSED,   /* no data: the request is at fault */
+    QUERY_FORBIDDEN, /* no data: not for this principal */
+    QUERY_DEADLINE,  /* no data: it took too long */
 };
 
 struct query_request {

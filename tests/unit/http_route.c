@@ -99,6 +99,23 @@ TEST(doors_know_their_methods)
     CHECK(!http_route_allows(&metrics, HTTP_POST));
 }
 
+TEST(what_reads_needs_a_token)
+{
+    static const char *const with[] = {"/graphql", "/graphql/", "/metrics"};
+    static const char *const without[] = {
+        "/v1/events",   "/v1/b", "/v1/m", "/healthz", "/readyz", "/nothing", "/v1/projects/x/settings",
+        "/sourceConfig"};
+
+    for (uint32_t i = 0; i < COUNT_OF(with); i++) {
+        struct http_route route = find(with[i]);
+        CHECK(http_route_needs_token(&route));
+    }
+    for (uint32_t i = 0; i < COUNT_OF(without); i++) {
+        struct http_route route = find(without[i]);
+        CHECK(!http_route_needs_token(&route));
+    }
+}
+
 TEST(methods_are_case_sensitive)
 {
     CHECK_EQ(http_method_of(TEXT("POST")), HTTP_POST);

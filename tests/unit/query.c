@@ -52,6 +52,25 @@ TEST(what_is_refused_has_no_data)
     CHECK_EQ(fake.round_count, 0);
 }
 
+TEST(who_may_not_administer_may_not_change_anything)
+{
+    static const char *const mutations[] = {"mutation{deleteProfile(tenantId:\"acme\" id:\"x\"){events}}",
+                                            "mutation{nothing}", "mutation a{x} mutation a{y}"};
+
+    given_shards();
+    fake.principal.may_administer = false;
+    for (uint32_t i = 0; i < COUNT_OF(mutations) - 1; i++) {
+        ask(mutations[i], NULL);
+        CHECK_EQ(fake.kind, QUERY_FORBIDDEN);
+        CHECK_TEXT(said(),
+                   "{\"errors\":[{\"message\":\"Mutations need the right admin.\",\"extensions\":{\"code\":"
+                   "\"FORBIDDEN\"}}]}");
+    }
+    ask(mutations[COUNT_OF(mutations) - 1], NULL); /* which one, it does not say */
+    CHECK_EQ(fake.kind, QUERY_REFUSED);
+    CHECK_EQ(fake.round_count, 0);
+}
+
 TEST(who_asks_for_nothing_has_the_answer_at_once)
 {
     given_shards();

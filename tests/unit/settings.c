@@ -40,6 +40,45 @@ TEST(an_open_node_listens_on_loopback_only)
     CHECK_EQ(settings_check(&settings), 0);
 }
 
+TEST(a_node_with_keys_may_listen_everywhere)
+{
+    given_yaml("{listen: 0.0.0.0:8080, keys: {write: [{key_file: f, tenant: t}]}}");
+    CHECK(settings_have_keys(&settings));
+    CHECK_EQ(settings_check(&settings), 0);
+    given_yaml("{listen: 0.0.0.0:8080, keys: {read: [{token_file: f, tenants: [t]}]}}");
+    CHECK_EQ(settings_check(&settings), 0);
+    given_yaml("{listen: 0.0.0.0:8080, keys: {write: [], read: []}}");
+    CHECK(!settings_have_keys(&settings));
+    CHECK_EQ(settings_check(&settings), CONF_REFUSED);
+}
+
+TEST(what_does_not_fit_is_said_with_its_line)
+{
+    given_yaml("net:\n  body_memory: 16MiB\n  body_bytes_max: 16MiB\nlog:\n  block_bytes: 262145\n");
+    CHECK_EQ(settings_check(&settings), CONF_REFUSED);
+    CHECK_TEXT(settings.conf.problem, "f:5: log.block_bytes: not a whole multiple of 4KiB");
+}
+
+TEST(a_key_says_who_and_until_when)
+{
+    const struct settings_write_key *key;
+    const struct settings_read_token *token;
+
+    given_yaml("keys:\n  write:\n    - {key_file: f, tenant: t}\n"
+               "  read:\n    - {token_file: g, tenants: [a, b], expires: 2027-01-31}\n");
+    key = settings.keys_write.item;
+    token = settings.keys_read.item;
+    CHECK_EQ(settings.keys_write.count, 1);
+    CHECK_TEXT(key->where, "f:3");
+    CHECK_EQ(key->expires_ms, CONF_NEVER);
+    CHECK_EQ(settings.keys_read.count, 1);
+    CHECK_TEXT(token->where, "f:5");
+    CHECK_EQ(token->tenants.count, 2);
+    CHECK_EQ(token->rights.count, 1);
+    CHECK_TEXT(token->rights.item[0], "read");
+    CHECK_EQ(token->expires_ms, INT64_C(1801353600000));
+}
+
 TEST(a_listen_that_is_no_host_and_port_is_refused)
 {
     const char *bad[] = {
@@ -100,6 +139,8 @@ TEST(the_defaults_are_those_of_the_documents)
     CHECK_EQ(settings.net_body_memory_bytes, 256 << 20);
     CHECK_EQ(settings.net_body_bytes_max, 4 << 20);
     CHECK_EQ(settings.query_deadline_ms, 5000);
+    CHECK_EQ(settings.ingest_rate_limit, 0);
+    CHECK(!settings_have_keys(&settings));
 }
 
 TEST(the_environment_names_them_all)

@@ -52,6 +52,15 @@ TEST(bearer_is_a_key_too)
     CHECK_KEY("bearer  key ", "", "", "key");
 }
 
+TEST(what_is_no_bearer_is_no_token)
+{
+    CHECK_TEXT(write_key_bearer(TEXT("")), "");
+    CHECK_TEXT(write_key_bearer(TEXT("Basic a2V5Og==")), "");
+    CHECK_TEXT(write_key_bearer(TEXT("Bearer")), "");
+    CHECK_TEXT(write_key_bearer(TEXT("Bearertoken")), "");
+    CHECK_TEXT(write_key_bearer(TEXT("bearer  a/b+c= ")), "a/b+c=");
+}
+
 TEST(the_most_deliberate_place_wins)
 {
     CHECK_KEY("Bearer a", "b", "writeKey=c", "a");
