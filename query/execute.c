@@ -36,10 +36,9 @@ kind_of(enum graphql_field field)
         return LOAD_CURRENT_SESSION;
     case FIELD_QUERY_SUMMARY:
     case FIELD_QUERY_TIME_SERIES:
+    case FIELD_QUERY_TIME_SERIES_BY:
     case FIELD_QUERY_BREAKDOWN:
         return LOAD_ROLLUP;
-    case FIELD_QUERY_TIME_SERIES_BY:
-        return LOAD_NOTHING;
     default:
         return LOAD_ROOT;
     }
@@ -154,7 +153,6 @@ expand(struct execute *execute, struct load *load)
     case LOAD_TENANT:
     case LOAD_MERGES:
     case LOAD_ROLLUP:
-    case LOAD_NOTHING:
         break;
     }
     return true;
@@ -180,10 +178,6 @@ begin_root_field(struct execute *execute, struct load *load)
     tenant_id = load->selection->arguments[0].text;
     if (!principal_may_read(loads->principal, tenant_id)) {
         load_refuse(load, LOAD_CODE_FORBIDDEN, "You may not read this tenant.");
-        return true;
-    }
-    if (load->kind == LOAD_NOTHING) {
-        load_refuse(load, GRAPHQL_CODE_NOT_SUPPORTED, "This field is not supported yet.");
         return true;
     }
     load->tenant = load_tenant_get(loads, tenant_id);
@@ -230,7 +224,6 @@ step(struct loads *loads, struct load *load)
     case LOAD_ROLLUP:
         return rollup_step(loads, load);
     case LOAD_ROOT:
-    case LOAD_NOTHING:
         break;
     }
     base_die("ASSERT", "a load that waits", __FILE__, __LINE__);

@@ -91,8 +91,7 @@ enum load_kind {
     LOAD_MERGES,
     LOAD_EVENT_SESSION,
     LOAD_CURRENT_SESSION,
-    LOAD_ROLLUP,  /* summary, timeSeries, breakdown */
-    LOAD_NOTHING, /* a field that is an error whatever the shards say */
+    LOAD_ROLLUP, /* summary, timeSeries, timeSeriesBy, breakdown */
 };
 
 /* Questions of one kind, one for each place that is asked. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "query/rollup.h"
 
+#include "query/series.h"
 #include "shards/shard.h"
 #include "shards/sort.h"
 
@@ -31,8 +32,8 @@ finish(struct load *load)
 
 /* ---- arguments ---- */
 
-static enum dimension
-dimension_of(enum graphql_enum value)
+enum dimension
+rollup_dimension(enum graphql_enum value)
 {
     static const enum dimension dimensions[] = {DIMENSION_EVENT_TYPE,  DIMENSION_COUNTRY,
                                                 DIMENSION_DEVICE_TYPE, DIMENSION_BROWSER,
@@ -43,8 +44,8 @@ dimension_of(enum graphql_enum value)
     return dimensions[value - ENUM_DIMENSION_EVENT_TYPE];
 }
 
-static bool
-take_where(struct loads *loads, struct load *load, const struct graphql_value *list)
+bool
+rollup_take_where(struct loads *loads, struct load *load, const struct graphql_value *list)
 {
     struct load_where *where = &load->rollup->where;
 
@@ -61,7 +62,7 @@ take_where(struct loads *loads, struct load *load, const struct graphql_value *l
             graphql_value_field(&list->items[i], INPUT_DIMENSION_VALUE_EQUALS);
         struct dimension_value *value = &where->values[where->count++];
 
-        value->dimension = dimension_of(by->enumerator);
+        value->dimension = rollup_dimension(by->enumerator);
         value->is_missing = !graphql_value_is_given(equals) || equals->text.bytes == 0;
         if (!value->is_missing) {
             value->equals = equals->text;
@@ -74,15 +75,8 @@ take_where(struct loads *loads, struct load *load, const struct graphql_value *l
     return true;
 }
 
-static bool
-refuse_range(struct load *load, const char *message)
-{
-    load_refuse(load, LOAD_CODE_RANGE, message);
-    return true;
-}
-
-/* Rounded to whole steps; False: the range was refused. */
-static bool
+/* Rounded to whole steps. */
+static void
 set_range(struct load *load, struct event_ms from, struct event_ms to, int64_t step_ms)
 {
     struct rollup *rollup = load->rollup;
@@ -92,18 +86,16 @@ set_range(struct load *load, struct event_ms from, struct event_ms to, int64_t s
     rollup->from_ms = floor_div(from.ms, step_ms) * step_ms;
     rollup->scan.from.ms = rollup->from_ms;
     rollup->scan.to.ms = -floor_div(-to.ms, step_ms) * step_ms;
-    return !rollup->is_empty;
 }
 
-static bool
-begin_time_series(struct loads *loads, struct load *load)
+void
+rollup_set_points(struct load *load, struct event_ms from, struct event_ms to, enum graphql_enum interval)
 {
-    const struct graphql_selection *selection = load->selection;
     struct rollup *rollup = load->rollup;
     int64_t step_ms = 0;
     int64_t count;
 
-    switch ((int)graphql_argument(selection, ARGUMENT_QUERY_TIME_SERIES_INTERVAL)->enumerator) {
+    switch ((int)interval) {
     case ENUM_INTERVAL_MINUTE:
         step_ms = MS_PER_MINUTE;
         break;
@@ -115,20 +107,30 @@ begin_time_series(struct loads *loads, struct load *load)
         break;
     }
     ASSERT(step_ms > 0);
-    rollup->metric = graphql_argument(selection, ARGUMENT_QUERY_TIME_SERIES_METRIC)->enumerator;
-    rollup->scan.bucket_ms = step_ms;
-    if (set_range(load, graphql_argument(selection, ARGUMENT_QUERY_TIME_SERIES_FROM)->time,
-                  graphql_argument(selection, ARGUMENT_QUERY_TIME_SERIES_TO)->time, step_ms)) {
-        count = (rollup->scan.to.ms - rollup->scan.from.ms) / step_ms;
-        if (step_ms == MS_PER_MINUTE && count > ROLLUP_MINUTES_MAX) {
-            return refuse_range(load, "Minutes are for at most 24 hours.");
-        }
-        if (count > ROLLUP_POINTS_MAX) {
-            return refuse_range(load, "The range has more than 10000 intervals.");
-        }
-        rollup->cell_count = (uint32_t)count;
+    set_range(load, from, to, step_ms);
+    count = rollup->is_empty ? 0 : (rollup->scan.to.ms - rollup->scan.from.ms) / step_ms;
+    if (step_ms == MS_PER_MINUTE && count > ROLLUP_MINUTES_MAX) {
+        load_refuse(load, LOAD_CODE_RANGE, "Minutes are for at most 24 hours.");
+    } else if (count > ROLLUP_POINTS_MAX) {
+        load_refuse(load, LOAD_CODE_RANGE, "The range has more than 10000 intervals.");
+    } else {
+        rollup->point_count = (uint32_t)count;
     }
-    return take_where(loads, load, graphql_argument(selection, ARGUMENT_QUERY_TIME_SERIES_WHERE));
+}
+
+static bool
+begin_time_series(struct loads *loads, struct load *load)
+{
+    const struct graphql_selection *selection = load->selection;
+    struct rollup *rollup = load->rollup;
+
+    rollup_set_points(load, graphql_argument(selection, ARGUMENT_QUERY_TIME_SERIES_FROM)->time,
+                      graphql_argument(selection, ARGUMENT_QUERY_TIME_SERIES_TO)->time,
+                      graphql_argument(selection, ARGUMENT_QUERY_TIME_SERIES_INTERVAL)->enumerator);
+    rollup->metric = graphql_argument(selection, ARGUMENT_QUERY_TIME_SERIES_METRIC)->enumerator;
+    rollup->scan.bucket_ms = rollup->step_ms;
+    rollup->cell_count = rollup->point_count;
+    return rollup_take_where(loads, load, graphql_argument(selection, ARGUMENT_QUERY_TIME_SERIES_WHERE));
 }
 
 static bool
@@ -137,14 +139,14 @@ begin_breakdown(struct loads *loads, struct load *load)
     const struct graphql_selection *selection = load->selection;
     struct rollup *rollup = load->rollup;
 
-    (void)set_range(load, graphql_argument(selection, ARGUMENT_QUERY_BREAKDOWN_FROM)->time,
-                    graphql_argument(selection, ARGUMENT_QUERY_BREAKDOWN_TO)->time, MS_PER_HOUR);
+    set_range(load, graphql_argument(selection, ARGUMENT_QUERY_BREAKDOWN_FROM)->time,
+              graphql_argument(selection, ARGUMENT_QUERY_BREAKDOWN_TO)->time, MS_PER_HOUR);
     rollup->metric = graphql_argument(selection, ARGUMENT_QUERY_BREAKDOWN_METRIC)->enumerator;
     rollup->first = (uint32_t)graphql_argument(selection, ARGUMENT_QUERY_BREAKDOWN_FIRST)->integer;
     rollup->scan.has_dimension = true;
     rollup->scan.dimension =
-        dimension_of(graphql_argument(selection, ARGUMENT_QUERY_BREAKDOWN_BY)->enumerator);
-    return take_where(loads, load, graphql_argument(selection, ARGUMENT_QUERY_BREAKDOWN_WHERE));
+        rollup_dimension(graphql_argument(selection, ARGUMENT_QUERY_BREAKDOWN_BY)->enumerator);
+    return rollup_take_where(loads, load, graphql_argument(selection, ARGUMENT_QUERY_BREAKDOWN_WHERE));
 }
 
 static void
@@ -153,8 +155,8 @@ begin_summary(struct load *load)
     const struct graphql_selection *selection = load->selection;
     struct rollup *rollup = load->rollup;
 
-    (void)set_range(load, graphql_argument(selection, ARGUMENT_QUERY_SUMMARY_FROM)->time,
-                    graphql_argument(selection, ARGUMENT_QUERY_SUMMARY_TO)->time, MS_PER_HOUR);
+    set_range(load, graphql_argument(selection, ARGUMENT_QUERY_SUMMARY_FROM)->time,
+              graphql_argument(selection, ARGUMENT_QUERY_SUMMARY_TO)->time, MS_PER_HOUR);
     rollup->scan.wants_users = load_has_child(selection, FIELD_SUMMARY_USERS);
     rollup->scan.wants_sessions = load_has_child(selection, FIELD_SUMMARY_SESSIONS) ||
                                   load_has_child(selection, FIELD_SUMMARY_AVG_DURATION_SEC) ||
@@ -173,6 +175,9 @@ begin(struct loads *loads, struct load *load)
     load->rollup = rollup;
     load->stage = ROLLUP_WAIT_TENANT;
     if (load->selection->field == FIELD_QUERY_TIME_SERIES && !begin_time_series(loads, load)) {
+        return false;
+    }
+    if (load->selection->field == FIELD_QUERY_TIME_SERIES_BY && !series_begin(loads, load)) {
         return false;
     }
     if (load->selection->field == FIELD_QUERY_BREAKDOWN && !begin_breakdown(loads, load)) {
@@ -258,6 +263,9 @@ cell_of(const struct rollup *rollup, const struct cube_row *row)
     uint32_t begin = 0;
     uint32_t end = rollup->cell_count;
 
+    if (rollup->groups != NULL) {
+        return series_cell(rollup, row);
+    }
     if (!rollup->scan.has_dimension) {
         uint32_t index = rollup->scan.bucket_ms == 0 ? 0 : row->bucket;
 
@@ -388,8 +396,8 @@ ask_users(struct loads *loads, struct load *load)
 /* ---- values ---- */
 
 /* What the metric counts, and thereby whether a group is there at all. */
-static uint64_t
-counted(const struct rollup *rollup, const struct rollup_cell *cell)
+uint64_t
+rollup_counted(const struct rollup *rollup, const struct rollup_cell *cell)
 {
     switch ((int)rollup->metric) {
     case ENUM_METRIC_EVENTS:
@@ -417,6 +425,15 @@ compare_values(const void *a, const void *b)
     return text_compare(left->key, right->key);
 }
 
+/* The groups are chosen: once more, for their points. */
+static bool
+ask_points(struct loads *loads, struct load *load)
+{
+    load->stage = ROLLUP_WAIT_CUBE;
+    load->round_due = loads->round + 1;
+    return series_ask(loads, load);
+}
+
 /* Those that may be on the page: as many as it holds, and those that are no less than the last of them. */
 static bool
 ask_codes(struct loads *loads, struct load *load)
@@ -426,11 +443,17 @@ ask_codes(struct loads *loads, struct load *load)
     struct question *question;
     uint32_t count = 0;
     uint32_t *codes;
+    bool has_other = false;
 
     for (uint32_t i = 0; i < rollup->cell_count; i++) {
-        if (counted(rollup, &rollup->cells[i]) > 0) {
-            rollup->cells[count++] = rollup->cells[i];
+        if (rollup_counted(rollup, &rollup->cells[i]) == 0) {
+            continue;
         }
+        if (rollup->is_series && rollup->cells[i].code == CODE_OTHER) {
+            has_other = true; /* with the rest, never a series of its own */
+            continue;
+        }
+        rollup->cells[count++] = rollup->cells[i];
     }
     sort_items(rollup->cells, count, sizeof(*rollup->cells), compare_values);
     rollup->cell_count = count < rollup->first ? count : rollup->first;
@@ -439,7 +462,7 @@ ask_codes(struct loads *loads, struct load *load)
         rollup->cell_count++;
     }
     if (rollup->cell_count == 0) {
-        return finish(load);
+        return has_other ? ask_points(loads, load) : finish(load);
     }
     codes = arena_take(loads->arena, rollup->cell_count * sizeof(*codes));
     question = load_question(loads, QUESTION_CODES, tenant->partition, &tenant->reading);
@@ -468,7 +491,11 @@ take_values(struct loads *loads, struct load *load)
 
         cell->value = rollup->metric == ENUM_METRIC_AVG_SESSION_DURATION_SEC
                           ? rollup_mean_seconds(cell->closed_duration_ms, cell->closed_sessions)
-                          : (double)counted(rollup, cell);
+                          : (double)rollup_counted(rollup, cell);
+    }
+    if (rollup->groups != NULL) {
+        series_take(rollup);
+        return finish(load);
     }
     return rollup->scan.has_dimension ? ask_codes(loads, load) : finish(load);
 }
@@ -481,7 +508,7 @@ take_cube(struct loads *loads, struct load *load)
     if (load_has_failed(loads, load, load->questions)) {
         return true;
     }
-    if (rollup->scan.has_dimension && !make_groups(loads, load)) {
+    if (rollup->scan.has_dimension && rollup->groups == NULL && !make_groups(loads, load)) {
         return false;
     }
     for (uint32_t i = 0; i < load->questions.count; i++) {
@@ -526,7 +553,7 @@ take_codes(struct loads *loads, struct load *load)
     if (rollup->cell_count > rollup->first) {
         rollup->cell_count = rollup->first;
     }
-    return finish(load);
+    return rollup->is_series ? ask_points(loads, load) : finish(load);
 }
 
 bool

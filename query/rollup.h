@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * rollup - summary, timeSeries and breakdown
+ * rollup - summary, timeSeries, timeSeriesBy and breakdown
  *
  * Every slice sums its share of the cube; the sums of all slices are added by bucket or by code. Distinct users
  * cannot be added: the sets of persons of all slices are joined and counted by the tenant's sequencer, which knows
@@ -43,10 +43,27 @@ struct rollup {
     struct rollup_cell *cells;
     uint32_t cell_count;
     struct person_set *sets; /* of the cells */
+
+    /* Of timeSeriesBy, whose cells are at first groups as those of a breakdown: see series.h. */
+    bool is_series;
+    uint32_t point_count;
+    struct rollup_cell *groups; /* largest first; NULL: not chosen yet */
+    uint32_t group_count;
+    uint64_t *group_codes; /* code << 32 | index of the group; ascending */
+    bool has_rest;         /* something was counted in other groups */
 };
 
 /* Home. A load of kind LOAD_ROLLUP. True: it got further. */
 bool rollup_step(struct loads *loads, struct load *load);
+
+/* Home. For series.c: parts of the first step. */
+enum dimension rollup_dimension(enum graphql_enum value);
+/* The range, rounded to whole intervals, and how many they are; refuses what is too long. */
+void rollup_set_points(struct load *load, struct event_ms from, struct event_ms to,
+                       enum graphql_enum interval);
+MUST_USE bool rollup_take_where(struct loads *loads, struct load *load, const struct graphql_value *list);
+/* Any thread. What the metric counts; a group in which that is 0 is none. */
+uint64_t rollup_counted(const struct rollup *rollup, const struct rollup_cell *cell);
 
 /* Any thread. Seconds; 0 when there is nothing to divide by. */
 double rollup_mean_seconds(uint64_t duration_ms, uint64_t count);

@@ -478,28 +478,26 @@ write_summary(struct writer *writer, const struct load *load)
     json_out_object_end(out);
 }
 
-/* Points and groups. */
+/* Points or groups. */
 static void
-write_cells(struct writer *writer, const struct load *load)
+write_cells(struct json_out *out, const struct rollup *rollup, const struct rollup_cell *cells,
+            uint32_t count, const struct graphql_selection *fields)
 {
-    const struct rollup *rollup = load->rollup;
-    struct json_out *out = writer->out;
-
     json_out_array_begin(out);
-    for (uint32_t i = 0; i < rollup->cell_count; i++) {
+    for (uint32_t i = 0; i < count; i++) {
         json_out_object_begin(out);
-        for (const struct graphql_selection *at = load->selection->children; at != NULL; at = at->next) {
+        for (const struct graphql_selection *at = fields; at != NULL; at = at->next) {
             json_out_key(out, at->response_key);
             switch ((int)at->field) {
             case FIELD_TIME_POINT_TIME:
                 json_out_time(out, rollup->from_ms + (int64_t)i * rollup->step_ms);
                 break;
             case FIELD_GROUP_KEY:
-                json_out_text(out, rollup->cells[i].key);
+                json_out_text(out, cells[i].key);
                 break;
             case FIELD_TIME_POINT_VALUE:
             case FIELD_GROUP_VALUE:
-                json_out_double(out, rollup->cells[i].value);
+                json_out_double(out, cells[i].value);
                 break;
             default:
                 write_value_typename(out, at);
@@ -509,6 +507,49 @@ write_cells(struct writer *writer, const struct load *load)
         json_out_object_end(out);
     }
     json_out_array_end(out);
+}
+
+static void
+write_series(struct json_out *out, const struct rollup *rollup, const struct graphql_selection *fields)
+{
+    uint32_t count = rollup->group_count + (rollup->has_rest ? 1 : 0);
+
+    json_out_array_begin(out);
+    for (uint32_t i = 0; i < count; i++) {
+        json_out_object_begin(out);
+        for (const struct graphql_selection *at = fields; at != NULL; at = at->next) {
+            json_out_key(out, at->response_key);
+            switch ((int)at->field) {
+            case FIELD_SERIES_KEY:
+                json_out_text(out, i < rollup->group_count ? rollup->groups[i].key : TEXT("(other)"));
+                break;
+            case FIELD_SERIES_POINTS:
+                write_cells(out, rollup, &rollup->cells[i * rollup->point_count], rollup->point_count,
+                            at->children);
+                break;
+            default:
+                write_value_typename(out, at);
+                break;
+            }
+        }
+        json_out_object_end(out);
+    }
+    json_out_array_end(out);
+}
+
+static void
+write_rollup(struct writer *writer, const struct load *load)
+{
+    const struct rollup *rollup = load->rollup;
+    const struct graphql_selection *fields = load->selection->children;
+
+    if (load->selection->field == FIELD_QUERY_SUMMARY) {
+        write_summary(writer, load);
+    } else if (rollup->is_series) {
+        write_series(writer->out, rollup, fields);
+    } else {
+        write_cells(writer->out, rollup, rollup->cells, rollup->cell_count, fields);
+    }
 }
 
 /* ---- all of it ---- */
@@ -531,7 +572,6 @@ is_nothing(const struct load *load)
     case LOAD_SESSIONS:
     case LOAD_MERGES:
     case LOAD_ROLLUP:
-    case LOAD_NOTHING:
         break;
     }
     return false;
@@ -578,14 +618,9 @@ write_load(struct writer *writer, const struct load *load)
         write_page(writer, load);
         return;
     case LOAD_ROLLUP:
-        if (load->selection->field == FIELD_QUERY_SUMMARY) {
-            write_summary(writer, load);
-        } else {
-            write_cells(writer, load);
-        }
+        write_rollup(writer, load);
         return;
     case LOAD_ROOT:
-    case LOAD_NOTHING:
         break;
     }
     base_die("ASSERT", "a load with a value", __FILE__, __LINE__);

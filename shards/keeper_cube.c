@@ -91,7 +91,7 @@ create_work(struct keeper *keeper, const struct cube_scan *ask)
 
     map_init(&work->row_map, keeper->memory.region);
     map_init(&work->user_map, keeper->memory.region);
-    work->stage = ask->bucket_ms == MS_PER_MINUTE ? CUBE_EVENTS : CUBE_CLOSE;
+    work->stage = ask->reads_events || ask->bucket_ms == MS_PER_MINUTE ? CUBE_EVENTS : CUBE_CLOSE;
     work->hour = floor_div(ask->from.ms, MS_PER_HOUR);
     return work;
 }
@@ -127,6 +127,27 @@ row_equal(const void *owner, uint32_t value, const void *key)
     return work->rows[value].bucket == row_key->bucket && work->rows[value].code == row_key->code;
 }
 
+static uint32_t
+row_code(const struct cube_scan *ask, uint32_t code)
+{
+    uint32_t begin = 0;
+    uint32_t end = ask->code_count;
+
+    if (!ask->has_codes) {
+        return code;
+    }
+    while (begin < end) {
+        uint32_t middle = begin + (end - begin) / 2;
+
+        if (ask->codes[middle] < code) {
+            begin = middle + 1;
+        } else {
+            end = middle;
+        }
+    }
+    return begin < ask->code_count && ask->codes[begin] == code ? code : CODE_OTHER;
+}
+
 /* The row of a time and codes, made when it is not there. */
 static uint32_t
 find_row(struct keeper *keeper, struct cube_work *work, const struct cube_scan *ask, int64_t time,
@@ -134,7 +155,7 @@ find_row(struct keeper *keeper, struct cube_work *work, const struct cube_scan *
 {
     struct row_key key = {
         .bucket = ask->bucket_ms == 0 ? 0 : (uint32_t)((time - ask->from.ms) / ask->bucket_ms),
-        .code = ask->has_dimension ? code[ask->dimension] : CODE_NONE,
+        .code = ask->has_dimension ? row_code(ask, code[ask->dimension]) : CODE_NONE,
     };
     uint64_t hash = hash_mix((uint64_t)key.bucket << 32 | key.code);
     uint32_t row = map_find(&work->row_map, hash, row_equal, work, &key);

@@ -384,8 +384,13 @@ struct cube_scan {
     struct event_ms to;   /* exclusive */
     /* 0: one bucket for the whole range; MS_PER_HOUR, MS_PER_DAY; 60 000: reads the event store. */
     int64_t bucket_ms;
+    bool reads_events; /* the event store whatever the buckets are: from and to need not be whole hours */
     bool has_dimension;
     enum dimension dimension;
+    /* Rows of other codes than these, ascending, are one: CODE_OTHER. Without it every code has rows. */
+    bool has_codes;
+    const uint32_t *codes;
+    uint32_t code_count;
     const struct code_filter *filters;
     uint32_t filter_count;
     bool wants_users;

@@ -408,7 +408,8 @@ check_roll_ups(struct run *run, struct text tenant)
         }
         if (!compare(run, MODEL_SUMMARY, &variables, NULL, NULL, NULL) ||
             !compare(run, MODEL_BREAKDOWN, &variables, NULL, NULL, NULL) ||
-            !compare(run, MODEL_TIME_SERIES, &variables, NULL, NULL, NULL)) {
+            !compare(run, MODEL_TIME_SERIES, &variables, NULL, NULL, NULL) ||
+            !compare(run, MODEL_TIME_SERIES_BY, &variables, NULL, NULL, NULL)) {
             return false;
         }
     }

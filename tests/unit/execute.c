@@ -23,17 +23,6 @@ TEST(tenants_that_one_may_not_read_are_forbidden)
     CHECK(said_error("FORBIDDEN", "[\"tenants\"]"));
 }
 
-TEST(what_comes_later_says_so)
-{
-    given_shards();
-    ask("{s:timeSeriesBy(tenantId:\"acme\" metric:EVENTS by:OS interval:DAY from:\"2026-01-01T00:00:00Z\" "
-        "to:\"2026-01-02T00:00:00Z\"){key}}",
-        NULL);
-    CHECK(said_begins("{\"data\":null,"));
-    CHECK(said_error("NOT_SUPPORTED", "[\"s\"]"));
-    CHECK_EQ(fake.round_count, 0);
-}
-
 TEST(an_error_makes_the_nearest_nullable_parent_null)
 {
     given_shards();

@@ -498,6 +498,20 @@ fake_sessions(struct question *question)
     question->answer.sessions = answer;
 }
 
+/* Other codes than those asked for are one. */
+static inline struct cube_row
+fake_cube_row(const struct cube_scan *scan, struct cube_row row)
+{
+    bool is_other = scan->has_codes;
+
+    for (uint32_t i = 0; i < scan->code_count; i++) {
+        is_other = is_other && scan->codes[i] != row.code;
+    }
+    row.code = is_other ? CODE_OTHER : row.code;
+    row.bucket = scan->bucket_ms == 0 ? 0 : row.bucket;
+    return row;
+}
+
 static inline void
 fake_cubes(struct question *question)
 {
@@ -507,7 +521,7 @@ fake_cubes(struct question *question)
     fake.cube_scan = *question->ask.cube;
     for (uint32_t i = 0; i < fake.cube_count; i++) {
         if (fake.cube[i].slice == question->target) {
-            rows[answer->count++] = fake.cube[i].row;
+            rows[answer->count++] = fake_cube_row(question->ask.cube, fake.cube[i].row);
         }
     }
     answer->rows = rows;

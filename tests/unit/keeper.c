@@ -664,6 +664,46 @@ TEST(hours_from_cells_are_the_same_as_from_events)
     }
 }
 
+TEST(codes_that_are_not_asked_for_are_one_row_and_their_people_count_once)
+{
+    static const uint32_t codes[] = {2, 5};
+
+    given_a_world(1, 64, 8);
+    for (uint32_t code = CODE_OTHER; code < 6; code++) {
+        send_event(4, T0 + code, "click", (struct extra){.code = {code}});
+    }
+    send_event(8, T0 + MS_PER_HOUR, "click", (struct extra){.code = {3}});
+    send_progress(0);
+    for (uint32_t by_events = 0; by_events < 2; by_events++) {
+        struct cube_scan scan = {.from = {.ms = T0},
+                                 .to = {.ms = T0 + 2 * MS_PER_HOUR},
+                                 .reads_events = by_events > 0,
+                                 .has_dimension = true,
+                                 .has_codes = true,
+                                 .codes = codes,
+                                 .code_count = COUNT_OF(codes),
+                                 .wants_users = true};
+        struct question question = {.kind = QUESTION_CUBE, .ask.cube = &scan};
+
+        ask(&question);
+        CHECK_EQ(question.answer.cube->count, 3);
+        CHECK_EQ(question.answer.cube->rows[0].code, CODE_OTHER);
+        CHECK_EQ(question.answer.cube->rows[0].events, 4); /* 1, 3, 4, and 3 again */
+        CHECK_EQ(question.answer.cube->rows[0].users.count, 2);
+        CHECK_EQ(question.answer.cube->rows[1].code, 2);
+        CHECK_EQ(question.answer.cube->rows[2].code, 5);
+        release(&question);
+
+        scan.code_count = 0; /* nothing but the rest */
+        question = (struct question){.kind = QUESTION_CUBE, .ask.cube = &scan};
+        ask(&question);
+        CHECK_EQ(question.answer.cube->count, 1);
+        CHECK_EQ(question.answer.cube->rows[0].events, 6);
+        release(&question);
+    }
+    then_the_world_ends();
+}
+
 TEST(open_sessions_are_those_that_the_watermark_has_not_passed)
 {
     struct question question = {.kind = QUESTION_OPEN_SESSIONS, .target = 0};
