@@ -2,16 +2,6 @@
 #include "shards/latest.h"
 
 void
-latest_offer(struct memory *memory, struct latest *latest, struct text text, struct stamp at)
-{
-    if (text.bytes == 0 || (latest->text.bytes > 0 && !stamp_is_after(at, latest->at))) {
-        return;
-    }
-    short_text_set(memory, &latest->text, text);
-    latest->at = at;
-}
-
-void
 latest_take(struct memory *memory, struct latest *latest, struct latest *other)
 {
     if (other->text.bytes > 0 && (latest->text.bytes == 0 || stamp_is_after(other->at, latest->at))) {

@@ -30,6 +30,14 @@ struct latest {
 };
 
 /* Home. Empty text is no value. */
-void latest_offer(struct memory *memory, struct latest *latest, struct text text, struct stamp at);
+static inline void
+latest_offer(struct memory *home, struct latest *latest, struct text text, struct stamp at)
+{
+    if (text.bytes == 0 || (latest->text.bytes > 0 && !stamp_is_after(at, latest->at))) {
+        return;
+    }
+    short_text_set(home, &latest->text, text);
+    latest->at = at;
+}
 /* Home. Offers what `other` has, and empties it. */
 void latest_take(struct memory *memory, struct latest *latest, struct latest *other);

@@ -3,18 +3,38 @@
 
 #include "core/uuid.h"
 
-#include <stdio.h>
+/* Decimal text, without a library's locale and format; returns its end. */
+static char *
+put_number(char *to, int64_t number)
+{
+    char digits[20];
+    uint32_t count = 0;
+    uint64_t left = number < 0 ? 0 - (uint64_t)number : (uint64_t)number;
+
+    if (number < 0) {
+        *to++ = '-';
+    }
+    do {
+        digits[count++] = (char)('0' + left % 10);
+        left /= 10;
+    } while (left > 0);
+    while (count > 0) {
+        *to++ = digits[--count];
+    }
+    return to;
+}
 
 struct uuid
 session_make_id(struct uuid tenant_namespace, struct uuid canonical, struct event_ms opened)
 {
-    char canonical_text[UUID_TEXT_BYTES];
-    char name[96];
+    char name[8 + UUID_TEXT_BYTES + 20];
+    char *end = name + 8 + UUID_TEXT_BYTES;
 
-    uuid_format(canonical, canonical_text);
-    int bytes = snprintf(name, sizeof(name), "session:%s:%lld", canonical_text, (long long)opened.ms);
-    ASSERT(bytes > 0 && (size_t)bytes < sizeof(name));
-    return uuid_v5(tenant_namespace, (struct text){.data = name, .bytes = (uint32_t)bytes});
+    memcpy(name, "session:", 8);
+    uuid_format(canonical, name + 8);
+    end[-1] = ':'; /* over the NUL */
+    end = put_number(end, opened.ms);
+    return uuid_v5(tenant_namespace, (struct text){.data = name, .bytes = (uint32_t)(end - name)});
 }
 
 int
@@ -66,14 +86,15 @@ remove_page(struct memory *memory, struct session *session, uint32_t at)
             (session->page_count - at) * sizeof(*session->pages));
 }
 
-/* Linear: at most 100 pages, and comparing lengths first tells most of them apart. */
+/* Linear: at most 100 pages, and lengths and last bytes tell most of them apart. */
 static void
 add_page(struct memory *memory, struct session *session, struct text page, struct stamp visit)
 {
+    struct short_text lent = short_text_lend(page);
     uint32_t count = session->page_count;
 
     for (uint32_t i = 0; i < count; i++) {
-        if (text_equal(short_text(&session->pages[i].page), page)) {
+        if (short_text_equal(&session->pages[i].page, &lent)) {
             if (!stamp_is_after(session->pages[i].first, visit)) {
                 return;
             }

@@ -4,15 +4,7 @@
 struct short_text
 short_text_take(struct memory *memory, struct text text)
 {
-    struct short_text new = {.bytes = text.bytes};
-
-    if (text.bytes > SHORT_TEXT_ROOM) {
-        struct text copy = memory_text(memory, text);
-        memcpy(new.room + 4, &copy.data, sizeof(copy.data));
-    } else if (text.bytes > 0) {
-        memcpy(new.room, text.data, text.bytes);
-    }
-    return new;
+    return short_text_lend(text.bytes > SHORT_TEXT_ROOM ? memory_text(memory, text) : text);
 }
 
 void
@@ -27,9 +19,11 @@ short_text_put(struct memory *memory, struct short_text *of)
 }
 
 void
-short_text_set(struct memory *memory, struct short_text *to, struct text text)
+short_text_set_any(struct memory *memory, struct short_text *to, struct text text)
 {
-    if (text_equal(short_text(to), text)) {
+    struct short_text lent = short_text_lend(text);
+
+    if (short_text_equal(to, &lent)) {
         return;
     }
     short_text_put(memory, to);

@@ -7,9 +7,13 @@
  * Most names, countries and browsers have at most 12 bytes: comparing with one of those touches no other memory,
  * and keeping it takes none.
  *
+ * Of a longer one the length and the last four bytes are there, which tell most texts apart.
+ *
  * Threads  Home shard only.
  * Memory   Longer texts from the region. short_text() lends: until the struct moves or changes.
  */
+
+#include <assert.h>
 
 #include "shards/memory.h"
 
@@ -17,8 +21,9 @@
 
 struct short_text {
     uint32_t bytes;
-    char room[SHORT_TEXT_ROOM]; /* the text, or where it is in the last eight */
+    char room[SHORT_TEXT_ROOM]; /* the text, zeros behind it; or its last four bytes, and where it is */
 };
+static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "made of two numbers at a time");
 
 static inline struct text
 short_text(const struct short_text *of)
@@ -31,9 +36,85 @@ short_text(const struct short_text *of)
     return (struct text){.data = data, .bytes = of->bytes};
 }
 
+static inline uint64_t
+short_text_read(const char *at, uint32_t bytes)
+{
+    uint64_t word = 0;
+
+    memcpy(&word, at, bytes);
+    return word;
+}
+
+/* Up to 12 bytes as they stand in memory behind a length; reads nothing beyond the end. */
+static inline void
+short_text_pack(struct text text, uint64_t *low, uint64_t *high)
+{
+    if (text.bytes >= 8) {
+        *low = short_text_read(text.data, 8);
+        *high = short_text_read(text.data + text.bytes - 4, 4) >> (8 * (12 - text.bytes));
+    } else if (text.bytes >= 4) {
+        *low = short_text_read(text.data, 4) | short_text_read(text.data + text.bytes - 4, 4)
+                                                   << (8 * (text.bytes - 4));
+        *high = 0;
+    } else {
+        *high = 0;
+        *low = text.bytes == 0 ? 0
+                               : (uint64_t)(uint8_t)text.data[0] |
+                                     (uint64_t)(uint8_t)text.data[text.bytes / 2] << (8 * (text.bytes / 2)) |
+                                     (uint64_t)(uint8_t)text.data[text.bytes - 1] << (8 * (text.bytes - 1));
+    }
+}
+
+/* Home. To compare with: a longer text is the caller's. */
+static inline struct short_text
+short_text_lend(struct text text)
+{
+    struct short_text lent;
+    uint64_t low;
+    uint64_t high;
+    uint64_t word[2];
+
+    if (text.bytes > SHORT_TEXT_ROOM) {
+        word[0] = text.bytes | short_text_read(text.data + text.bytes - 4, 4) << 32;
+        word[1] = (uintptr_t)text.data;
+    } else {
+        short_text_pack(text, &low, &high);
+        word[0] = text.bytes | low << 32;
+        word[1] = low >> 32 | high << 32;
+    }
+    static_assert(sizeof(word) == sizeof(lent), "two numbers");
+    memcpy(&lent, word, sizeof(lent));
+    return lent;
+}
+
+/* Home. */
+static inline bool
+short_text_equal(const struct short_text *a, const struct short_text *b)
+{
+    uint64_t word_a[2];
+    uint64_t word_b[2];
+
+    memcpy(word_a, a, sizeof(word_a));
+    memcpy(word_b, b, sizeof(word_b));
+    if (word_a[0] != word_b[0]) {
+        return false;
+    }
+    return word_a[1] == word_b[1] || (a->bytes > SHORT_TEXT_ROOM && text_equal(short_text(a), short_text(b)));
+}
+
 /* Home. */
 struct short_text short_text_take(struct memory *memory, struct text text);
 /* Home. Gives it back and leaves it empty. */
 void short_text_put(struct memory *memory, struct short_text *of);
 /* Home. Nothing moves when it is equal. */
-void short_text_set(struct memory *memory, struct short_text *to, struct text text);
+void short_text_set_any(struct memory *memory, struct short_text *to, struct text text);
+
+static inline void
+short_text_set(struct memory *home, struct short_text *to, struct text text)
+{
+    if (LIKELY(to->bytes <= SHORT_TEXT_ROOM && text.bytes <= SHORT_TEXT_ROOM)) {
+        *to = short_text_lend(text);
+        return;
+    }
+    short_text_set_any(home, to, text);
+}

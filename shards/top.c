@@ -1,22 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "shards/top.h"
 
-#include "core/hash.h"
 #include "shards/sort.h"
-
-static uint32_t
-short_hash(struct text name)
-{
-    return (uint32_t)hash64(0, name);
-}
 
 /* Linear: at most 64 rows, and frequent names move to the front. */
 static struct top_row *
-find(const struct top *top, struct text name, uint32_t hash)
+find(const struct top *top, const struct short_text *name)
 {
     for (uint32_t i = 0; i < top->count; i++) {
         struct top_row *row = &top->rows[i];
-        if (row->hash == hash && text_equal(top_name(row), name)) {
+        if (short_text_equal(&row->name, name)) {
             return row;
         }
     }
@@ -41,18 +34,6 @@ add_row(struct memory *memory, struct top *top)
     return &top->rows[top->count++];
 }
 
-static void
-name_row(struct memory *memory, struct top_row *row, struct text name, uint32_t hash)
-{
-    struct text own = top_name(row);
-
-    memory_text_put(memory, &own);
-    own = memory_text(memory, name);
-    row->data = own.data;
-    row->bytes = own.bytes;
-    row->hash = hash;
-}
-
 /* Least count, of equals the greatest name. */
 static struct top_row *
 find_weakest(const struct top *top)
@@ -72,8 +53,8 @@ find_weakest(const struct top *top)
 void
 top_count(struct memory *memory, struct top *top, struct text name)
 {
-    uint32_t hash = short_hash(name);
-    struct top_row *row = find(top, name, hash);
+    struct short_text lent = short_text_lend(name);
+    struct top_row *row = find(top, &lent);
 
     if (row != NULL) {
         row->count++;
@@ -81,7 +62,7 @@ top_count(struct memory *memory, struct top *top, struct text name)
         return;
     }
     row = top->count < TOP_COUNT_MAX ? add_row(memory, top) : find_weakest(top);
-    name_row(memory, row, name, hash);
+    short_text_set(memory, &row->name, name);
     row->count++;
 }
 
@@ -102,7 +83,7 @@ top_combine(struct memory *memory, struct top *top, struct top *other)
 {
     for (uint32_t i = 0; i < other->count; i++) {
         struct top_row *from = &other->rows[i];
-        struct top_row *row = find(top, top_name(from), from->hash);
+        struct top_row *row = find(top, &from->name);
         if (row != NULL) {
             row->count += from->count;
             continue;
@@ -117,8 +98,7 @@ top_combine(struct memory *memory, struct top *top, struct top *other)
     }
     sort_items(top->rows, top->count, sizeof(*top->rows), compare_rank);
     while (top->count > TOP_COUNT_MAX) {
-        struct text name = top_name(&top->rows[--top->count]);
-        memory_text_put(memory, &name);
+        short_text_put(memory, &top->rows[--top->count].name);
     }
 }
 
@@ -128,7 +108,7 @@ top_restore(struct memory *memory, struct top *top, struct text name, uint64_t c
     REQUIRE(top->count < TOP_COUNT_MAX);
     struct top_row *row = add_row(memory, top);
 
-    name_row(memory, row, name, short_hash(name));
+    row->name = short_text_take(memory, name);
     row->count = count;
 }
 
@@ -136,8 +116,7 @@ void
 top_clear(struct memory *memory, struct top *top)
 {
     for (uint32_t i = 0; i < top->count; i++) {
-        struct text name = top_name(&top->rows[i]);
-        memory_text_put(memory, &name);
+        short_text_put(memory, &top->rows[i].name);
     }
     memory_put(memory, top->rows, (uint64_t)top->capacity * sizeof(*top->rows));
     *top = (struct top){0};

@@ -12,14 +12,12 @@
  * Limits   TOP_COUNT_MAX counters.
  */
 
-#include "shards/memory.h"
+#include "shards/short_text.h"
 
 #define TOP_COUNT_MAX 64u
 
 struct top_row {
-    const char *data;
-    uint32_t bytes;
-    uint32_t hash;
+    struct short_text name;
     uint64_t count;
 };
 
@@ -32,7 +30,7 @@ struct top {
 static inline struct text
 top_name(const struct top_row *row)
 {
-    return (struct text){.data = row->data, .bytes = row->bytes};
+    return short_text(&row->name);
 }
 
 /* Home. */
