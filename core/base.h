@@ -26,6 +26,18 @@
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 #define CONTAINER_OF(pointer, type, member) ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
 
+/* Any thread. All cache lines of an object will be needed soon. */
+static inline void
+prefetch_lines(const void *object, uint64_t bytes)
+{
+    const char *at = (const char *)object;
+
+    for (uint64_t i = 0; i < bytes; i += CACHE_LINE_BYTES) {
+        __builtin_prefetch(at + i);
+    }
+    __builtin_prefetch(at + bytes - 1); /* it may begin anywhere in its first line */
+}
+
 /* The caller broke the contract in the header. */
 #define REQUIRE(condition) (LIKELY(condition) ? (void)0 : base_die("REQUIRE", #condition, __FILE__, __LINE__))
 /* We broke an invariant of our own. */

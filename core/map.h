@@ -40,6 +40,10 @@ void map_deinit(struct map *map);
 
 /* Home. The number, or MAP_NONE. */
 uint32_t map_find(const struct map *map, uint64_t hash, map_equal *equal, const void *owner, const void *key);
+/* Home. A look-up of this hash will follow soon. */
+void map_prefetch(const struct map *map, uint64_t hash);
+/* Home. Whom it will probably find, as far as the map alone can tell; MAP_NONE for nobody. */
+uint32_t map_guess(const struct map *map, uint64_t hash);
 /* Home. Adds a pair that is not there yet. */
 MUST_USE int map_insert(struct map *map, uint64_t hash, uint32_t value);
 /* Home. Removes the pair, which must be there. */

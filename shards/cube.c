@@ -51,13 +51,23 @@ find_hour(struct memory *memory, struct cube *cube, struct event_ms at)
 static uint64_t
 hash_of_code(const uint32_t *code)
 {
-    return hash64(0, (struct text){.data = (const char *)code, .bytes = DIMENSION_COUNT * sizeof(*code)});
+    uint64_t word[DIMENSION_COUNT / 2];
+    uint64_t hash = 0;
+
+    static_assert(DIMENSION_COUNT % 2 == 0, "codes in pairs");
+    memcpy(word, code, sizeof(word));
+    for (uint32_t i = 0; i < COUNT_OF(word); i++) {
+        hash = (hash ^ word[i]) * UINT64_C(0x9e3779b97f4a7c15);
+        hash ^= hash >> 32;
+    }
+    return hash;
 }
 
+/* Of a cell's codes and a person, so that a pair is found without its cell. */
 static uint64_t
-hash_of_user(struct cube_user user)
+hash_of_pair(uint64_t code_hash, uint32_t person)
 {
-    return hash_mix((uint64_t)user.cell << 32 | user.person);
+    return hash_mix(code_hash ^ person * UINT64_C(0xd6e8feb86659fd93));
 }
 
 static bool
@@ -74,12 +84,19 @@ cell_equal(const void *owner, uint32_t value, const void *key)
     return has_code(&hour->cells[value], key);
 }
 
+struct pair {
+    const uint32_t *code;
+    uint32_t person;
+};
+
 static bool
-user_equal(const void *owner, uint32_t value, const void *key)
+pair_equal(const void *owner, uint32_t value, const void *key)
 {
     const struct cube_hour *hour = owner;
+    const struct pair *pair = key;
+    const struct cube_user *user = &hour->users[value];
 
-    return memcmp(&hour->users[value], key, sizeof(hour->users[value])) == 0;
+    return user->person == pair->person && has_code(&hour->cells[user->cell], pair->code);
 }
 
 static void
@@ -109,10 +126,10 @@ add_cell(struct memory *memory, struct cube_hour *hour, const uint32_t *code)
 }
 
 static uint32_t
-find_cell(struct memory *memory, struct cube_hour *hour, const uint32_t *code)
+find_cell(struct memory *memory, struct cube_hour *hour, const uint32_t *code, uint64_t code_hash)
 {
     if (hour->cell_count > FEW) {
-        uint32_t index = map_find(&hour->cell_map, hash_of_code(code), cell_equal, hour, code);
+        uint32_t index = map_find(&hour->cell_map, code_hash, cell_equal, hour, code);
         return index != MAP_NONE ? index : add_cell(memory, hour, code);
     }
     for (uint32_t i = 0; i < hour->cell_count; i++) {
@@ -123,32 +140,32 @@ find_cell(struct memory *memory, struct cube_hour *hour, const uint32_t *code)
     return add_cell(memory, hour, code);
 }
 
-static bool
-has_user(const struct cube_hour *hour, struct cube_user user)
+/* The pair, or MAP_NONE. */
+static uint32_t
+find_pair(const struct cube_hour *hour, const struct pair *pair, uint64_t pair_hash)
 {
     if (hour->user_count > FEW) {
-        return map_find(&hour->user_map, hash_of_user(user), user_equal, hour, &user) != MAP_NONE;
+        return map_find(&hour->user_map, pair_hash, pair_equal, hour, pair);
     }
     for (uint32_t i = 0; i < hour->user_count; i++) {
-        if (hour->users[i].cell == user.cell && hour->users[i].person == user.person) {
-            return true;
+        if (pair_equal(hour, i, pair)) {
+            return i;
         }
     }
-    return false;
+    return MAP_NONE;
 }
 
 static void
 add_user(struct memory *memory, struct cube_hour *hour, struct cube_user user)
 {
-    if (has_user(hour, user)) {
-        return;
-    }
     hour->users =
         memory_grow(memory, hour->users, &hour->user_capacity, hour->user_count, sizeof(*hour->users));
     hour->users[hour->user_count++] = user;
     if (hour->user_count > FEW) {
         for (uint32_t i = hour->user_map.count; i < hour->user_count; i++) {
-            note(memory, &hour->user_map, hash_of_user(hour->users[i]), i);
+            const struct cube_user *row = &hour->users[i];
+            note(memory, &hour->user_map,
+                 hash_of_pair(hash_of_code(hour->cells[row->cell].code), row->person), i);
         }
     }
 }
@@ -158,17 +175,66 @@ cube_add_event(struct memory *memory, struct cube *cube, struct event_ms at, con
                uint32_t person)
 {
     struct cube_hour *hour = find_hour(memory, cube, at);
-    uint32_t index = find_cell(memory, hour, code);
+    struct pair pair = {.code = code, .person = person};
+    uint64_t code_hash = hash_of_code(code);
+    uint32_t known = find_pair(hour, &pair, hash_of_pair(code_hash, person));
+
+    if (known != MAP_NONE) {
+        hour->cells[hour->users[known].cell].events++;
+        return;
+    }
+    uint32_t index = find_cell(memory, hour, code, code_hash);
 
     hour->cells[index].events++;
     add_user(memory, hour, (struct cube_user){.cell = index, .person = person});
+}
+
+/* The hour is nearly always the one used last. */
+void
+cube_prefetch(const struct cube *cube, struct event_ms at, const uint32_t *code, uint32_t person,
+              uint32_t step)
+{
+    if (cube->last >= cube->hour_count) {
+        return;
+    }
+    if (step == 0) {
+        __builtin_prefetch(&cube->hours[cube->last]);
+        return;
+    }
+    const struct cube_hour *hour = cube->hours[cube->last];
+
+    if (step == 1) {
+        __builtin_prefetch(hour);
+        __builtin_prefetch((const char *)(hour + 1) - 1);
+        return;
+    }
+    if (hour->hour != floor_div(at.ms, MS_PER_HOUR)) {
+        return;
+    }
+    uint64_t code_hash = hash_of_code(code);
+    uint64_t pair_hash = hash_of_pair(code_hash, person);
+
+    if (step == 2) {
+        map_prefetch(&hour->cell_map, code_hash);
+        map_prefetch(&hour->user_map, pair_hash);
+        return;
+    }
+    uint32_t cell = map_guess(&hour->cell_map, code_hash);
+    uint32_t user = map_guess(&hour->user_map, pair_hash);
+
+    if (cell != MAP_NONE) {
+        __builtin_prefetch(&hour->cells[cell], 1);
+    }
+    if (hour->user_count > 0) {
+        __builtin_prefetch(&hour->users[user != MAP_NONE ? user : hour->user_count], 1);
+    }
 }
 
 struct cube_cell *
 cube_cell(struct memory *memory, struct cube *cube, struct event_ms at, const uint32_t *code)
 {
     struct cube_hour *hour = find_hour(memory, cube, at);
-    uint32_t index = find_cell(memory, hour, code); /* may move the cells */
+    uint32_t index = find_cell(memory, hour, code, hash_of_code(code)); /* may move the cells */
 
     return &hour->cells[index];
 }

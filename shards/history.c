@@ -79,11 +79,26 @@ history_add(struct memory *memory, struct history *history, struct order *person
     note_id(memory, history, event);
 }
 
-const struct kept_event *
-history_find(const struct history *history, struct hash128 id_hash)
+static struct store_key
+key_of(struct hash128 id_hash)
 {
     struct store_key key;
 
     memcpy(&key, &id_hash, sizeof(key));
-    return store_peek(&history->by_id, key);
+    return key;
+}
+
+void
+history_prefetch(const struct history *history, struct hash128 id_hash, uint32_t step)
+{
+    order_prefetch(&history->events, step);
+    if (step == 0) {
+        store_prefetch(&history->by_id, key_of(id_hash));
+    }
+}
+
+const struct kept_event *
+history_find(const struct history *history, struct hash128 id_hash)
+{
+    return store_peek(&history->by_id, key_of(id_hash));
 }

@@ -42,6 +42,8 @@ void history_init(struct history *history, struct memory *memory, const uint64_t
 /* Home. Keeps a copy, in the tenant's order and in the person's. */
 void history_add(struct memory *memory, struct history *history, struct order *person_events,
                  const struct applied_event *event, bool is_in_session);
+/* Home. An event of this ID will be added soon: the steps of fetching from memory what it touches. */
+void history_prefetch(const struct history *history, struct hash128 id_hash, uint32_t step);
 /* Home. The event of this ID with the greatest position; NULL for none. */
 const struct kept_event *history_find(const struct history *history, struct hash128 id_hash);
 /* Home. For order_seek(): the key is a position. */

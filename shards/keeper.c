@@ -7,8 +7,7 @@
 #include <errno.h>
 
 #define KEEPER_MAGIC 0x6b656570u
-#define TURN_COUNT 32u        /* messages of one lane between two looks at the clock, in batches: */
-#define BATCH_COUNT 16u       /* what they will touch is fetched from memory for all of them at once */
+#define TURN_COUNT 32u        /* messages of one lane between two looks at the clock */
 #define ROUND_SHARE_COUNT 64u /* shares looked at in a step for sessions that have closed */
 #define CLOSE_COUNT 256u      /* sessions closed of one share in a step */
 #define QUESTION_NS (100 * NS_PER_US)
@@ -330,77 +329,22 @@ is_over(const struct keeper *keeper, struct mono_ns until)
     return keeper->options.now(keeper->options.context).ns >= until.ns;
 }
 
-/*
- * A person's first touch waits for memory four times in a row, 100 ns each: page, person, profile, session. For a
- * batch the waits overlap. These are hints: what is not there now is found when its turn comes.
- */
-static void
-prefetch(const struct keeper *keeper, const struct message *batch, uint32_t count)
-{
-    const struct applied_event *event[BATCH_COUNT];
-    const struct person *person[BATCH_COUNT];
-    uint32_t event_count = 0;
-    struct store_key key;
-
-    for (uint32_t i = 0; i < count; i++) {
-        if (batch[i].kind == MESSAGE_EVENT) {
-            event[event_count] = batch[i].payload;
-            memcpy(&key, &event[event_count]->canonical, sizeof(key));
-            store_prefetch(&keeper->persons[batch[i].slice], key);
-            event_count++;
-        }
-    }
-    event_count = 0;
-    for (uint32_t i = 0; i < count; i++) {
-        if (batch[i].kind == MESSAGE_EVENT) {
-            memcpy(&key, &event[event_count]->canonical, sizeof(key));
-            person[event_count] = store_peek(&keeper->persons[batch[i].slice], key);
-            event_count++;
-        }
-    }
-    for (uint32_t i = 0; i < event_count; i++) {
-        const char *profile = person[i] != NULL ? (const char *)person[i]->profile : NULL;
-        for (uint32_t at = 0; profile != NULL && at < sizeof(struct profile); at += CACHE_LINE_BYTES) {
-            __builtin_prefetch(profile + at);
-        }
-    }
-    for (uint32_t i = 0; i < event_count; i++) {
-        const struct profile *profile = person[i] != NULL ? person[i]->profile : NULL;
-        if (profile != NULL) {
-            __builtin_prefetch(profile->sessions.rows);
-            __builtin_prefetch(profile->event_counts.rows);
-            __builtin_prefetch(profile->buckets.hours.rows);
-            __builtin_prefetch(profile->buckets.days.rows);
-            __builtin_prefetch(profile->top_pages.rows);
-        }
-    }
-    for (uint32_t i = 0; i < event_count; i++) {
-        const struct profile *profile = person[i] != NULL ? person[i]->profile : NULL;
-        if (profile != NULL && profile->sessions.count > 0) {
-            const char *session = (const char *)profile->sessions.rows[profile->sessions.count - 1];
-            for (uint32_t at = 0; at < sizeof(struct session); at += CACHE_LINE_BYTES) {
-                __builtin_prefetch(session + at);
-            }
-        }
-    }
-}
-
 /* A batch of one lane, as far as there is room to wait. Returns how many were taken. */
 static uint32_t
 read_lane(struct keeper *keeper, struct lane *lane, uint16_t from)
 {
-    struct message batch[BATCH_COUNT];
+    struct message batch[KEEPER_BATCH_COUNT];
     uint32_t count = 0;
     uint32_t taken = 0;
 
-    while (count < BATCH_COUNT && keeper_has_room(keeper, from)) {
+    while (count < KEEPER_BATCH_COUNT && keeper_has_room(keeper, from)) {
         const struct lane_slot *slot = lane_fetch(lane);
         if (slot == NULL) {
             break;
         }
         memcpy(&batch[count++], slot, sizeof(batch[0]));
     }
-    prefetch(keeper, batch, count);
+    keeper_prefetch(keeper, batch, count);
     while (taken < count && keeper_has_room(keeper, from)) {
         take_message(keeper, from, &batch[taken++]);
     }
@@ -423,9 +367,9 @@ read_lanes(struct keeper *keeper)
         do {
             taken = read_lane(keeper, lane, (uint16_t)from);
             count += taken;
-        } while (taken == BATCH_COUNT && count < TURN_COUNT);
+        } while (taken == KEEPER_BATCH_COUNT && count < TURN_COUNT);
         (void)lane_release(lane);
-        has_more = has_more || taken == BATCH_COUNT;
+        has_more = has_more || taken == KEEPER_BATCH_COUNT;
     }
     return has_more;
 }

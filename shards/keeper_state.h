@@ -4,8 +4,9 @@
 /*
  * keeper_state - what the files of the keeper share
  *
- * keeper.c runs the step: lanes, partitions, rounds. keeper_wait.c holds what waits for a key. keeper_apply.c
- * applies a job to a person. keeper_answer.c, keeper_cube.c and keeper_profiles.c answer questions.
+ * keeper.c runs the step: lanes, partitions, rounds. keeper_prefetch.c fetches what messages will touch from memory.
+ * keeper_wait.c holds what waits for a key. keeper_apply.c applies a job to a person. keeper_answer.c, keeper_cube.c
+ * and keeper_profiles.c answer questions.
  *
  *   lane -> job -> its key waits?  yes -> appended to the key's queue
  *                                  no  -> look-up: found -> applied
@@ -181,6 +182,13 @@ void keeper_raise(struct keeper_tenant *tenant, struct event_ms watermark);
 struct share *keeper_share(struct keeper *keeper, uint16_t partition, uint32_t tenant_no, uint16_t slice);
 /* Positions below are applied. */
 uint64_t keeper_applied_count(const struct keeper_partition *partition);
+
+/* keeper_prefetch.c */
+
+#define KEEPER_BATCH_COUNT 16u /* messages whose waits for memory overlap */
+
+/* These messages will be applied next. */
+void keeper_prefetch(const struct keeper *keeper, const struct message *batch, uint32_t count);
 
 /* keeper_wait.c */
 

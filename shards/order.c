@@ -60,11 +60,39 @@ seek_chunk(const struct order *order, int64_t time, const void *key, order_compa
     return low;
 }
 
+void
+order_prefetch(const struct order *order, uint32_t step)
+{
+    if (order->chunk_count == 0) {
+        return;
+    }
+    if (step == 0) {
+        __builtin_prefetch(order->chunk_capacity == 0 ? (const void *)order->of.only
+                                                      : &order->of.chunks[order->chunk_count - 1]);
+        return;
+    }
+    const struct order_chunk *chunk = chunk_at(order, order->chunk_count - 1);
+
+    if (step == 1) {
+        __builtin_prefetch(chunk);
+        return;
+    }
+    if (chunk->count > 0) {
+        __builtin_prefetch(&chunk->entries[chunk->count - 1], 1);
+    }
+    __builtin_prefetch(&chunk->entries[chunk->count], 1); /* where the new one will be */
+}
+
 struct order_place
 order_seek(const struct order *order, int64_t time, const void *key, order_compare *compare)
 {
     if (order->count == 0) {
         return (struct order_place){0};
+    }
+    const struct order_chunk *last = chunk_at(order, order->chunk_count - 1);
+
+    if (is_less(&last->entries[last->count - 1], time, key, compare)) {
+        return order_end(order);
     }
     uint32_t at = seek_chunk(order, time, key, compare);
     const struct order_chunk *chunk = chunk_at(order, at);

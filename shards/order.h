@@ -53,6 +53,9 @@ void order_remove(struct memory *memory, struct order *order, int64_t time, cons
                   order_compare *compare);
 void order_clear(struct memory *memory, struct order *order);
 
+/* Home. An entry will be added at the end soon: the first, second and third step of fetching it from memory. */
+void order_prefetch(const struct order *order, uint32_t step);
+
 /* Home. The place in front of the first entry that is not less than (time, key); key NULL is less than any. */
 struct order_place order_seek(const struct order *order, int64_t time, const void *key,
                               order_compare *compare);

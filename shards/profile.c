@@ -27,6 +27,44 @@ profile_destroy(struct memory *memory, struct profile *profile)
     memory_put(memory, profile, sizeof(*profile));
 }
 
+static void
+prefetch_lists(const struct profile *profile)
+{
+    const struct bucket_list *hours = &profile->buckets.hours;
+    const struct bucket_list *days = &profile->buckets.days;
+
+    if (profile->sessions.count > 0) {
+        __builtin_prefetch(&profile->sessions.rows[profile->sessions.count - 1]);
+    }
+    if (hours->count > 0) {
+        __builtin_prefetch(&hours->rows[hours->count - 1]);
+    }
+    if (days->count > 0) {
+        __builtin_prefetch(&days->rows[days->count - 1]);
+    }
+    if (profile->event_counts.count > 0) {
+        __builtin_prefetch(&profile->event_counts.rows[0]);
+        __builtin_prefetch(&profile->event_counts.rows[profile->event_counts.count - 1]);
+    }
+    if (profile->top_pages.count > 0) {
+        __builtin_prefetch(&profile->top_pages.rows[0]);
+        __builtin_prefetch(&profile->top_pages.rows[profile->top_pages.count - 1]);
+    }
+    __builtin_prefetch(short_text(&profile->latest[PROFILE_LAST_PAGE].text).data);
+}
+
+void
+profile_prefetch(const struct profile *profile, uint32_t step)
+{
+    if (step == 0) {
+        prefetch_lines(profile, sizeof(*profile));
+    } else if (step == 1) {
+        prefetch_lists(profile);
+    } else if (profile->sessions.count > 0) {
+        session_prefetch(profile->sessions.rows[profile->sessions.count - 1], step - 2);
+    }
+}
+
 static struct session_change
 session_change(struct person *person, const struct profile_change *change)
 {

@@ -59,10 +59,10 @@ struct profile {
 struct person {
     struct uuid canonical; /* the key; first */
     uint32_t number;
+    struct profile *profile; /* NULL: merged into somebody else */
     struct share *share;
     struct order events; /* struct kept_event */
     struct session_archive archive;
-    struct profile *profile; /* NULL: merged into somebody else */
 };
 
 /* With what a record is applied. */
@@ -77,6 +77,8 @@ struct profile_change {
 /* Home. */
 MUST_USE struct profile *profile_create(struct memory *memory);
 void profile_destroy(struct memory *memory, struct profile *profile);
+/* Home. An event will be applied soon: the steps of fetching from memory what it touches. */
+void profile_prefetch(const struct profile *profile, uint32_t step);
 /* Home. True when the event took part in sessions. */
 bool profile_apply(struct person *person, struct profile_change *change, const struct applied_event *event);
 /* Home. The loser's is added to the person's, and destroyed. Its sessions are in no share. */

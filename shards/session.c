@@ -46,6 +46,22 @@ session_compare(const struct session *a, const struct session *b)
     return memcmp(a->session_id.byte, b->session_id.byte, sizeof(a->session_id.byte));
 }
 
+void
+session_prefetch(const struct session *session, uint32_t step)
+{
+    if (step == 0) {
+        prefetch_lines(session, sizeof(*session));
+        return;
+    }
+    if (session->page_count > 0) {
+        __builtin_prefetch(&session->pages[0]);
+        __builtin_prefetch(&session->pages[session->page_count - 1]);
+    }
+    __builtin_prefetch(session->event_types.rows);
+    __builtin_prefetch(session->sources);
+    __builtin_prefetch(short_text(&session->exit_page.text).data);
+}
+
 struct session *
 session_create(struct memory *memory, struct uuid session_id, const struct applied_event *event)
 {

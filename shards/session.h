@@ -81,6 +81,8 @@ session_duration_ms(const struct session *session)
     return session->end.ms - session->start.ms;
 }
 
+/* Home. An event will be added soon: the steps of fetching from memory what it touches. */
+void session_prefetch(const struct session *session, uint32_t step);
 /* Home. With its first event. */
 MUST_USE struct session *session_create(struct memory *memory, struct uuid session_id,
                                         const struct applied_event *event);

@@ -195,3 +195,19 @@ TEST(a_map_knows_what_a_plain_list_knows)
     }
     then_nothing_is_left();
 }
+
+TEST(a_guess_is_whom_the_hash_alone_would_find)
+{
+    given_a_map(1 << 20);
+    map_prefetch(&map, 7);
+    CHECK_EQ(map_guess(&map, 7), MAP_NONE);
+    for (uint32_t i = 0; i < 100; i++) {
+        CHECK_EQ(map_insert(&map, hash_mix(i), i), 0);
+    }
+    for (uint32_t i = 0; i < 100; i++) {
+        map_prefetch(&map, hash_mix(i));
+        CHECK_EQ(map_guess(&map, hash_mix(i)), i);
+    }
+    CHECK_EQ(map_guess(&map, hash_mix(100)), MAP_NONE);
+    then_nothing_is_left();
+}

@@ -190,3 +190,23 @@ TEST(a_store_is_a_map)
     free(things);
     free(there);
 }
+
+TEST(what_is_there_is_said_when_it_is_added_again)
+{
+    struct thing thing = {.number = 1, .key = key_of(1)};
+    struct thing other = thing;
+    void *known = NULL;
+
+    given_a_store(1 << 20);
+    store_prefetch(&store, key_of(1));
+    store_prefetch_record(&store, key_of(1));
+    CHECK_EQ(store_add_new(&store, &thing, &known), 0);
+    CHECK(known == NULL);
+    CHECK_EQ(store_add_new(&store, &other, &known), STORE_THERE);
+    CHECK(known == &thing);
+    CHECK_EQ(store.count, 1);
+    CHECK(store_peek(&store, key_of(1)) == &thing);
+    store_prefetch_record(&store, key_of(1));
+    store_prefetch_record(&store, key_of(2));
+    then_nothing_is_left();
+}
