@@ -42,7 +42,7 @@ enum conf_answer {
 
 /* What a value is, and what it is in the struct of values. */
 enum conf_type {
-    CONF_TEXT,     /* const char *, not empty */
+    CONF_TEXT,     /* const char *, not empty unless its default is */
     CONF_FLAG,     /* bool: true, false, yes, no, on, off, 1, 0 */
     CONF_COUNT,    /* uint64_t */
     CONF_BYTES,    /* uint64_t: 4096, 256KiB, 32MiB, 1GiB */

@@ -318,6 +318,10 @@ conf_value_set(struct conf *conf, const char *where, const struct conf_row *row,
 
     switch (row->type) {
     case CONF_TEXT:
+        if (value.bytes == 0 && row->initial != NULL && row->initial[0] == '\0') {
+            *(const char **)target = "";
+            return 0;
+        }
         r = copy_text(conf, where, row, value, &copy);
         if (r == 0) {
             *(const char **)target = copy.data;

@@ -3,8 +3,11 @@
 
 #include <stdio.h>
 
+#include <netdb.h>
+
 #include "core/json_in.h"
 #include "core/json_out.h"
+#include "net/field.h"
 #include "net/http_h2o.h"
 #include "shards/metrics_table.h"
 #include "shards/shard.h"
@@ -37,6 +40,38 @@ http_call_header(const struct http_call *call, struct text name)
         }
     }
     return (struct text){.bytes = 0};
+}
+
+/* The last one: what stands before it, anybody may have said. */
+static struct text
+last_of(struct text list)
+{
+    const char *comma = list.bytes > 0 ? memrchr(list.data, ',', list.bytes) : NULL;
+    uint32_t skipped = comma != NULL ? (uint32_t)(comma - list.data) + 1 : 0;
+
+    return field_trim((struct text){.data = list.data + skipped, .bytes = list.bytes - skipped});
+}
+
+struct text
+http_call_address(struct http_call *call)
+{
+    h2o_req_t *request = request_of(call);
+    struct sockaddr_storage address;
+    char said[NI_MAXHOST];
+    socklen_t bytes;
+
+    if (call->shared->settings->net_trust_forwarded_for) {
+        return last_of(http_call_header(call, TEXT("x-forwarded-for")));
+    }
+    if (request == NULL) {
+        return (struct text){.bytes = 0};
+    }
+    bytes = request->conn->callbacks->get_peername(request->conn, (struct sockaddr *)&address);
+    if (bytes == 0 || getnameinfo((const struct sockaddr *)&address, bytes, said, sizeof(said), NULL, 0,
+                                  NI_NUMERICHOST) != 0) {
+        return (struct text){.bytes = 0};
+    }
+    return arena_text(&call->arena, text_of(said));
 }
 
 /* ---- The end of a call. ---- */

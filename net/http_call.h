@@ -65,6 +65,10 @@ struct http_answer {
 /* Home. A request header, by its name in small letters; nothing when it is not there. */
 struct text http_call_header(const struct http_call *call, struct text name);
 
+/* Home. Where the client is, as text; by net.trust_forwarded_for what the proxy in front says. Nothing: not known. Lent
+   until the call is gone. */
+struct text http_call_address(struct http_call *call);
+
 /* Home. Once. The client may be gone already. */
 void http_call_answer(struct http_call *call, const struct http_answer *answer);
 /* Home. {"success":false,"error":why} with this status; 503 gets a Retry-After. */

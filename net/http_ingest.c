@@ -247,6 +247,7 @@ begin(struct work *work, struct mono_ns until)
 {
     struct http_call *call = work->call;
     struct normaliser *normaliser = http_call_normaliser(call);
+    const struct geoip *geoip = call->shared->geoip;
     bool is_browser = call->route.is_browser || http_call_header(call, TEXT("origin")).bytes > 0;
     struct normaliser_options options = {
         .route = call->route.shape,
@@ -255,6 +256,8 @@ begin(struct work *work, struct mono_ns until)
         .idempotency_key = http_call_header(call, TEXT("idempotency-key")),
         .sent_at = http_call_header(call, TEXT("sentat")),
         .user_agent = is_browser ? http_call_header(call, TEXT("user-agent")) : (struct text){.bytes = 0},
+        .address = is_browser && geoip != NULL ? http_call_address(call) : (struct text){.bytes = 0},
+        .geoip = geoip,
         .random = random_of,
         .random_context = call->shard->env,
     };

@@ -28,6 +28,7 @@
 
 #define HTTP_BODY_READ_MAX (16u << 20)
 
+struct geoip;
 struct http_server;
 struct keys;
 struct node;
@@ -50,6 +51,7 @@ struct http_shared {
     struct node *node;
     const struct keys *keys; /* NULL: the node is open */
     struct rate_limit rate_limit;
+    const struct geoip *geoip; /* NULL: no database */
     struct text listen_host;
     const char *io; /* the backend in use, for metrics */
     uint32_t shard_count;

@@ -278,6 +278,8 @@ normaliser_begin(struct normaliser *normaliser, const struct normaliser_options 
     normaliser->index = 0;
     normaliser->envelope = (struct segment_envelope){
         .user_agent = options->user_agent,
+        .address = options->address,
+        .geoip = options->geoip,
         .sent_at_header = options->sent_at,
         .user_agents = &normaliser->user_agents,
         .scratch = normaliser->scratch,

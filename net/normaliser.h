@@ -62,6 +62,8 @@ struct normaliser_options {
     struct text idempotency_key;       /* Idempotency-Key, or nothing */
     struct text sent_at;               /* SentAt, or nothing */
     struct text user_agent;            /* User-Agent, on browser routes only */
+    struct text address;               /* the client's, on browser routes only */
+    const struct geoip *geoip;         /* NULL: countries are not looked up */
     uint64_t (*random)(void *context); /* for IDs of events without one */
     void *random_context;
 };

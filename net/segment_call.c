@@ -113,6 +113,8 @@ read_context(struct draft *draft, const struct json_value *members, uint32_t cou
             LOOK_IN(draft, member, {TEXT("name"), &context->os});
         } else if (text_equal(key, TEXT("location"))) {
             LOOK_IN(draft, member, {TEXT("country"), &context->country});
+        } else if (text_equal(key, TEXT("ip")) && member->kind == JSON_STRING) {
+            context->ip = member->text;
         } else if (text_equal(key, TEXT("userAgent")) && member->kind == JSON_STRING) {
             context->user_agent = member->text;
         } else if (text_equal(key, TEXT("traits")) && member->kind == JSON_OBJECT) {
@@ -425,7 +427,19 @@ set_device(struct draft *draft, const struct segment_envelope *envelope, const s
     draft_set_label(draft, EVENT_DEVICE_TYPE, device_type, FIELD_LABEL_BYTES_MAX);
     draft_set_label(draft, EVENT_BROWSER, browser, FIELD_LABEL_BYTES_MAX);
     draft_set_label(draft, EVENT_OS, os, FIELD_LABEL_BYTES_MAX);
-    draft_set_label(draft, EVENT_COUNTRY, either(event->country, batch->country), FIELD_LABEL_BYTES_MAX);
+}
+
+/* Who says by context.ip where he is, 0.0.0.0 included, is not looked for elsewhere. */
+static void
+set_country(struct draft *draft, const struct segment_envelope *envelope, const struct segment_context *event)
+{
+    const struct segment_context *batch = &envelope->context;
+    struct text country = either(event->country, batch->country);
+
+    if (country.bytes == 0 && envelope->geoip != NULL) {
+        country = geoip_country(envelope->geoip, either(either(event->ip, batch->ip), envelope->address));
+    }
+    draft_set_label(draft, EVENT_COUNTRY, country, FIELD_LABEL_BYTES_MAX);
 }
 
 /* Only an identify describes the person. What a group call says of the group is kept where nobody takes it for that. */
@@ -529,6 +543,7 @@ segment_read(struct draft *draft, const struct segment_envelope *envelope, const
     }
     set_page(draft, &properties, &context, &envelope->context);
     set_device(draft, envelope, &context);
+    set_country(draft, envelope, &context);
     draft_set_label(draft, EVENT_FEATURE_NAME, either(properties.feature_name, properties.feature),
                     FIELD_NAME_BYTES_MAX);
     draft_set_label(draft, EVENT_ELEMENT_ID, properties.element_id, FIELD_NAME_BYTES_MAX);

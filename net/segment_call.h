@@ -15,6 +15,7 @@
  */
 
 #include "net/draft.h"
+#include "net/geoip.h"
 #include "net/user_agent.h"
 
 /* Each member is looked for in the context of every event of the batch. */
@@ -41,6 +42,7 @@ struct segment_context {
     struct text os;
     struct text user_agent;
     struct text country;
+    struct text ip;
     struct text traits; /* raw */
 };
 
@@ -48,6 +50,8 @@ struct segment_context {
 struct segment_envelope {
     enum segment_type type;         /* of the route */
     struct text user_agent;         /* the header, on browser routes */
+    struct text address;            /* the client's, on browser routes */
+    const struct geoip *geoip;      /* NULL: no database */
     struct json_value sent_at;      /* of the batch; JSON_NULL: none */
     struct text sent_at_header;     /* unreadable is as good as none */
     struct segment_context context; /* of the batch */

@@ -19,6 +19,7 @@
 
 #include "core/log_line.h"
 #include "core/version.h"
+#include "net/geoip.h"
 #include "net/http_server.h"
 #include "net/keys.h"
 #include "net/listener.h"
@@ -59,7 +60,8 @@ struct serve {
     struct node node;
     struct recovery_report report;
     struct http_shared shared;
-    struct keys *keys; /* NULL: the node is open */
+    struct keys *keys;   /* NULL: the node is open */
+    struct geoip *geoip; /* NULL: no database */
     char address[LISTENER_TEXT_BYTES];
     int listeners[SHARD_COUNT_MAX]; /* a thread takes its own */
     uint32_t shard_count;
@@ -282,6 +284,7 @@ open_access(struct serve *serve)
         log_warn("a key or token has expired", LOG_TEXT("setting", expired->where));
     }
     serve->shared.keys = serve->keys;
+    serve->shared.geoip = serve->geoip;
     return fault_up(rate_limit_open(&serve->shared.rate_limit, serve->settings.ingest_rate_limit,
                                     bucket_count > 0 ? bucket_count : 1));
 }
@@ -698,6 +701,20 @@ load_keys(struct serve *serve)
     return r != 0 ? EXIT_USAGE : EXIT_GOOD;
 }
 
+static int
+load_geoip(struct serve *serve)
+{
+    const char *path = serve->settings.geoip_database;
+    const char *why = "";
+
+    if (path[0] == '\0' || geoip_open(path, &serve->geoip, &why) == 0) {
+        return EXIT_GOOD;
+    }
+    fprintf(stderr, "millrace: %s: geoip.database: %s: %s\n",
+            conf_where(&serve->settings.conf, "geoip.database"), path, why);
+    return EXIT_USAGE;
+}
+
 int
 serve_main(int argc, char **argv)
 {
@@ -716,8 +733,12 @@ serve_main(int argc, char **argv)
         status = load_keys(&serve);
     }
     if (status == EXIT_GOOD) {
+        status = load_geoip(&serve);
+    }
+    if (status == EXIT_GOOD) {
         status = run(&serve);
     }
+    geoip_close(serve.geoip);
     keys_close(serve.keys);
     settings_close(&serve.settings);
     return status;

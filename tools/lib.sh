@@ -13,7 +13,7 @@ cd "$ROOT"
 
 PACKAGES_BUILD=(
     gcc g++ libc6-dev meson ninja-build pkg-config python3
-    libcmocka-dev libh2o-evloop-dev libjemalloc-dev liblz4-dev libsimdjson-dev libssl-dev liburing-dev
+    libcmocka-dev libh2o-evloop-dev libjemalloc-dev liblz4-dev libmaxminddb-dev libsimdjson-dev libssl-dev liburing-dev
     libwslay-dev libxxhash-dev libyaml-dev zlib1g-dev
 )
 PACKAGES_RUN=(curl ca-certificates)

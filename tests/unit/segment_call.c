@@ -2,6 +2,9 @@
 
 #include "net/segment_call.h"
 
+#include <unistd.h>
+
+#include "tests/unit/mmdb.h"
 #include "tests/unit/normalised.h"
 
 #define CHROME \
@@ -494,6 +497,69 @@ TEST(the_country_is_the_location_s)
 }
 
 /* Contexts. */
+
+static const struct geoip *
+given_a_database(void)
+{
+    char path[] = "/tmp/unit_segment_call.XXXXXX";
+    int fd = mkstemp(path);
+    static struct geoip *geoip;
+    const char *why;
+    uint32_t bytes;
+
+    mmdb_begin();
+    mmdb_add("1.2.3.0", 24, mmdb_country("DE"));
+    mmdb_add("5.6.7.8", 32, mmdb_country("NZ"));
+    bytes = mmdb_end();
+    CHECK(fd >= 0);
+    CHECK_EQ(write(fd, mmdb.file, bytes), bytes);
+    close(fd);
+    CHECK_EQ(geoip_open(path, &geoip, &why), 0);
+    unlink(path);
+    return geoip;
+}
+
+TEST(the_country_is_the_address_s_when_nothing_says_it)
+{
+    static const struct {
+        const char *context;
+        const char *address; /* of a browser's connection */
+        const char *country;
+    } rows[] = {
+        {"{\"ip\":\"1.2.3.4\",\"location\":{\"country\":\"Oz\"}}", "", "Oz"},
+        {"{\"ip\":\"1.2.3.4\"}", "5.6.7.8", "DE"},
+        {"{\"ip\":\"1.2.3.4\",\"location\":{\"city\":\"Ulm\"}}", "", "DE"},
+        {"{\"ip\":\"0.0.0.0\"}", "5.6.7.8", ""}, /* he does not want it known */
+        {"{\"ip\":\"no address\"}", "5.6.7.8", ""},
+        {"{\"ip\":\"\"}", "5.6.7.8", "NZ"},
+        {"{\"ip\":7}", "5.6.7.8", "NZ"},
+        {"{}", "5.6.7.8", "NZ"},
+        {"{}", "9.9.9.9", ""},
+        {"{}", "", ""},
+    };
+    const struct geoip *geoip = given_a_database();
+
+    for (uint32_t i = 0; i < COUNT_OF(rows); i++) {
+        const struct event_draft *event;
+
+        given(NORMALISER_TRACK, NULL, 0, false);
+        options.geoip = geoip;
+        options.address = text_of(rows[i].address);
+        event = event_of(print("{\"event\":\"e\",\"userId\":\"u\",\"context\":%s}", rows[i].context));
+        CHECK_TEXT(event->text[EVENT_COUNTRY], rows[i].country);
+        given(NORMALISER_BATCH, NULL, 0, false);
+        options.geoip = geoip;
+        options.address = text_of(rows[i].address);
+        event = event_of(
+            print("{\"context\":%s,\"batch\":[{\"type\":\"track\",\"event\":\"e\",\"userId\":\"u\"}]}",
+                  rows[i].context));
+        CHECK_TEXT(event->text[EVENT_COUNTRY], rows[i].country);
+    }
+    given(NORMALISER_TRACK, NULL, 0, false);
+    CHECK_TEXT(
+        event_of("{\"event\":\"e\",\"userId\":\"u\",\"context\":{\"ip\":\"1.2.3.4\"}}")->text[EVENT_COUNTRY],
+        "");
+}
 
 TEST(the_batch_s_context_lies_under_each_event_s)
 {
