@@ -43,12 +43,6 @@ log_failed(void *context, int fault, const char *what)
     sequencer_fail(context, what);
 }
 
-static void
-log_has_room(void *context)
-{
-    (void)context; /* credits are granted at the end of each step */
-}
-
 /* ---- Parts: from the ingest lanes into the log. ---- */
 
 /* Appends a record. False: no buffer is free now. */
@@ -561,7 +555,6 @@ sequencer_open(struct sequencer_options options, struct sequencer **out_sequence
                             .segments_ahead = segments_ahead,
                             .on_durable = block_is_durable,
                             .on_fatal = log_failed,
-                            .on_room = log_has_room,
                             .context = sequencer,
                         },
                         &sequencer->log);

@@ -377,7 +377,6 @@ watch_stall(struct shard *shard, struct stall_watch *watch, uint64_t began_ns)
     /* At most this much of it was spent before the turn. */
     before = began_ns - watch->sampled_ns;
     if (cpu - watch->cpu_ns > before + SHARD_STALL_NS && shard->turn_count > 1) {
-        shard->stall_count++;
         if (shard->metrics != NULL) {
             metrics_add(shard->metrics, METRIC_STALLS, 1);
         }

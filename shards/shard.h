@@ -61,7 +61,6 @@ struct shard {
     void *outside_context;
 
     uint64_t turn_count;
-    uint64_t stall_count;
 };
 
 struct shard_options {
@@ -74,7 +73,6 @@ struct shard_options {
     uint32_t block_bytes;
     struct wall_ms wall_floor;
     bool (*is_late)(void *context); /* simulation: see keeper.h */
-    void *is_late_context;
 };
 
 /* Home (its thread). Opens the stream and starts the replay. */

@@ -256,7 +256,9 @@ prepare_done(struct env_op *op, int result)
     if (result == 0) {
         preparation_end(log);
         prepare_when_needed(log);
-        log->options.on_room(log->options.context);
+        if (log->options.on_room != NULL) {
+            log->options.on_room(log->options.context);
+        }
         return;
     }
     if (segment_is_disk_full(result)) {
@@ -378,7 +380,6 @@ check_options(const struct commit_log_options *options)
     REQUIRE(options->in_flight_max > 0);
     REQUIRE(options->on_durable != NULL);
     REQUIRE(options->on_fatal != NULL);
-    REQUIRE(options->on_room != NULL);
 }
 
 static int

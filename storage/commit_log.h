@@ -87,7 +87,7 @@ struct commit_log_options {
     void (*on_durable)(void *context,
                        struct log_block *block); /* lends the block until commit_log_release() */
     void (*on_fatal)(void *context, int fault, const char *what);
-    void (*on_room)(void *context); /* room grew: segments were prepared */
+    void (*on_room)(void *context); /* room grew: segments were prepared; NULL: nobody asks */
     void *context;
 };
 

@@ -501,12 +501,6 @@ on_fatal(void *context, int fault, const char *what)
     CHECK(false);
 }
 
-static void
-on_room(void *context)
-{
-    (void)context;
-}
-
 /* A start of its own that writes one record and ends. */
 static void
 given_a_record(uint8_t kind, uint32_t bytes)
@@ -540,7 +534,6 @@ given_a_record(uint8_t kind, uint32_t bytes)
                                  .segments_ahead = 1,
                                  .on_durable = on_durable,
                                  .on_fatal = on_fatal,
-                                 .on_room = on_room,
                                  .context = &log,
                              },
                              &log),
