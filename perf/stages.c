@@ -388,7 +388,8 @@ open_partitions(void)
     for (uint16_t i = 0; i < PARTITION_COUNT; i++) {
         struct partition *partition = &bench.partitions[i];
 
-        partition_init(partition, &bench.node, &bench.region, i);
+        partition_init(partition,
+                       (struct partition_options){.node = &bench.node, .region = &bench.region, .number = i});
         REQUIRE(partition_sequence(partition, &bench.settings.header, 0) == 0);
         partition_apply_settings(partition, &bench.settings);
         partition->applied_count++;

@@ -7,25 +7,38 @@
 
 #define LIVE_MS (10 * 60 * INT64_C(1000))
 
-static uint64_t
-node_seed(const struct node *node)
-{
-    uint64_t seed;
+#define UNAPPLIED_ROOM_MIN 64u
 
-    memcpy(&seed, node->secret, sizeof(seed));
-    return seed;
+static struct hash_key
+secret_of(const struct node *node)
+{
+    struct hash_key key;
+
+    memcpy(&key.lo, node->secret, sizeof(key.lo));
+    memcpy(&key.hi, node->secret + sizeof(key.lo), sizeof(key.hi));
+    return key;
 }
 
 void
-partition_init(struct partition *partition, const struct node *node, struct region *region, uint16_t number)
+partition_init(struct partition *partition, struct partition_options options)
 {
-    *partition = (struct partition){
-        .number = number,
+    struct region *region = options.region;
+    struct store_options identities = {
         .region = region,
-        .node = node,
+        .key_offset = 0, /* of all records of identity.h */
+        .is_late = options.is_late,
+        .context = options.context,
+    };
+
+    *partition = (struct partition){
+        .number = options.number,
+        .region = region,
+        .node = options.node,
         .last_received = {.ms = INT64_MIN},
         .wall = {.ms = 0},
     };
+    memcpy(identities.seed, options.node->secret + sizeof(struct hash_key), sizeof(identities.seed));
+    store_init(&partition->identities, identities);
     dedup_init(&partition->dedup, region);
     table_init(&partition->tenants, region, sizeof(struct tenant *));
     table_init(&partition->moved, region, sizeof(uint32_t));
@@ -33,9 +46,21 @@ partition_init(struct partition *partition, const struct node *node, struct regi
     map_init(&partition->by_name, region);
 }
 
+static void
+free_record(void *context, void *record)
+{
+    identity_free_record(context, record);
+}
+
+/* Questions that wait belong to who asked; late look-ups have nobody to arrive at any more. */
 void
 partition_deinit(struct partition *partition)
 {
+    store_each(&partition->identities, free_record, partition->region);
+    store_deinit(&partition->identities);
+    region_put(partition->region, partition->unapplied, partition->unapplied_room * sizeof(uint32_t));
+    partition->unapplied = NULL;
+    partition->unapplied_room = 0;
     for (uint32_t i = 0; i < partition->tenants.count; i++) {
         struct tenant *tenant = partition_tenant_at(partition, i);
 
@@ -62,8 +87,8 @@ is_same_tenant(const void *owner, uint32_t number, const void *key)
 static uint32_t
 find_tenant(const struct partition *partition, struct text name)
 {
-    return map_find(&partition->by_name, hash64(node_seed(partition->node), name), is_same_tenant, partition,
-                    &name);
+    return map_find(&partition->by_name, hash64(secret_of(partition->node).lo, name), is_same_tenant,
+                    partition, &name);
 }
 
 struct tenant *
@@ -95,16 +120,44 @@ tenant_of(struct partition *partition, struct text name)
     tenant->name = region_text(partition->region, name);
     tenant->clock.watermark = NO_WATERMARK;
     tenant->newest_time = NO_WATERMARK;
-    identity_init(&tenant->identity, partition->region, name, node_seed(partition->node) ^ tenant->no);
+    identity_init(&tenant->identity, partition->region, &partition->identities, name,
+                  secret_of(partition->node));
     for (uint32_t i = 0; i < DIMENSION_COUNT; i++) {
         dictionary_init(&tenant->dictionaries[i], partition->region,
                         partition->node->dictionary_day_count_max);
     }
     if (tenant->name.data == NULL ||
-        map_insert(&partition->by_name, hash64(node_seed(partition->node), name), tenant->no) != 0) {
+        map_insert(&partition->by_name, hash64(secret_of(partition->node).lo, name), tenant->no) != 0) {
         return NULL;
     }
     return tenant;
+}
+
+/* Whose the event is that was sequenced now; apply_event() asks when its turn comes. */
+static int
+note_unapplied(struct partition *partition, uint32_t tenant_no)
+{
+    uint32_t mask;
+
+    if (partition->unapplied_count == partition->unapplied_room) {
+        uint32_t room = partition->unapplied_room == 0 ? UNAPPLIED_ROOM_MIN : partition->unapplied_room * 2;
+        uint32_t *larger = region_take(partition->region, room * sizeof(*larger));
+
+        if (larger == NULL) {
+            return fault_new(-ENOMEM);
+        }
+        mask = partition->unapplied_room - 1;
+        for (uint32_t i = 0; i < partition->unapplied_count; i++) {
+            larger[i] = partition->unapplied[(partition->unapplied_first + i) & mask];
+        }
+        region_put(partition->region, partition->unapplied, partition->unapplied_room * sizeof(*larger));
+        partition->unapplied = larger;
+        partition->unapplied_room = room;
+        partition->unapplied_first = 0;
+    }
+    mask = partition->unapplied_room - 1;
+    partition->unapplied[(partition->unapplied_first + partition->unapplied_count++) & mask] = tenant_no;
+    return 0;
 }
 
 int
@@ -125,7 +178,7 @@ partition_sequence(struct partition *partition, const struct record_header *reco
         const struct event_record *event = (const void *)record;
         struct tenant *tenant = tenant_of(partition, event_text(event, EVENT_TENANT_ID));
 
-        if (r != 0 || tenant == NULL) {
+        if (r != 0 || tenant == NULL || note_unapplied(partition, tenant->no) != 0) {
             return fault_new(-ENOMEM);
         }
         partition->last_received = event->received_at;
@@ -150,7 +203,7 @@ int
 partition_apply_event(struct partition *partition, const struct event_record *record, uint64_t position,
                       struct wall_ms wall, struct partition_outcome *out_outcome)
 {
-    struct tenant *tenant = partition_tenant(partition, event_text(record, EVENT_TENANT_ID));
+    struct tenant *tenant;
     const struct settings_record *settings = &partition->settings;
     struct applied_event *event = &out_outcome->event;
     struct event_ms before;
@@ -158,7 +211,14 @@ partition_apply_event(struct partition *partition, const struct event_record *re
     struct identity_outcome identity;
     int r;
 
-    ASSERT(tenant != NULL);
+    REQUIRE(partition->unapplied_count > 0);
+    tenant = partition_tenant_at(partition, partition->unapplied[partition->unapplied_first]);
+    r = identity_look_up(&tenant->identity, &partition->event, record);
+    if (r != 0) {
+        return r;
+    }
+    partition->unapplied_first = (partition->unapplied_first + 1) & (partition->unapplied_room - 1);
+    partition->unapplied_count--;
     before = tenant_clock_watermark(&tenant->clock, wall, settings->out_of_orderness_ms);
     *out_outcome = (struct partition_outcome){.person_count_before = tenant->identity.living};
     *event = (struct applied_event){
@@ -170,7 +230,7 @@ partition_apply_event(struct partition *partition, const struct event_record *re
             before.ms != INT64_MIN && record->event_time.ms < before.ms - settings->allowed_lateness_ms,
     };
 
-    r = identity_apply(&tenant->identity, record, position, &identity);
+    r = identity_apply(&tenant->identity, &partition->event, position, &identity);
     if (r != 0) {
         return fault_up(r);
     }
@@ -189,15 +249,15 @@ partition_apply_event(struct partition *partition, const struct event_record *re
 
     event->watermark = after;
     event->person = identity.person;
-    event->canonical = identity_canonical(&tenant->identity, identity.person)->uuid;
+    event->canonical = identity_person(&tenant->identity, identity.person)->uuid;
     out_outcome->alias_refused = identity.alias_refused;
     out_outcome->limit_reached = identity.limit_reached;
     out_outcome->merge_count = identity.merge_count;
     for (uint32_t i = 0; i < identity.merge_count; i++) {
         struct table *merges = &tenant->identity.merges;
         const struct merge *merge = table_at(merges, merges->count - identity.merge_count + i);
-        struct uuid loser = identity_canonical(&tenant->identity, merge->loser)->uuid;
-        struct uuid winner = identity_canonical(&tenant->identity, merge->winner)->uuid;
+        struct uuid loser = identity_person(&tenant->identity, merge->loser)->uuid;
+        struct uuid winner = identity_person(&tenant->identity, merge->winner)->uuid;
 
         out_outcome->merges[i] = (struct applied_merge){
             .position = position,
@@ -299,17 +359,23 @@ partition_reading(const struct partition *partition, const struct tenant *tenant
 }
 
 static uint64_t
-identifier_state_hash(const struct identity *identity, uint32_t person)
+person_state_hash(const struct identity *identity, uint32_t person)
 {
-    const struct canonical *canonical = identity_canonical(identity, person);
+    const struct uuid *uuid = &identity_person(identity, person)->uuid;
+    struct text name = {.data = (const char *)uuid->byte, .bytes = sizeof(uuid->byte)};
+    const struct canonical *canonical =
+        store_peek(identity->store, identity_key(identity, IDENTITY_CANONICAL, name));
     uint64_t hash = 0;
 
-    for (const struct identifier *i = canonical->first; i != NULL; i = i->next) {
-        hash = hash_mix(hash + hash64(i->kind, (struct text){.data = i->value, .bytes = i->bytes}));
+    for (uint32_t i = 0; i < canonical->identifier_count; i++) {
+        const struct identifier *identifier = store_peek(identity->store, canonical->identifiers[i]);
+
+        ASSERT(identity_living(identity, identifier->person) == person);
+        hash = hash_mix(hash + hash64(identifier->kind,
+                                      (struct text){.data = identifier->value, .bytes = identifier->bytes}));
     }
-    hash += hash64(canonical->merge_count,
-                   (struct text){.data = (const char *)canonical->uuid.byte, .bytes = 16});
-    return hash_mix(hash + identity_living(identity, person));
+    hash += hash64(canonical->merge_count, name);
+    return hash_mix(hash + identity_living(identity, person) + canonical->has_owner);
 }
 
 uint64_t
@@ -322,8 +388,8 @@ partition_state_hash(const struct partition *partition)
 
         hash = hash_mix(hash + hash64(t, tenant->name) + tenant->total_events);
         hash = hash_mix(hash + (uint64_t)tenant->clock.watermark.ms + tenant->clock.is_live);
-        for (uint32_t p = 0; p < tenant->identity.canonicals.count; p++) {
-            hash = hash_mix(hash + identifier_state_hash(&tenant->identity, p));
+        for (uint32_t p = 0; p < tenant->identity.persons.count; p++) {
+            hash = hash_mix(hash + person_state_hash(&tenant->identity, p));
         }
         for (uint32_t d = 0; d < DIMENSION_COUNT; d++) {
             const struct dictionary *dictionary = &tenant->dictionaries[d];

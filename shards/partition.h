@@ -39,7 +39,8 @@ struct piece {
     struct applying *from; /* its block */
     const uint8_t *record; /* next to apply */
     uint64_t position;
-    uint32_t count; /* left; 0: only the wall clock is of interest */
+    uint32_t count;      /* left */
+    struct wall_ms wall; /* of the newest block without records behind these; 0: none */
 };
 
 struct partition {
@@ -55,12 +56,19 @@ struct partition {
     struct settings_record newest_settings; /* header.bytes 0: none yet */
     struct table tenants;                   /* struct tenant * */
     struct map by_name;
+    /* Tenants of the events that are not applied yet, in their order: a ring. What it holds is in buffers of the log. */
+    uint32_t *unapplied;
+    uint32_t unapplied_room; /* a power of two, or 0 */
+    uint32_t unapplied_first;
+    uint32_t unapplied_count;
 
     /* Applied. */
     uint64_t durable_count; /* positions below are durable */
     uint64_t applied_count; /* positions below are applied */
     struct settings_record settings;
-    struct wall_ms wall; /* of the last block seen */
+    struct wall_ms wall;        /* of the last block seen */
+    struct store identities;    /* identifiers and canonicals of all tenants */
+    struct identity_case event; /* the next one to apply, while it is looked up */
     struct piece *first_piece;
     struct piece *last_piece;
     bool has_progress;  /* to be told at the end of the step */
@@ -72,11 +80,22 @@ struct partition {
     /* Questions that wait until everything durable at their arrival is applied. */
     struct question *first_parked;
     struct question *last_parked;
+    /* Questions that wait for a look-up, or did and have their answer: it is told when somebody asks. */
+    struct question *late;
+    uint32_t late_answered_count;
+};
+
+struct partition_options {
+    const struct node *node;
+    struct region *region;
+    uint16_t number;
+    /* Simulation: see store.h. NULL: no look-up is late. */
+    bool (*is_late)(void *context);
+    void *context;
 };
 
 /* Boot. */
-void partition_init(struct partition *partition, const struct node *node, struct region *region,
-                    uint16_t number);
+void partition_init(struct partition *partition, struct partition_options options);
 void partition_deinit(struct partition *partition);
 
 /* Home. NULL when the tenant has no event. */
@@ -101,7 +120,8 @@ struct partition_outcome {
     uint32_t person_count_before; /* profiles living before, for the gauge */
 };
 
-/* Home. Applies an event in a block with this wall clock. -ENOMEM. */
+/* Home. Applies the next event, in a block with this wall clock. STORE_LATER: nothing happened, call again with the
+   same one; it waits for look-ups, whose arrival wakes the shard. -ENOMEM. */
 MUST_USE int partition_apply_event(struct partition *partition, const struct event_record *event,
                                    uint64_t position, struct wall_ms wall,
                                    struct partition_outcome *out_outcome);
@@ -116,5 +136,8 @@ struct event_ms partition_watermark(const struct partition *partition, const str
 struct reading partition_reading(const struct partition *partition, const struct tenant *tenant);
 uint64_t partition_state_hash(const struct partition *partition);
 
-/* Home. Answers a question (partition_answer.c); its reading must be applied. */
-void partition_answer(struct partition *partition, struct question *question);
+/* Home. Answers a question (partition_answer.c); its reading must be applied. STORE_LATER: it waits for a look-up, and
+   partition_answered() has it when it is answered. */
+MUST_USE int partition_answer(struct partition *partition, struct question *question);
+/* Home. One that was late and is answered, or NULL. */
+struct question *partition_answered(struct partition *partition);

@@ -69,7 +69,7 @@ answer_stamp(const struct partition *partition, struct question *question)
 static struct member
 member_of(const struct partition *partition, const struct tenant *tenant, uint32_t person)
 {
-    struct uuid uuid = identity_canonical(&tenant->identity, person)->uuid;
+    struct uuid uuid = identity_person(&tenant->identity, person)->uuid;
 
     return (struct member){
         .person = person,
@@ -78,46 +78,31 @@ member_of(const struct partition *partition, const struct tenant *tenant, uint32
     };
 }
 
-static uint32_t
-find_person(const struct tenant *tenant, const struct question *question)
-{
-    struct uuid uuid;
+struct merged {
+    uint32_t person;
+    uint32_t merged_by;
+};
 
-    switch (question->ask.resolve.by) {
-    case RESOLVE_USER:
-        return identity_find(&tenant->identity, IDENTIFIER_USER, question->ask.resolve.value);
-    case RESOLVE_ANONYMOUS:
-        return identity_find(&tenant->identity, IDENTIFIER_ANONYMOUS, question->ask.resolve.value);
-    case RESOLVE_CANONICAL:
-        break;
-    }
-    return uuid_parse(question->ask.resolve.value, &uuid) ? identity_find_uuid(&tenant->identity, uuid)
-                                                          : IDENTITY_NONE;
-}
-
-/* Everything that was ever merged into a person, through however many merges. */
+/* Everything that was ever merged into a person, through however many merges; the person itself first. */
 static uint32_t
-collect_merged(const struct identity *identity, uint32_t person, uint32_t *found)
+collect_merged(const struct identity *identity, uint32_t person, struct merged *found)
 {
     uint32_t count = 0;
     uint32_t next = 0;
 
-    found[count++] = person;
+    found[count++] = (struct merged){.person = person, .merged_by = UINT32_MAX};
     while (next < count) {
-        const struct canonical *canonical = identity_canonical(identity, found[next++]);
+        uint32_t by = identity_person(identity, found[next++].person)->newest_merge;
 
-        for (uint32_t merged = canonical->first_merged; merged != IDENTITY_NONE;
-             merged = identity_canonical(identity, merged)->next_merged) {
-            found[count++] = merged;
+        while (by != IDENTITY_NONE) {
+            const struct merge *merge = table_at(&identity->merges, by);
+
+            found[count++] = (struct merged){.person = merge->loser, .merged_by = by};
+            by = merge->before;
         }
     }
     return count;
 }
-
-struct merged {
-    struct member member;
-    uint32_t merged_by;
-};
 
 static int
 compare_merged(const void *a, const void *b)
@@ -129,73 +114,275 @@ compare_merged(const void *a, const void *b)
 }
 
 static bool
-resolve_members(const struct partition *partition, const struct tenant *tenant, uint32_t person,
-                struct resolve_answer *answer, struct arena *arena)
+resolve_members(const struct partition *partition, const struct tenant *tenant,
+                const struct canonical *canonical, struct resolve_answer *answer, struct arena *arena)
 {
-    const struct identity *identity = &tenant->identity;
-    uint32_t room = identity_canonical(identity, person)->merged_count + 1;
-    uint32_t *found = arena_take(arena, room * sizeof(*found));
+    uint32_t room = canonical->merged_count + 1;
     struct merged *merged = arena_take(arena, room * sizeof(*merged));
     struct member *members = arena_take(arena, room * sizeof(*members));
 
-    if (found == NULL || merged == NULL || members == NULL) {
+    if (merged == NULL || members == NULL) {
         return false;
     }
-    answer->member_count = collect_merged(identity, person, found);
+    answer->member_count = collect_merged(&tenant->identity, canonical->person, merged);
     ASSERT(answer->member_count == room);
-    for (uint32_t i = 0; i < answer->member_count; i++) {
-        merged[i].member = member_of(partition, tenant, found[i]);
-        merged[i].merged_by =
-            found[i] == person ? UINT32_MAX : identity_canonical(identity, found[i])->merged_by;
-    }
-    qsort(merged, answer->member_count, sizeof(*merged), compare_merged);
-    for (uint32_t i = 0; i < answer->member_count; i++) {
-        members[i] = merged[i].member;
+    qsort(merged, room, sizeof(*merged), compare_merged);
+    for (uint32_t i = 0; i < room; i++) {
+        members[i] = member_of(partition, tenant, merged[i].person);
     }
     answer->members = members;
     return true;
 }
 
+/*
+ * A person is resolved in three look-ups: what was asked for, then the canonical of whom that stands for now, then all
+ * its identifiers at once. The answer is of the moment in which the canonical is there: who was merged meanwhile is
+ * looked up again, and what an identifier's value is never changes. Each may be late, so nothing of the first is held
+ * while the second is waited for.
+ */
+struct resolving {
+    struct partition *partition;
+    const struct tenant *tenant;
+    struct question *question;
+    struct resolve_answer *answer;
+    struct store_waiter waiter;
+    enum identity_kind kind; /* of what was asked for */
+    struct uuid uuid;
+    struct text value;
+    uint32_t person;
+    struct resolved *identifiers;
+    uint32_t identifier_count;
+    uint32_t left; /* those that are not there yet, and one until all are asked for */
+    bool is_done;
+};
+
+struct resolved {
+    struct store_waiter waiter;
+    struct resolving *resolving;
+    enum identity_kind kind;
+    struct text value;
+};
+
+/* `question->resume_pointer` leads to what is left to do, until nothing is. */
 static void
-answer_resolve(const struct partition *partition, struct question *question)
+resolving_done(struct resolving *resolving)
 {
-    struct arena *arena = &question->arena;
-    const struct tenant *tenant = partition_tenant(partition, question->ask.resolve.tenant_id);
-    uint32_t person = tenant == NULL ? IDENTITY_NONE : find_person(tenant, question);
-    struct resolve_answer *answer = arena_take_zero(arena, sizeof(*answer));
+    struct question *question = resolving->question;
 
-    if (answer == NULL) {
+    resolving->is_done = true;
+    resolving->partition->late_answered_count += question->resume_pointer != NULL;
+    question->resume_pointer = NULL;
+    question->fault = question->arena.is_full ? -E2BIG : 0;
+}
+
+static void
+tell_identifiers(struct resolving *resolving)
+{
+    struct resolve_answer *answer = resolving->answer;
+    struct arena *arena = &resolving->question->arena;
+    uint32_t count = resolving->identifier_count;
+    struct text *users = arena_take(arena, count * sizeof(*users));
+    struct text *anonymous = arena_take(arena, count * sizeof(*anonymous));
+
+    if (users == NULL || anonymous == NULL) {
         return;
     }
-    answer->reading = partition_reading(partition, tenant);
-    question->answer.resolve = answer;
-    if (person == IDENTITY_NONE) {
-        return;
-    }
-
-    const struct canonical *canonical = identity_canonical(&tenant->identity, person);
-    struct text *users = arena_take(arena, canonical->identifier_count * sizeof(*users));
-    struct text *anonymous = arena_take(arena, canonical->identifier_count * sizeof(*anonymous));
-    if (users == NULL || anonymous == NULL || !resolve_members(partition, tenant, person, answer, arena)) {
-        return;
-    }
-    answer->is_known = true;
-    answer->winner = member_of(partition, tenant, person);
-    for (const struct identifier *i = canonical->first; i != NULL; i = i->next) {
-        struct text value = arena_text(arena, (struct text){.data = i->value, .bytes = i->bytes});
-
-        if (i->kind == IDENTIFIER_USER) {
-            users[answer->user_id_count++] = value;
+    for (uint32_t i = 0; i < count; i++) {
+        if (resolving->identifiers[i].kind == IDENTITY_USER) {
+            users[answer->user_id_count++] = resolving->identifiers[i].value;
         } else {
-            anonymous[answer->anonymous_id_count++] = value;
-        }
-        if (i == canonical->owner) {
-            answer->has_owner = true;
-            answer->owner = value;
+            anonymous[answer->anonymous_id_count++] = resolving->identifiers[i].value;
         }
     }
     answer->user_ids = users;
     answer->anonymous_ids = anonymous;
+    if (answer->user_id_count > 0) {
+        answer->has_owner = true;
+        answer->owner = users[0];
+    }
+    answer->is_known = true;
+}
+
+static void
+one_less(struct resolving *resolving)
+{
+    if (--resolving->left == 0) {
+        tell_identifiers(resolving);
+        resolving_done(resolving);
+    }
+}
+
+static void
+identifier_arrived(struct store_waiter *waiter, void *record)
+{
+    struct resolved *resolved = CONTAINER_OF(waiter, struct resolved, waiter);
+    const struct identifier *identifier = record;
+
+    ASSERT(identifier != NULL); /* a canonical's identifiers stay */
+    resolved->kind = identifier->kind;
+    resolved->value = arena_text(&resolved->resolving->question->arena,
+                                 (struct text){.data = identifier->value, .bytes = identifier->bytes});
+    one_less(resolved->resolving);
+}
+
+static void
+resolve_identifiers(struct resolving *resolving, const struct canonical *canonical)
+{
+    struct arena *arena = &resolving->question->arena;
+    struct store *store = &resolving->partition->identities;
+    uint32_t count = canonical->identifier_count;
+    struct resolved *identifiers = arena_take_zero(arena, count * sizeof(*identifiers));
+
+    if (identifiers == NULL) {
+        resolving_done(resolving);
+        return;
+    }
+    resolving->identifiers = identifiers;
+    resolving->identifier_count = count;
+    resolving->left = count + 1;
+    for (uint32_t i = 0; i < count; i++) {
+        struct store_waiter *waiter = &identifiers[i].waiter;
+        void *record = NULL;
+
+        identifiers[i].resolving = resolving;
+        waiter->arrived = identifier_arrived;
+        if (store_find(store, canonical->identifiers[i], waiter, &record) != STORE_LATER) {
+            identifier_arrived(waiter, record);
+        }
+    }
+    one_less(resolving);
+}
+
+static void resolve_canonical(struct resolving *resolving);
+
+static void
+canonical_arrived(struct store_waiter *waiter, void *record)
+{
+    struct resolving *resolving = CONTAINER_OF(waiter, struct resolving, waiter);
+    const struct tenant *tenant = resolving->tenant;
+    const struct canonical *canonical = record;
+    struct resolve_answer *answer = resolving->answer;
+
+    ASSERT(canonical != NULL);
+    if (identity_living(&tenant->identity, canonical->person) != canonical->person) {
+        resolve_canonical(resolving); /* merged meanwhile */
+        return;
+    }
+    answer->reading = partition_reading(resolving->partition, tenant);
+    answer->winner = member_of(resolving->partition, tenant, canonical->person);
+    if (!resolve_members(resolving->partition, tenant, canonical, answer, &resolving->question->arena)) {
+        resolving_done(resolving);
+        return;
+    }
+    resolve_identifiers(resolving, canonical);
+}
+
+static void
+resolve_canonical(struct resolving *resolving)
+{
+    const struct identity *identity = &resolving->tenant->identity;
+    uint32_t person = identity_living(identity, resolving->person);
+    const struct uuid *uuid = &identity_person(identity, person)->uuid;
+    struct text value = {.data = (const char *)uuid->byte, .bytes = sizeof(uuid->byte)};
+    void *record = NULL;
+
+    resolving->waiter.arrived = canonical_arrived;
+    if (store_find(identity->store, identity_key(identity, IDENTITY_CANONICAL, value), &resolving->waiter,
+                   &record) != STORE_LATER) {
+        canonical_arrived(&resolving->waiter, record);
+    }
+}
+
+static void
+asked_for_arrived(struct store_waiter *waiter, void *record)
+{
+    struct resolving *resolving = CONTAINER_OF(waiter, struct resolving, waiter);
+    const struct tenant *tenant = resolving->tenant;
+
+    resolving->person = identity_found(&tenant->identity, record, resolving->kind, resolving->value);
+    if (resolving->person == IDENTITY_NONE) {
+        resolving->answer->reading = partition_reading(resolving->partition, tenant);
+        resolving_done(resolving);
+        return;
+    }
+    resolve_canonical(resolving);
+}
+
+static bool
+read_asked_for(struct resolving *resolving)
+{
+    struct question *question = resolving->question;
+
+    resolving->value = question->ask.resolve.value;
+    switch (question->ask.resolve.by) {
+    case RESOLVE_USER:
+        resolving->kind = IDENTITY_USER;
+        return true;
+    case RESOLVE_ANONYMOUS:
+        resolving->kind = IDENTITY_ANONYMOUS;
+        return true;
+    case RESOLVE_CANONICAL:
+        break;
+    }
+    resolving->kind = IDENTITY_CANONICAL;
+    if (!uuid_parse(question->ask.resolve.value, &resolving->uuid)) {
+        return false;
+    }
+    resolving->value =
+        (struct text){.data = (const char *)resolving->uuid.byte, .bytes = sizeof(resolving->uuid.byte)};
+    return true;
+}
+
+static int
+answer_resolve(struct partition *partition, struct question *question)
+{
+    const struct tenant *tenant = partition_tenant(partition, question->ask.resolve.tenant_id);
+    struct resolve_answer *answer = arena_take_zero(&question->arena, sizeof(*answer));
+    struct resolving *resolving = arena_take_zero(&question->arena, sizeof(*resolving));
+    struct store_key key;
+    void *record = NULL;
+
+    if (answer == NULL || resolving == NULL) {
+        return 0;
+    }
+    *resolving =
+        (struct resolving){.partition = partition, .tenant = tenant, .question = question, .answer = answer};
+    answer->reading = partition_reading(partition, tenant);
+    question->answer.resolve = answer;
+    if (tenant == NULL || !read_asked_for(resolving)) {
+        return 0;
+    }
+    key = identity_key(&tenant->identity, resolving->kind, resolving->value);
+    resolving->waiter.arrived = asked_for_arrived;
+    if (store_find(&partition->identities, key, &resolving->waiter, &record) != STORE_LATER) {
+        asked_for_arrived(&resolving->waiter, record);
+    }
+    if (resolving->is_done) {
+        return 0;
+    }
+    question->resume_pointer = resolving;
+    question->next = partition->late;
+    partition->late = question;
+    return STORE_LATER;
+}
+
+struct question *
+partition_answered(struct partition *partition)
+{
+    struct question **at = &partition->late;
+
+    if (partition->late_answered_count == 0) {
+        return NULL;
+    }
+    while ((*at)->resume_pointer != NULL) {
+        at = &(*at)->next;
+    }
+    struct question *question = *at;
+
+    *at = question->next;
+    question->next = NULL;
+    partition->late_answered_count--;
+    return question;
 }
 
 static void
@@ -237,8 +424,8 @@ answer_merges(const struct partition *partition, struct question *question)
         const struct merge *merge = table_at(&identity->merges, --end);
 
         rows[answer->count++] = (struct merge_row){
-            .loser = identity_canonical(identity, merge->loser)->uuid,
-            .winner = identity_canonical(identity, merge->winner)->uuid,
+            .loser = identity_person(identity, merge->loser)->uuid,
+            .winner = identity_person(identity, merge->winner)->uuid,
             .event_time = merge->event_time,
             .ordinal = end,
         };
@@ -316,9 +503,11 @@ answer_users(const struct partition *partition, struct question *question)
     question->answer.users = counts;
 }
 
-void
+int
 partition_answer(struct partition *partition, struct question *question)
 {
+    int r = 0;
+
     switch (question->kind) {
     case QUESTION_TENANTS:
         answer_tenants(partition, question);
@@ -327,7 +516,7 @@ partition_answer(struct partition *partition, struct question *question)
         answer_stamp(partition, question);
         break;
     case QUESTION_RESOLVE:
-        answer_resolve(partition, question);
+        r = answer_resolve(partition, question);
         break;
     case QUESTION_PEOPLE:
         answer_people(partition, question);
@@ -352,4 +541,5 @@ partition_answer(struct partition *partition, struct question *question)
         base_die("REQUIRE", "a question to a partition", __FILE__, __LINE__);
     }
     question->fault = question->arena.is_full ? -E2BIG : 0;
+    return r;
 }

@@ -430,24 +430,38 @@ sequencer_ask(struct sequencer *sequencer, struct question *question)
 }
 
 static void
+answer_parked(struct sequencer *sequencer, struct partition *partition)
+{
+    while (partition->first_parked != NULL &&
+           partition->first_parked->resume[0] <= partition->applied_count) {
+        struct question *question = partition->first_parked;
+
+        partition->first_parked = question->next;
+        if (partition->first_parked == NULL) {
+            partition->last_parked = NULL;
+        }
+        question->next = NULL;
+        arena_init(&question->arena, sequencer->options.arenas, 0);
+        if (partition_answer(partition, question) == 0) {
+            sequencer->options.answered(sequencer->options.context, question);
+        }
+    }
+}
+
+static void
 answer_questions(struct sequencer *sequencer)
 {
     for (uint32_t p = 0; p < sequencer->node->partition_count; p++) {
         struct partition *partition = sequencer->partitions[p];
+        struct question *question;
 
-        while (partition != NULL && partition->first_parked != NULL &&
-               partition->first_parked->resume[0] <= partition->applied_count) {
-            struct question *question = partition->first_parked;
-
-            partition->first_parked = question->next;
-            if (partition->first_parked == NULL) {
-                partition->last_parked = NULL;
-            }
-            question->next = NULL;
-            arena_init(&question->arena, sequencer->options.arenas, 0);
-            partition_answer(partition, question);
+        if (partition == NULL) {
+            continue;
+        }
+        while ((question = partition_answered(partition)) != NULL) {
             sequencer->options.answered(sequencer->options.context, question);
         }
+        answer_parked(sequencer, partition);
     }
 }
 
@@ -486,6 +500,23 @@ sequencer_step(struct sequencer *sequencer, struct mono_ns until)
         answer_questions(sequencer);
     }
     return step;
+}
+
+uint64_t
+sequencer_look_ups_arrive(struct sequencer *sequencer, uint64_t count)
+{
+    uint64_t left = 0;
+
+    REQUIRE_HERE(sequencer->options.home);
+    for (uint32_t p = 0; p < sequencer->node->partition_count; p++) {
+        struct partition *partition = sequencer->partitions[p];
+
+        if (partition != NULL) {
+            count -= store_arrive(&partition->identities, count);
+            left += partition->identities.late_count;
+        }
+    }
+    return left;
 }
 
 bool
@@ -542,7 +573,13 @@ sequencer_open(struct sequencer_options options, struct sequencer **out_sequence
                 r = fault_new(-ENOMEM);
                 goto fail;
             }
-            partition_init(sequencer->partitions[p], node, options.region, p);
+            partition_init(sequencer->partitions[p], (struct partition_options){
+                                                         .node = node,
+                                                         .region = options.region,
+                                                         .number = p,
+                                                         .is_late = options.is_late,
+                                                         .context = options.context,
+                                                     });
         }
     }
     r = commit_log_open(options.env, options.timers, node->manifest, node->epoch, options.home.n,

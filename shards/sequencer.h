@@ -7,7 +7,9 @@
  * For each partition of its shard: takes parts from the ingest lanes, leaves out duplicates, appends the rest to
  * the shard's stream of the commit log, and replies when every block that matters is durable. Durable records are
  * then applied in log order: late or not, identity and merges, watermark, dictionary codes; and go to the owners of
- * the slices on the apply lanes. At the end of a step it tells every shard how far each partition has come.
+ * the slices on the apply lanes. A look-up that answers later holds up the events of its partition and nothing else: a
+ * question that needs one waits by itself, other partitions go on, and so does sequencing as long as the log has buffers.
+ * At the end of a step it tells every shard how far each partition has come.
  *
  * Replay after a start is the same apply code, fed by a log_reader.
  *
@@ -43,6 +45,8 @@ struct sequencer_options {
     uint32_t block_bytes;
     struct wall_ms wall_floor;
     void (*answered)(void *context, struct question *question);
+    /* Simulation: true makes this look-up answer later, when sequencer_look_ups_arrive() is called. NULL: never. */
+    bool (*is_late)(void *context);
     void *context;
 };
 
@@ -55,6 +59,8 @@ enum step sequencer_step(struct sequencer *sequencer, struct mono_ns until);
 /* Home. Takes a question to one of this shard's partitions; answered in this or a later step. */
 void sequencer_ask(struct sequencer *sequencer, struct question *question);
 
+/* Simulation. Lets up to `count` late look-ups arrive; returns how many are still out. */
+uint64_t sequencer_look_ups_arrive(struct sequencer *sequencer, uint64_t count);
 /* Home. The replay is applied and the settings are in the log. */
 bool sequencer_is_ready(const struct sequencer *sequencer);
 /* Home. No part in hand, everything durable, applied and passed. */

@@ -4,6 +4,7 @@
 #include "core/log_line.h"
 #include "core/metrics.h"
 
+#include <errno.h>
 #include <stdio.h>
 
 #define APPLY_BATCH 32u         /* records between two looks at the clock */
@@ -49,6 +50,18 @@ applying_take(struct sequencer *sequencer)
     return applying;
 }
 
+static void
+append_piece(struct partition *partition, struct piece *piece)
+{
+    if (partition->last_piece != NULL) {
+        partition->last_piece->next = piece;
+    } else {
+        partition->first_piece = piece;
+    }
+    partition->last_piece = piece;
+    piece->from->pieces_left++;
+}
+
 static bool
 queue_piece(struct partition *partition, struct applying *applying, const struct log_section *section,
             const uint8_t *records)
@@ -58,21 +71,35 @@ queue_piece(struct partition *partition, struct applying *applying, const struct
     if (piece == NULL) {
         return false;
     }
-    *piece = (struct piece){.from = applying};
-    if (section != NULL) {
-        piece->record = records;
-        piece->position = section->first_position;
-        piece->count = section->count;
-        ASSERT(section->first_position == partition->durable_count);
-        partition->durable_count += section->count;
+    *piece = (struct piece){
+        .from = applying,
+        .record = records,
+        .position = section->first_position,
+        .count = section->count,
+    };
+    ASSERT(section->first_position == partition->durable_count);
+    partition->durable_count += section->count;
+    append_piece(partition, piece);
+    return true;
+}
+
+/* The block's wall clock, behind everything that the partition has to apply. The block does not wait for a partition
+   that is behind and has nothing else in it. */
+static bool
+queue_wall(struct partition *partition, struct applying *applying)
+{
+    struct wall_ms wall = {.ms = applying->block->header->wall_ms};
+    struct piece *piece = partition->last_piece;
+
+    if (piece == NULL) {
+        piece = notes_take(&applying->notes, sizeof(*piece));
+        if (piece == NULL) {
+            return false;
+        }
+        *piece = (struct piece){.from = applying};
+        append_piece(partition, piece);
     }
-    if (partition->last_piece != NULL) {
-        partition->last_piece->next = piece;
-    } else {
-        partition->first_piece = piece;
-    }
-    partition->last_piece = piece;
-    applying->pieces_left++;
+    piece->wall = wall;
     return true;
 }
 
@@ -149,9 +176,8 @@ sequencer_enter(struct sequencer *sequencer, struct log_block *block, uint32_t s
     for (uint32_t p = 0; is_good && p < sequencer->node->partition_count; p++) {
         struct partition *partition = sequencer->partitions[p];
 
-        /* The wall clock, behind everything that the partition has to apply. */
         if (partition != NULL && p % stream_count == header->stream) {
-            is_good = queue_piece(partition, applying, NULL, NULL);
+            is_good = queue_wall(partition, applying);
         }
     }
     if (!is_good) {
@@ -220,7 +246,8 @@ send_merge(struct sequencer *sequencer, struct partition *partition, struct note
     return note->tenant_id.data != NULL;
 }
 
-static bool
+/* 0, STORE_LATER, -ENOMEM. */
+static int
 apply_event(struct sequencer *sequencer, struct partition *partition, struct piece *piece,
             const struct event_record *record)
 {
@@ -228,19 +255,20 @@ apply_event(struct sequencer *sequencer, struct partition *partition, struct pie
     struct partition_outcome outcome;
     struct applied_event *note;
     uint16_t slice;
+    int r = partition_apply_event(partition, record, piece->position,
+                                  (struct wall_ms){.ms = piece->from->block->header->wall_ms}, &outcome);
 
-    if (partition_apply_event(partition, record, piece->position,
-                              (struct wall_ms){.ms = piece->from->block->header->wall_ms}, &outcome) != 0) {
-        return false;
+    if (r != 0) {
+        return r;
     }
     for (uint32_t i = 0; i < outcome.merge_count; i++) {
         if (!send_merge(sequencer, partition, notes, &outcome.merges[i])) {
-            return false;
+            return fault_new(-ENOMEM);
         }
     }
     note = notes_take(notes, sizeof(*note));
     if (note == NULL) {
-        return false;
+        return fault_new(-ENOMEM);
     }
     *note = outcome.event;
     slice = node_slice(sequencer->node, note->canonical);
@@ -254,7 +282,7 @@ apply_event(struct sequencer *sequencer, struct partition *partition, struct pie
     sequencer_count(sequencer, METRIC_ALIAS_REFUSED, outcome.alias_refused);
     sequencer_count(sequencer, METRIC_IDENTITY_LIMIT, outcome.limit_reached);
     sequencer_count(sequencer, METRIC_LATE_EVENTS, note->is_late);
-    return true;
+    return 0;
 }
 
 static void
@@ -270,15 +298,19 @@ send_settings(struct sequencer *sequencer, struct partition *partition,
     }
 }
 
-static bool
+/* As apply_event(). */
+static int
 apply_record(struct sequencer *sequencer, struct partition *partition, struct piece *piece)
 {
     const struct record_header *record = (const void *)piece->record;
-    bool is_good = true;
+    int r;
 
     switch ((enum record_kind)record->kind) {
     case RECORD_EVENT:
-        is_good = apply_event(sequencer, partition, piece, (const void *)record);
+        r = apply_event(sequencer, partition, piece, (const void *)record);
+        if (r != 0) {
+            return r;
+        }
         break;
     case RECORD_SETTINGS:
         partition_apply_settings(partition, (const void *)record);
@@ -295,7 +327,7 @@ apply_record(struct sequencer *sequencer, struct partition *partition, struct pi
     piece->count--;
     partition->applied_count = piece->position;
     partition->has_progress = true;
-    return is_good;
+    return 0;
 }
 
 static void
@@ -303,9 +335,7 @@ finish_piece(struct partition *partition)
 {
     struct piece *piece = partition->first_piece;
 
-    if (piece->record == NULL) {
-        partition_see(partition, (struct wall_ms){.ms = piece->from->block->header->wall_ms});
-    }
+    partition_see(partition, piece->wall);
     partition->first_piece = piece->next;
     if (partition->first_piece == NULL) {
         partition->last_piece = NULL;
@@ -313,11 +343,11 @@ finish_piece(struct partition *partition)
     piece->from->pieces_left--;
 }
 
-/* Goes on with one partition. STEP_MORE: its lanes are full or time is up. */
 enum step
 sequencer_apply(struct sequencer *sequencer, struct partition *partition, struct mono_ns until)
 {
     uint32_t batch = 0;
+    int r;
 
     while (partition->first_piece != NULL) {
         struct piece *piece = partition->first_piece;
@@ -332,7 +362,11 @@ sequencer_apply(struct sequencer *sequencer, struct partition *partition, struct
             if (piece->count == 0) {
                 break;
             }
-            if (!apply_record(sequencer, partition, piece)) {
+            r = apply_record(sequencer, partition, piece);
+            if (r == STORE_LATER) {
+                return STEP_DONE; /* what arrives wakes us */
+            }
+            if (r != 0) {
                 sequencer_fail(sequencer, "no memory to apply an event");
                 return STEP_DONE;
             }
@@ -405,14 +439,22 @@ void
 sequencer_let_pass(struct sequencer *sequencer)
 {
     struct node *node = sequencer->node;
+    struct applying **at = &sequencer->first_applying;
+    bool is_held = false;
 
-    while (sequencer->first_applying != NULL && sequencer->first_applying->pieces_left == 0) {
-        struct applying *applying = sequencer->first_applying;
+    sequencer->last_applying = NULL;
+    while (*at != NULL) {
+        struct applying *applying = *at;
 
-        sequencer->first_applying = applying->next;
-        if (sequencer->first_applying == NULL) {
-            sequencer->last_applying = NULL;
+        /* A partition that waits for a look-up holds its own blocks, not those behind them; a log_reader takes its own
+           back in order. */
+        if (applying->pieces_left > 0 || (is_held && applying->is_replay)) {
+            is_held = true;
+            sequencer->last_applying = applying;
+            at = &applying->next;
+            continue;
         }
+        *at = applying->next;
         applying->next = NULL;
         for (uint32_t to = 0; to < node->shard_count; to++) {
             applying->marks[to] =

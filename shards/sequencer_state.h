@@ -45,7 +45,7 @@ struct sequencer {
     uint64_t processed[SHARD_COUNT_MAX]; /* credit used up in total */
     uint64_t appended_sequence;          /* block of the last append */
 
-    /* Blocks: being applied, then waiting to be passed; both in order. */
+    /* Blocks: being applied, in the log's order; then waiting to be passed, as they were applied. */
     struct applying *first_applying;
     struct applying *last_applying;
     struct applying *first_passing;
@@ -62,10 +62,11 @@ void sequencer_count(struct sequencer *sequencer, enum metric metric, uint64_t a
 /* A block is durable, or was read back: queues its sections at their partitions. stream_count: of its epoch. */
 void sequencer_enter(struct sequencer *sequencer, struct log_block *block, uint32_t stream_count,
                      bool is_replay);
-/* Goes on with one partition. STEP_MORE: its lanes are full or time is up. */
+/* Goes on with one partition. STEP_MORE: its lanes are full or time is up. STEP_DONE: nothing is left, or it waits for
+   look-ups, which wake the shard. */
 enum step sequencer_apply(struct sequencer *sequencer, struct partition *partition, struct mono_ns until);
 /* End of a step: tells every shard how far each partition has come. */
 void sequencer_tell_progress(struct sequencer *sequencer);
-/* Applied blocks begin to wait for the lanes; passed ones are given back. */
+/* Applied blocks begin to wait for the lanes, in any order; passed ones are given back. */
 void sequencer_let_pass(struct sequencer *sequencer);
 void sequencer_release_passed(struct sequencer *sequencer);

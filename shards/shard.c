@@ -89,6 +89,7 @@ shard_open(struct shard *shard, struct shard_options options)
             .block_bytes = options.block_bytes,
             .wall_floor = options.wall_floor,
             .answered = question_answered,
+            .is_late = options.is_late,
             .context = shard,
         },
         &shard->sequencer);

@@ -215,7 +215,11 @@ cluster_step(struct cluster *cluster)
         env_sim_release(shard->env, 1 + dice_below(&cluster->dice, 4));
     } else if (what < 96) {
         here = shard->id;
-        keeper_look_ups_arrive(shard->keeper, 1 + dice_below(&cluster->dice, 4));
+        if (dice_chance(&cluster->dice, 50)) {
+            keeper_look_ups_arrive(shard->keeper, 1 + dice_below(&cluster->dice, 4));
+        } else {
+            sequencer_look_ups_arrive(shard->sequencer, 1 + dice_below(&cluster->dice, 4));
+        }
     } else {
         uint64_t ms = dice_below(&cluster->dice, 30);
 
@@ -256,6 +260,7 @@ cluster_drain(struct cluster *cluster)
         for (uint32_t i = 0; i < cluster->shard_count; i++) {
             here = cluster->shards[i].id;
             keeper_look_ups_arrive(cluster->shards[i].keeper, UINT32_MAX);
+            sequencer_look_ups_arrive(cluster->shards[i].sequencer, UINT64_MAX);
             env_sim_release(cluster->shards[i].env, UINT32_MAX);
             turn(cluster, &cluster->shards[i]);
             if (cluster_is_dead(cluster)) {

@@ -2,119 +2,7 @@
 
 /* the semantics, row by row. */
 
-#include "tests/check.h"
-
-#include "core/uuid.h"
-#include "shards/identity.h"
-
-#include <errno.h>
-#include <stdio.h>
-
-static struct region region;
-static struct identity identity;
-static struct identity_outcome outcome;
-static uint64_t position;
-
-static void
-given_nobody(void)
-{
-    CHECK_EQ(region_init(&region, 64 << 20), 0);
-    identity_init(&identity, &region, TEXT("acme"), 99);
-    position = 0;
-}
-
-static void
-then_nothing_is_left(void)
-{
-    identity_deinit(&identity);
-    CHECK_EQ(region_used(&region), 0);
-    region_deinit(&region);
-}
-
-static int
-try_event(const char *type, const char *anonymous_id, const char *user_id, const char *previous_id)
-{
-    static const uint8_t secret[32];
-    static alignas(8) uint8_t bytes[4096];
-    struct event_draft draft = {.event_time = {.ms = 1000 + (int64_t)position}};
-
-    draft.text[EVENT_TENANT_ID] = TEXT("acme");
-    draft.text[EVENT_EVENT_ID] = TEXT("e");
-    draft.text[EVENT_EVENT_TYPE] = text_of(type);
-    draft.text[EVENT_ANONYMOUS_ID] = text_of(anonymous_id);
-    draft.text[EVENT_USER_ID] = text_of(user_id);
-    draft.text[EVENT_PREVIOUS_ID] = text_of(previous_id);
-    CHECK(record_event_bytes(&draft) <= sizeof(bytes));
-    record_write_event(bytes, &draft, secret, 1);
-    return identity_apply(&identity, (const void *)bytes, position++, &outcome);
-}
-
-/* An event of a device and a user; where it goes. */
-static uint32_t
-event(const char *anonymous_id, const char *user_id)
-{
-    CHECK_EQ(try_event("click", anonymous_id, user_id, NULL), 0);
-    CHECK_EQ(outcome.person, identity_living(&identity, outcome.person));
-    return outcome.person;
-}
-
-static uint32_t
-alias(const char *previous_id, const char *user_id, const char *anonymous_id)
-{
-    CHECK_EQ(try_event("alias", anonymous_id, user_id, previous_id), 0);
-    return outcome.person;
-}
-
-static uint32_t
-of_user(const char *user_id)
-{
-    return identity_find(&identity, IDENTIFIER_USER, text_of(user_id));
-}
-
-static uint32_t
-of_device(const char *anonymous_id)
-{
-    return identity_find(&identity, IDENTIFIER_ANONYMOUS, text_of(anonymous_id));
-}
-
-static const char *
-owner_of(uint32_t person)
-{
-    static char owner[300];
-    const struct identifier *identifier = identity_canonical(&identity, person)->owner;
-
-    if (identifier == NULL) {
-        return "";
-    }
-    snprintf(owner, sizeof(owner), "%.*s", (int)identifier->bytes, identifier->value);
-    return owner;
-}
-
-/* Its identifiers in order of linking: "u1 d2 d3"; the list is sound in both directions. */
-static const char *
-names_of(uint32_t person)
-{
-    static char names[1024];
-    const struct canonical *canonical = identity_canonical(&identity, person);
-    const struct identifier *previous = NULL;
-    uint32_t count = 0;
-    int bytes = 0;
-
-    names[0] = 0;
-    for (const struct identifier *i = canonical->first; i != NULL; i = i->next) {
-        CHECK(i->previous == previous);
-        CHECK_EQ(identity_living(&identity, i->canonical), person);
-        if (bytes < 900) {
-            bytes += snprintf(names + bytes, sizeof(names) - (uint32_t)bytes, "%s%.*s", count == 0 ? "" : " ",
-                              (int)i->bytes, i->value);
-        }
-        previous = i;
-        count++;
-    }
-    CHECK(canonical->last == previous);
-    CHECK_EQ(canonical->identifier_count, count);
-    return names;
-}
+#include "tests/unit/identity_world.h"
 
 static const struct merge *
 newest_merge(void)
@@ -137,12 +25,12 @@ fill_with_devices(const char *user_id, uint32_t until)
     uint32_t person = event(NULL, user_id);
     char device[300];
 
-    for (uint32_t i = identity_canonical(&identity, person)->identifier_count; i < until; i++) {
+    for (uint32_t i = canonical_of(person)->identifier_count; i < until; i++) {
         snprintf(device, sizeof(device), "device %u of %s", i, user_id);
         CHECK_EQ(event(device, user_id), person);
         then_it_was_quiet();
     }
-    CHECK_EQ(identity_canonical(&identity, person)->identifier_count, until);
+    CHECK_EQ(canonical_of(person)->identifier_count, until);
     return person;
 }
 
@@ -152,9 +40,7 @@ TEST(memory_failing_at_every_point_is_said)
         uint32_t count = 0;
         int r = 0;
 
-        CHECK_EQ(region_init(&region, limit), 0);
-        identity_init(&identity, &region, TEXT("acme"), 1);
-        position = 0;
+        given_memory(limit, 1);
         while (r == 0) {
             char device[32];
             char user[32];
@@ -166,8 +52,7 @@ TEST(memory_failing_at_every_point_is_said)
             CHECK(count < 10000);
         }
         CHECK_EQ(r, -ENOMEM);
-        identity_deinit(&identity);
-        region_deinit(&region);
+        then_nothing_is_left();
     }
 }
 
@@ -185,7 +70,7 @@ TEST(nobody_is_found_before_the_first_event)
     given_nobody();
     CHECK_EQ(of_user("u"), IDENTITY_NONE);
     CHECK_EQ(of_device(""), IDENTITY_NONE);
-    CHECK_EQ(identity_find_uuid(&identity, uuid), IDENTITY_NONE);
+    CHECK_EQ(of_uuid(uuid), IDENTITY_NONE);
     CHECK_EQ(identity.living, 0);
     then_nothing_is_left();
 }
@@ -314,7 +199,7 @@ TEST(an_ownerless_person_is_merged_into_the_user)
     CHECK_EQ(identity.living, 1);
     CHECK_EQ(event("d", NULL), 1);
     then_it_was_quiet();
-    CHECK_EQ(identity_find_uuid(&identity, identity_canonical(&identity, 0)->uuid), 1);
+    CHECK_EQ(of_uuid(identity_person(&identity, 0)->uuid), 1);
     then_nothing_is_left();
 }
 
@@ -374,8 +259,7 @@ TEST(a_device_of_merged_people_can_be_relinked)
     CHECK_TEXT(names_of(1), "u");
     CHECK_TEXT(names_of(2), "v d");
     CHECK_EQ(event("d", NULL), 2);
-    CHECK_EQ(identity_find_uuid(&identity, identity_canonical(&identity, 0)->uuid),
-             1); /* the merged stay merged */
+    CHECK_EQ(of_uuid(identity_person(&identity, 0)->uuid), 1); /* the merged stay merged */
     then_nothing_is_left();
 }
 
@@ -583,7 +467,7 @@ TEST(a_user_with_500_identifiers_takes_no_device_of_others)
     CHECK_EQ(alias("unheard of", "u", NULL), person);
     CHECK(outcome.limit_reached);
     CHECK_EQ(of_device("unheard of"), IDENTITY_NONE);
-    CHECK_EQ(identity_canonical(&identity, person)->identifier_count, 500);
+    CHECK_EQ(canonical_of(person)->identifier_count, 500);
     then_nothing_is_left();
 }
 
@@ -602,7 +486,7 @@ TEST(a_merge_needs_room_for_the_losers_identifier)
     CHECK_EQ(event("b", "u"), person); /* 500, exactly full */
     CHECK_EQ(outcome.merge_count, 1);
     CHECK(!outcome.limit_reached);
-    CHECK_EQ(identity_canonical(&identity, person)->identifier_count, 500);
+    CHECK_EQ(canonical_of(person)->identifier_count, 500);
     event("c", NULL);
     CHECK_EQ(event("c", "u"), person);
     CHECK_EQ(outcome.merge_count, 0);
@@ -661,8 +545,8 @@ then_canonical_is(uint32_t person, const char *name)
     struct uuid space = uuid_v5(UUID_NAMESPACE_OID, TEXT("millrace/acme"));
     struct uuid expected = uuid_v5(space, text_of(name));
 
-    CHECK_BYTES(identity_canonical(&identity, person)->uuid.byte, expected.byte, 16);
-    CHECK_EQ(identity_find_uuid(&identity, expected), identity_living(&identity, person));
+    CHECK_BYTES(identity_person(&identity, person)->uuid.byte, expected.byte, 16);
+    CHECK_EQ(of_uuid(expected), identity_living(&identity, person));
 }
 
 TEST(a_person_is_named_after_the_user_else_the_device_that_made_it)
@@ -683,7 +567,7 @@ TEST(a_known_canonical_id)
 
     given_nobody();
     event(NULL, "42");
-    uuid_format(identity_canonical(&identity, 0)->uuid, text);
+    uuid_format(identity_person(&identity, 0)->uuid, text);
     /* python3: uuid5(uuid5(NAMESPACE_OID, "millrace/acme"), "user:42") */
     CHECK_TEXT(text, "35af7816-d6d6-5973-af60-d67490c27e0e");
     then_nothing_is_left();
@@ -707,16 +591,27 @@ TEST(the_longest_identifiers_have_names_too)
     then_nothing_is_left();
 }
 
+/* As a deletion leaves it: the UUID stays behind, the identifier is gone. */
+static void
+given_it_was_deleted(enum identity_kind kind, const char *value)
+{
+    void *record = record_of(kind, text_of(value));
+
+    store_remove(&store, record);
+    identity_free_record(&region, record);
+}
+
 TEST(a_name_that_was_used_is_counted_on)
 {
     given_nobody();
     event(NULL, "u");
     event("d", NULL);
-    /* As a deletion leaves it: the UUID stays behind, the identifier is gone. */
-    map_deinit(&identity.by_identifier);
+    given_it_was_deleted(IDENTITY_USER, "u");
+    given_it_was_deleted(IDENTITY_ANONYMOUS, "d");
     then_canonical_is(event(NULL, "u"), "user/1:u");
     then_canonical_is(event("d", NULL), "anon/1:d");
-    map_deinit(&identity.by_identifier);
+    given_it_was_deleted(IDENTITY_USER, "u");
+    given_it_was_deleted(IDENTITY_ANONYMOUS, "d");
     then_canonical_is(event("d", "u"), "user/2:u");
     then_nothing_is_left();
 }
@@ -736,7 +631,7 @@ TEST(a_chain_of_merges_ends_at_the_one_that_lives)
         CHECK_EQ(event(device, NULL), i);
     }
     for (uint32_t i = 0; i + 1 < 200; i++) {
-        identity_canonical(&identity, i)->merged_into = i + 1;
+        identity_person(&identity, i)->merged_into = i + 1;
     }
     last = 199;
     CHECK_EQ(of_device("d100"), last);
@@ -747,9 +642,15 @@ TEST(a_chain_of_merges_ends_at_the_one_that_lives)
     then_nothing_is_left();
 }
 
+static uint32_t
+loser_of(uint32_t merge)
+{
+    return ((const struct merge *)table_at(&identity.merges, merge))->loser;
+}
+
 TEST(the_merged_are_listed_newest_first)
 {
-    const struct canonical *winner;
+    uint32_t merge;
 
     given_nobody();
     event("a", NULL);
@@ -759,23 +660,24 @@ TEST(the_merged_are_listed_newest_first)
     event("b", "u");
     event("a", "u");
     event("c", "u");
-    winner = identity_canonical(&identity, 3);
-    CHECK_EQ(winner->merge_count, 3);
-    CHECK_EQ(winner->first_merged, 2);
-    CHECK_EQ(identity_canonical(&identity, 2)->next_merged, 0);
-    CHECK_EQ(identity_canonical(&identity, 0)->next_merged, 1);
-    CHECK_EQ(identity_canonical(&identity, 1)->next_merged, IDENTITY_NONE);
+    CHECK_EQ(canonical_of(3)->merge_count, 3);
+    CHECK_EQ(canonical_of(3)->merged_count, 3);
+    merge = identity_person(&identity, 3)->newest_merge;
+    CHECK_EQ(loser_of(merge), 2);
+    merge = ((const struct merge *)table_at(&identity.merges, merge))->before;
+    CHECK_EQ(loser_of(merge), 0);
+    merge = ((const struct merge *)table_at(&identity.merges, merge))->before;
+    CHECK_EQ(loser_of(merge), 1);
+    CHECK_EQ(((const struct merge *)table_at(&identity.merges, merge))->before, IDENTITY_NONE);
     CHECK_TEXT(names_of(3), "u b a c");
     then_nothing_is_left();
 }
 
-/* The seed places identifiers, nothing else. */
-TEST(two_seeds_give_the_same_people)
+/* The secret keys the store, nothing else. */
+TEST(two_secrets_give_the_same_people)
 {
     for (uint64_t seed = 0; seed < 2; seed++) {
-        CHECK_EQ(region_init(&region, 64 << 20), 0);
-        identity_init(&identity, &region, TEXT("acme"), seed * 12345);
-        position = 0;
+        given_memory(64 << 20, seed * 12345);
         for (uint32_t i = 0; i < 2000; i++) {
             char device[16];
             char user[16];

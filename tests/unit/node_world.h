@@ -44,6 +44,9 @@ struct world {
     const struct disk_ops *real_ops;
     struct disk_ops ops;
     bool is_full; /* no segment can be preallocated */
+
+    uint32_t late_percent; /* of look-ups */
+    bool is_held;          /* late ones do not arrive */
 };
 
 static struct world world;
@@ -75,6 +78,13 @@ world_fatal(struct node *node, int status, const char *what)
     world.fatal_count++;
     world.fatal_status = status;
     snprintf(world.fatal_text, sizeof(world.fatal_text), "%s", what);
+}
+
+static inline bool
+world_is_late(void *context)
+{
+    (void)context;
+    return world.late_percent > 0 && world_roll(100) < world.late_percent;
 }
 
 static inline void
@@ -130,6 +140,7 @@ world_start(uint32_t shard_count)
                            .segment_bytes = WORLD_SEGMENT_BYTES,
                            .block_bytes = WORLD_BLOCK_BYTES,
                            .wall_floor = world.report.wall_floor,
+                           .is_late = world_is_late,
                        });
     }
     world.shard_count = r == 0 ? shard_count : 0;
@@ -187,11 +198,22 @@ world_pass(uint64_t ms)
 }
 
 static inline void
+world_arrive(uint32_t shard)
+{
+    here = world.shards[shard].id;
+    (void)sequencer_look_ups_arrive(world.shards[shard].sequencer, UINT64_MAX);
+    (void)keeper_look_ups_arrive(world.shards[shard].keeper, UINT32_MAX);
+}
+
+static inline void
 world_round(void)
 {
     for (uint32_t i = 0; i < world.shard_count; i++) {
         world_turn(i);
         world_disk(i);
+        if (!world.is_held) {
+            world_arrive(i);
+        }
     }
 }
 

@@ -684,3 +684,190 @@ TEST(a_window_larger_than_memory_is_no_reason_not_to_start)
     CHECK(node_is_ready(&world.node));
     then_the_world_ends();
 }
+
+/* Look-ups that answer later. */
+
+static void
+run_rounds(uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        world_round();
+    }
+}
+
+/* Acknowledged, applied or not. */
+static void
+send_and_hear(struct world_event event)
+{
+    begin_one(&second, 0, event);
+    run_rounds(10);
+    CHECK_EQ(second.done_count, 1);
+    world_end(&second);
+}
+
+/* A question to the partition of a tenant, on a node of one shard; counts down when it is answered. */
+static struct subquery subquery;
+
+static void
+ask(struct question *question, enum question_kind kind, const char *tenant)
+{
+    subquery = (struct subquery){.unanswered = UINT32_MAX};
+    *question = (struct question){.kind = kind, .subquery = &subquery};
+    question->target = record_partition(world.node.secret, text_of(tenant), WORLD_PARTITION_COUNT);
+    if (kind == QUESTION_STAMP) {
+        question->ask.stamp.tenant_id = text_of(tenant);
+    } else {
+        question->ask.resolve.tenant_id = text_of(tenant);
+        question->ask.resolve.by = RESOLVE_ANONYMOUS;
+        question->ask.resolve.value = TEXT("d");
+    }
+    here = world.shards[0].id;
+    sequencer_ask(world.shards[0].sequencer, question);
+}
+
+static bool
+is_answered(void)
+{
+    return subquery.unanswered == UINT32_MAX - 1;
+}
+
+TEST(an_event_that_waits_for_its_key_holds_up_its_own_partition_only)
+{
+    static struct question question;
+
+    given_a_world();
+    given_a_node(1);
+    world.is_held = true;
+    world.late_percent = 100;
+    send_and_hear((struct world_event){.tenant = world_tenant_of(1), .id = "1"}); /* durable, not applied */
+    world.late_percent = 0;
+    send_and_hear((struct world_event){.tenant = world_tenant_of(1), .id = "2"}); /* behind it */
+
+    /* Many more blocks than there are buffers. */
+    for (uint32_t i = 0; i < 50; i++) {
+        char id[8];
+
+        snprintf(id, sizeof(id), "%u", i);
+        send_and_hear((struct world_event){.tenant = world_tenant_of(2), .id = id});
+    }
+    ask(&question, QUESTION_STAMP, world_tenant_of(2));
+    run_rounds(5);
+    CHECK(is_answered());
+    CHECK_EQ(question.answer.stamp->row.total_events, 50);
+    arena_reset(&question.arena);
+
+    ask(&question, QUESTION_STAMP, world_tenant_of(1)); /* at what is durable: not yet */
+    run_rounds(20);
+    CHECK(!is_answered());
+    CHECK(!world_is_idle());
+    CHECK(!world_turn(0)); /* nor does the shard spin */
+    world.is_held = false;
+    world_rest();
+    CHECK(is_answered());
+    CHECK_EQ(question.answer.stamp->row.total_events, 2);
+    arena_reset(&question.arena);
+    then_the_world_ends();
+}
+
+TEST(a_partition_that_waits_long_makes_clients_wait_and_loses_nothing)
+{
+    static struct world_request requests[40];
+    uint32_t count = 0;
+    uint32_t done_count = 0;
+
+    given_a_world();
+    given_a_node(1);
+    world.is_held = true;
+    world.late_percent = 100;
+    for (;;) {
+        char id[8];
+
+        CHECK(count < COUNT_OF(requests));
+        snprintf(id, sizeof(id), "%u", count);
+        world_begin(&requests[count], 0);
+        CHECK(world_add(&requests[count], (struct world_event){.id = id}));
+        if (world_submit(&requests[count]) == INGEST_BUSY) {
+            world_end(&requests[count]);
+            break;
+        }
+        run_rounds(5);
+        done_count += requests[count].done_count;
+        count++;
+    }
+    CHECK(done_count > 4); /* as many blocks as there are buffers */
+    CHECK(done_count < count);
+    world.is_held = false;
+    world_rest();
+    for (uint32_t i = 0; i < count; i++) {
+        CHECK_EQ(requests[i].done_count, 1);
+        world_end(&requests[i]);
+    }
+    CHECK_EQ(world_stamp("acme").total_events, count);
+    then_the_world_ends();
+}
+
+TEST(a_question_that_waits_for_its_key_holds_up_nobody)
+{
+    static struct question waiting;
+    static struct question question;
+
+    given_a_world();
+    given_a_node(1);
+    world_send(0, (struct world_event){.id = "1", .device = "d"}, 1);
+    world.is_held = true;
+    world.late_percent = 100;
+    ask(&waiting, QUESTION_RESOLVE, "acme");
+    run_rounds(5);
+    CHECK(!is_answered());
+    world.late_percent = 0;
+    world_send(0, (struct world_event){.id = "2", .device = "d"}, 1);
+    CHECK_EQ(world_stamp("acme").total_events, 2);
+    ask(&question, QUESTION_RESOLVE, "acme"); /* came later, for the same key */
+    run_rounds(1);
+    CHECK(is_answered());
+    CHECK(question.answer.resolve->is_known);
+    arena_reset(&question.arena);
+
+    subquery = (struct subquery){.unanswered = UINT32_MAX};
+    world_arrive(0);
+    CHECK(!is_answered()); /* only a step tells */
+    run_rounds(1);
+    CHECK(is_answered());
+    CHECK(waiting.answer.resolve->is_known);
+    CHECK_TEXT(waiting.answer.resolve->anonymous_ids[0], "d");
+    CHECK_EQ(waiting.answer.resolve->reading.position, 2);
+    arena_reset(&waiting.arena);
+    then_the_world_ends();
+}
+
+TEST(a_node_may_die_while_look_ups_are_out)
+{
+    static struct question waiting;
+    uint64_t hash;
+
+    given_a_world();
+    given_a_node(1);
+    world_send(0, (struct world_event){.id = "1", .device = "d"}, 1);
+    world.is_held = true;
+    world.late_percent = 100;
+    ask(&waiting, QUESTION_RESOLVE, "acme");
+    send_and_hear((struct world_event){.id = "2", .device = "d", .user = "u"});
+    send_and_hear((struct world_event){.id = "3", .device = "e", .user = "u"});
+    arena_reset(&waiting.arena);
+    world_crash();
+    CHECK_EQ(world_start(3), 0);
+    run_rounds(100);
+    CHECK(!node_is_ready(&world.node)); /* the replay waits, too */
+    world_crash();
+
+    world.is_held = false;
+    world.late_percent = 60;
+    given_a_node(3);
+    hash = world_hash();
+    CHECK_EQ(world_stamp("acme").total_events, 3);
+    world_crash();
+    world.late_percent = 0;
+    given_a_node(2);
+    CHECK_EQ(world_hash(), hash);
+    then_the_world_ends();
+}
