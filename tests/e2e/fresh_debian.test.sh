@@ -31,7 +31,7 @@ inside() {
         mount --rbind /sys sys && mount --rbind /dev dev && mkdir -p outside && pivot_root . outside || exit 1
         exec /usr/sbin/chroot . /usr/bin/env -i HOME=/root TERM=dumb PATH=/usr/sbin:/usr/bin:/sbin:/bin \
             NODE_EXTRA_CA_CERTS=/root/authorities.crt npm_config_cafile=/root/authorities.crt \
-            bash -c "umount -l /outside && cd /root/millrace && $1"' "$root" "$1"
+            bash -c "umount -l /outside; cd /root/millrace || exit; $1"' "$root" "$1"
 }
 
 said=$(debootstrap bookworm "$root" 2>&1) || skip "debootstrap failed: $(tail -n 1 <<<"$said")"
