@@ -111,12 +111,13 @@ json_split_array(struct text text, struct text *out_inside)
 bool
 json_split_next(struct text *inside, struct text *out_element)
 {
-    const char *end = inside->data + inside->bytes;
+    const char *end;
     const char *comma;
 
     if (inside->data == NULL) {
         return false;
     }
+    end = inside->data + inside->bytes;
     comma = skip_part(inside->data, end);
     if (comma == NULL || *comma != ',') {
         *out_element = trim(*inside);

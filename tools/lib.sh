@@ -17,7 +17,7 @@ PACKAGES_BUILD=(
     libwslay-dev libxxhash-dev libyaml-dev zlib1g-dev
 )
 PACKAGES_RUN=(curl ca-certificates)
-PACKAGES_TEST=(curl ca-certificates clang libclang-rt-14-dev)
+PACKAGES_TEST=(curl ca-certificates clang libclang-rt-14-dev llvm)
 
 is_terminal() { [ -t 2 ]; }
 
