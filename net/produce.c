@@ -5,27 +5,29 @@
 #include <inttypes.h>
 #include <math.h>
 #include <signal.h>
-#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
 #include <sys/random.h>
 
 #include "core/json_in.h"
+#include "core/time_text.h"
+#include "net/ingest_answer.h"
 #include "net/produce_client.h"
+#include "net/produce_options.h"
 #include "net/produce_people.h"
+#include "net/progress.h"
 
 #define PATH "/v1/events"
-#define BODY_BYTES_MAX (4u << 20) /* of a node, unless configured */
-#define BATCH_COUNT_MAX 10000u
 #define ANSWER_BYTES_BASE 4096u
 #define ANSWER_BYTES_REJECT 256u
 #define LINGER_NS (50 * NS_PER_MS)  /* a batch that is not full goes when its first event is this old */
-#define THINK_S 5.0                 /* between two steps of a visit, on average */
 #define VISIT_COUNT_LOAD 1024u      /* as fast as it can */
 #define PATIENCE_NS (10 * NS_PER_S) /* at the end, for what is not answered */
 #define PATIENCE_STOPPED_NS (2 * NS_PER_S)
 #define STATUS_NS NS_PER_S
+#define NO_HOUR INT64_MIN
 
 /* Times of answers: 16 buckets to each doubling, so a quantile is within 1/16. */
 #define SUB_BITS 4u
@@ -41,21 +43,25 @@ struct producer {
     struct produce_people *people;
     struct produce_client *client;
     struct json_in *json;
-    uint32_t event_bytes_max;
+    uint32_t body_bytes_max;
 
     struct mono_ns began;
     struct mono_ns ends;   /* no events are made from here on */
     int64_t wall_ms_ahead; /* wall clock - monotonic clock, at the beginning */
     struct mono_ns pace_began;
     uint64_t pace_count; /* events that were due since, and made */
+    double rate;         /* of this hour */
+    int64_t hour;        /* that the rate is of */
 
-    /* All in events. */
+    /* All in events; of --hostile: rows. */
     uint64_t made;
     uint64_t skipped;
     uint64_t answered;
     uint64_t accepted;
     uint64_t duplicates;
     uint64_t rejected;
+    uint64_t meant_duplicates; /* what --hostile knows beforehand */
+    uint64_t meant_rejected;
     uint64_t body_bytes;
     uint64_t request_count;
     bool has_said_reject;
@@ -64,7 +70,7 @@ struct producer {
     struct times all;
     struct mono_ns said_at;
     uint64_t answered_said;
-    bool has_line; /* a line on the terminal is open */
+    struct progress progress; /* of a history */
 };
 
 static volatile sig_atomic_t stop_count;
@@ -77,201 +83,6 @@ stop_signalled(int signal_number)
     if (stop_count > 1) {
         _Exit(0);
     }
-}
-
-/* Options. */
-
-static const char help[] =
-    "millrace produce [OPTION...]\n"
-    "\n"
-    "Sends the events of people who do not exist to a node, until it is stopped.\n"
-    "\n"
-    "  --url URL          the node (http://127.0.0.1:8080)\n"
-    "  --rate N/s         events a second; 0 is as fast as it can (200/s)\n"
-    "  --tenants N        tenants; the n-th has 1/n of the people of the first (3)\n"
-    "  --users N          people, of all tenants together (10000)\n"
-    "  --seed S           fixes people, what they do and the IDs of events (the same people each\n"
-    "                     time, doing something else)\n"
-    "  --batch N          events in a request, at most (100)\n"
-    "  --connections N    connections, each with one request at a time (4)\n"
-    "  --count N          ends after N events (no end)\n"
-    "  --duration TIME    ends after 500ms, 60s, 10m, 2h (no end)\n"
-    "  --event-bytes N    bytes of an event on average, 500 to 16384 (as they come, about 420)\n"
-    "  --quiet            no line a second\n"
-    "  --help             this\n"
-    "\n"
-    "What was not answered is sent again with the same IDs, so a node may be stopped under it.\n";
-
-PRINTF_LIKE(2, 3)
-static int
-wrong(char *problem, const char *format, ...)
-{
-    va_list arguments;
-
-    va_start(arguments, format);
-    vsnprintf(problem, PRODUCE_PROBLEM_BYTES, format, arguments);
-    va_end(arguments);
-    return PRODUCE_WRONG;
-}
-
-static int
-read_count(const char *name, const char *value, uint64_t min, uint64_t max, char *problem,
-           uint64_t *out_count)
-{
-    char *end;
-    uint64_t count;
-
-    errno = 0;
-    count = strtoull(value, &end, 10);
-    if (value[0] < '0' || value[0] > '9' || *end != '\0' || errno != 0 || count < min || count > max) {
-        return wrong(problem, "%s: %s is no number from %" PRIu64 " to %" PRIu64, name, value, min, max);
-    }
-    *out_count = count;
-    return 0;
-}
-
-static int
-read_rate(const char *value, char *problem, double *out_rate)
-{
-    char *end;
-    double rate = strtod(value, &end);
-
-    if (end == value || (*end != '\0' && strcmp(end, "/s") != 0) || !isfinite(rate) || rate < 0 ||
-        rate > 1e9 || (rate > 0 && rate < 0.001)) {
-        return wrong(problem, "--rate: %s is no rate; say 200/s, or 0 for as fast as it can", value);
-    }
-    *out_rate = rate;
-    return 0;
-}
-
-static int
-read_duration(const char *value, char *problem, uint64_t *out_ns)
-{
-    static const struct {
-        const char *name;
-        double ns;
-    } units[] = {{"ms", 1e6}, {"s", 1e9}, {"m", 60e9}, {"h", 3600e9}};
-    char *end;
-    double number = strtod(value, &end);
-
-    for (uint32_t i = 0; i < COUNT_OF(units); i++) {
-        if (end != value && strcmp(end, units[i].name) == 0 && number * units[i].ns >= 1e6 &&
-            number * units[i].ns <= 1e18) {
-            *out_ns = (uint64_t)(number * units[i].ns);
-            return 0;
-        }
-    }
-    return wrong(problem, "--duration: %s is no duration; say 500ms, 60s, 10m or 2h", value);
-}
-
-/* One option that takes a value. */
-static int
-read_value(struct produce_options *options, const char *name, const char *value, char *problem)
-{
-    uint64_t count = 0;
-    int r;
-
-    if (strcmp(name, "--url") == 0) {
-        options->url = value;
-        return 0;
-    }
-    if (strcmp(name, "--rate") == 0) {
-        return read_rate(value, problem, &options->rate);
-    }
-    if (strcmp(name, "--duration") == 0) {
-        return read_duration(value, problem, &options->duration_ns);
-    }
-    if (strcmp(name, "--tenants") == 0) {
-        r = read_count(name, value, 1, PRODUCE_TENANT_COUNT_MAX, problem, &count);
-        options->tenant_count = (uint32_t)count;
-    } else if (strcmp(name, "--users") == 0) {
-        r = read_count(name, value, 1, PRODUCE_PERSON_COUNT_MAX, problem, &count);
-        options->person_count = (uint32_t)count;
-    } else if (strcmp(name, "--seed") == 0) {
-        r = read_count(name, value, 0, UINT64_MAX, problem, &options->seed);
-        options->has_seed = true;
-    } else if (strcmp(name, "--batch") == 0) {
-        r = read_count(name, value, 1, BATCH_COUNT_MAX, problem, &count);
-        options->batch_count = (uint32_t)count;
-    } else if (strcmp(name, "--connections") == 0) {
-        r = read_count(name, value, 1, PRODUCE_CONNECTION_COUNT_MAX, problem, &count);
-        options->connection_count = (uint32_t)count;
-    } else if (strcmp(name, "--count") == 0) {
-        r = read_count(name, value, 1, UINT64_MAX / 2, problem, &options->event_count);
-    } else if (strcmp(name, "--event-bytes") == 0) {
-        r = read_count(name, value, PRODUCE_EVENT_BYTES_MIN, PRODUCE_EVENT_BYTES_MAX, problem, &count);
-        options->event_bytes = (uint32_t)count;
-    } else {
-        r = wrong(problem, "what is %s?", name);
-    }
-    return r;
-}
-
-static bool
-is_one_of(const char *name, const char *const *names)
-{
-    while (*names != NULL && strcmp(name, *names) != 0) {
-        names++;
-    }
-    return *names != NULL;
-}
-
-int
-produce_options_read(int argc, char **argv, struct produce_options *out_options, char *problem)
-{
-    static const char *const later[] = {"--hostile", "--from", "--to", "--personas", NULL};
-    struct produce_options options = {
-        .url = "http://127.0.0.1:8080",
-        .rate = 200,
-        .tenant_count = 3,
-        .person_count = 10000,
-        .seed = 1,
-        .batch_count = 100,
-        .connection_count = 4,
-    };
-
-    for (int i = 1; i < argc; i++) {
-        char name[32];
-        const char *value = strchr(argv[i], '=');
-        int r;
-
-        snprintf(name, sizeof(name), "%.*s", (int)strcspn(argv[i], "="), argv[i]);
-        if (is_one_of(name, later)) {
-            return wrong(problem,
-                         "%s is not there yet: this producer sends polite events with the clock's times",
-                         name);
-        }
-        if (strcmp(argv[i], "--quiet") == 0) {
-            options.is_quiet = true;
-            continue;
-        }
-        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
-            options.is_help = true;
-            continue;
-        }
-        if (strncmp(name, "--", 2) != 0) {
-            return wrong(problem, "what is %s?", argv[i]);
-        }
-        if (value == NULL && i + 1 < argc) {
-            value = argv[++i];
-        } else if (value != NULL) {
-            value++;
-        }
-        r = read_value(&options, name, value == NULL ? "" : value, problem);
-        if (r != 0) {
-            return r;
-        }
-    }
-    if (options.person_count < options.tenant_count) {
-        return wrong(problem, "--users: fewer than --tenants, and each tenant has somebody");
-    }
-    if ((uint64_t)options.batch_count * (options.event_bytes > 0 ? options.event_bytes : 600) >
-        BODY_BYTES_MAX / 2) {
-        return wrong(problem, "--batch: %u events are over 2 MiB, and a node takes 4 MiB at most",
-                     options.batch_count);
-    }
-    *out_options = options;
-    return 0;
 }
 
 /* Times of answers. */
@@ -328,16 +139,19 @@ times_ms(const struct times *times, double quantile)
 static bool
 is_at_end(const struct producer *producer, struct mono_ns now)
 {
+    const struct produce_options *options = &producer->options;
+
     return stop_count > 0 || now.ns >= producer->ends.ns ||
-           (producer->options.event_count > 0 && producer->made >= producer->options.event_count);
+           (options->event_count > 0 && producer->made >= options->event_count) ||
+           (options->is_history && produce_people_time(producer->people).ms >= options->to.ms);
 }
 
 /* When the event after `count` others of the pace is due. */
 static struct mono_ns
 due_at(const struct producer *producer, uint64_t count)
 {
-    return (struct mono_ns){.ns = producer->pace_began.ns +
-                                  (uint64_t)((double)count * (1e9 / producer->options.rate))};
+    return (struct mono_ns){.ns =
+                                producer->pace_began.ns + (uint64_t)((double)count * (1e9 / producer->rate))};
 }
 
 /* What is too far behind is not caught up with. */
@@ -347,8 +161,7 @@ skip_backlog(struct producer *producer, struct mono_ns now)
     uint64_t oldest = now.ns - PRODUCE_BACKLOG_S * NS_PER_S;
 
     if (now.ns > PRODUCE_BACKLOG_S * NS_PER_S && due_at(producer, producer->pace_count).ns < oldest) {
-        uint64_t count =
-            (uint64_t)((double)(oldest - producer->pace_began.ns) / 1e9 * producer->options.rate);
+        uint64_t count = (uint64_t)((double)(oldest - producer->pace_began.ns) / 1e9 * producer->rate);
 
         producer->skipped += count - producer->pace_count;
         producer->pace_count = count;
@@ -367,7 +180,7 @@ batch_count_now(struct producer *producer, struct mono_ns now, struct mono_ns *o
         count = (uint32_t)left;
     }
     *out_ready_at = now;
-    if (producer->options.rate == 0) {
+    if (producer->rate == 0) {
         return count;
     }
     skip_backlog(producer, now);
@@ -387,28 +200,78 @@ batch_count_now(struct producer *producer, struct mono_ns now, struct mono_ns *o
 }
 
 static uint32_t
+visit_count_of(const struct producer *producer)
+{
+    const struct produce_options *options = &producer->options;
+    uint32_t half = (options->person_count + 1) / 2;
+    double visits = VISIT_COUNT_LOAD;
+
+    if (options->is_history) {
+        return 0;
+    }
+    if (producer->rate > 0) {
+        visits = fmax(ceil(produce_persona_visits(producer->rate)), 1);
+    }
+    visits = fmin(visits, PRODUCE_VISIT_COUNT_MAX);
+    return visits < half ? (uint32_t)visits : half;
+}
+
+/* Without a rate that was asked for, days have a shape. */
+static void
+follow_hour(struct producer *producer, struct mono_ns now)
+{
+    int64_t hour = floor_div((int64_t)(now.ns / NS_PER_MS) + producer->wall_ms_ahead, MS_PER_HOUR);
+
+    if (!producer->options.is_daily || producer->options.is_history || hour == producer->hour) {
+        return;
+    }
+    producer->hour = hour;
+    producer->rate = producer->options.rate * produce_persona_hour((uint32_t)(hour % 24));
+    producer->pace_began = now;
+    producer->pace_count = 0;
+    if (producer->people != NULL) {
+        produce_people_set_visits(producer->people, visit_count_of(producer));
+    }
+}
+
+/* When the event says that it happened: in history when it does, else when it is due. */
+static struct event_ms
+time_of(const struct producer *producer, uint32_t row, struct mono_ns now)
+{
+    struct mono_ns due = producer->rate > 0 ? due_at(producer, producer->pace_count + row) : now;
+
+    if (producer->options.is_history) {
+        return produce_people_time(producer->people);
+    }
+    return (struct event_ms){.ms = (int64_t)(due.ns / NS_PER_MS) + producer->wall_ms_ahead};
+}
+
+static uint32_t
 fill(void *context, char *body, struct produce_batch *out_batch)
 {
     struct producer *producer = context;
     struct mono_ns now = produce_client_now();
-    bool has_pace = producer->options.rate > 0;
     uint32_t bytes = 0;
+    uint32_t rows = 0;
     uint32_t count;
 
+    follow_hour(producer, now);
     if (is_at_end(producer, now)) {
         return 0;
     }
     count = batch_count_now(producer, now, &out_batch->ready_at);
-    for (uint32_t i = 0; i < count; i++) {
-        struct mono_ns due = has_pace ? due_at(producer, producer->pace_count + i) : now;
-        struct event_ms time = {.ms = (int64_t)(due.ns / NS_PER_MS) + producer->wall_ms_ahead};
+    while (rows < count && (rows == 0 || !is_at_end(producer, now))) {
+        struct produce_event event;
 
-        bytes += produce_people_next(producer->people, time, body + bytes);
+        bytes += produce_people_next(producer->people, time_of(producer, rows, now), body + bytes, &event);
+        rows += event.row_count;
+        producer->meant_duplicates += event.duplicate_count;
+        producer->meant_rejected += event.rejected_count;
     }
-    producer->pace_count += count;
-    producer->made += count;
+    producer->pace_count += rows;
+    producer->made += rows;
     producer->body_bytes += bytes;
-    out_batch->count = count;
+    out_batch->count = rows;
     return bytes;
 }
 
@@ -419,7 +282,7 @@ next_due(const struct producer *producer, struct mono_ns now)
     struct mono_ns full;
     struct mono_ns old;
 
-    if (producer->options.rate == 0 || is_at_end(producer, now)) {
+    if (producer->rate == 0 || is_at_end(producer, now)) {
         return MONO_NEVER;
     }
     full = due_at(producer, producer->pace_count + producer->options.batch_count - 1);
@@ -431,47 +294,18 @@ next_due(const struct producer *producer, struct mono_ns now)
 
 /* Answers. */
 
+/* Of --hostile they are meant. */
 static void
-say_first_reject(struct producer *producer, const struct json_value *list)
+say_first_reject(struct producer *producer, struct ingest_answer *answer)
 {
-    struct json_cursor cursor;
-    struct json_value reject;
+    struct ingest_reject reject;
 
-    if (!producer->has_said_reject && json_in_elements(producer->json, list, &cursor) == 0 &&
-        json_in_next_element(producer->json, &cursor, &reject)) {
-        fprintf(stderr, "%sthe first reject: %.*s\n", producer->has_line ? "\n" : "", (int)reject.raw.bytes,
-                reject.raw.data);
-        producer->has_line = false;
+    if (!producer->has_said_reject && !producer->options.is_hostile &&
+        ingest_answer_reject(answer, &reject)) {
+        progress_break(&producer->progress);
+        fprintf(stderr, "the first reject: %.*s\n", (int)reject.error.bytes, reject.error.data);
         producer->has_said_reject = true;
     }
-}
-
-static bool
-read_answer(struct producer *producer, struct text text, uint64_t *out_accepted, uint64_t *out_duplicates)
-{
-    const struct json_value *members;
-    uint32_t count;
-    uint32_t found = 0;
-
-    if (json_in_object(producer->json, text, &members, &count) != 0) {
-        return false;
-    }
-    for (uint32_t i = 0; i < count; i++) {
-        int64_t number = -1;
-
-        if (text_equal(members[i].key, TEXT("accepted")) || text_equal(members[i].key, TEXT("duplicates"))) {
-            bool is_accepted = members[i].key.bytes == 8;
-
-            if (!json_number_int64(members[i].raw, &number) || number < 0) {
-                return false;
-            }
-            *(is_accepted ? out_accepted : out_duplicates) = (uint64_t)number;
-            found++;
-        } else if (text_equal(members[i].key, TEXT("rejected"))) {
-            say_first_reject(producer, &members[i]);
-        }
-    }
-    return found == 2;
 }
 
 static void
@@ -480,53 +314,88 @@ answered(void *context, const struct produce_batch *batch, struct text answer)
     struct producer *producer = context;
     uint64_t now = produce_client_now().ns;
     uint64_t ns = now > batch->ready_at.ns ? now - batch->ready_at.ns : 0;
-    uint64_t accepted = 0;
-    uint64_t duplicates = 0;
+    struct ingest_answer said = {.accepted = 0};
 
     times_add(&producer->since, ns);
     times_add(&producer->all, ns);
     producer->answered += batch->count;
     producer->request_count++;
-    if (!read_answer(producer, answer, &accepted, &duplicates) || accepted + duplicates > batch->count) {
-        accepted = 0;
-        duplicates = 0;
+    if (!ingest_answer_read(producer->json, answer, &said) ||
+        said.accepted + said.duplicates > batch->count) {
+        said = (struct ingest_answer){.accepted = 0};
         if (!producer->has_said_reject) {
+            progress_break(&producer->progress);
             fprintf(stderr, "an answer is not what a node says: %.*s\n",
                     (int)(answer.bytes > 300 ? 300 : answer.bytes), answer.data);
             producer->has_said_reject = true;
         }
+    } else {
+        say_first_reject(producer, &said);
     }
-    producer->accepted += accepted;
-    producer->duplicates += duplicates;
-    producer->rejected += batch->count - accepted - duplicates;
+    producer->accepted += said.accepted;
+    producer->duplicates += said.duplicates;
+    producer->rejected += batch->count - said.accepted - said.duplicates;
 }
 
 /* What people see. */
 
-/* "1 234 567" */
 static const char *
-grouped(uint64_t number, char to[32])
+grouped(uint64_t number, char to[PROGRESS_NUMBER_BYTES])
 {
-    char digits[24];
-    int count = snprintf(digits, sizeof(digits), "%" PRIu64, number);
-    char *at = to;
+    return progress_number(number, to);
+}
 
-    for (int i = 0; i < count; i++) {
-        if (i > 0 && (count - i) % 3 == 0) {
-            *at++ = ',';
-        }
-        *at++ = digits[i];
+/* A node that is not there, or that says "later". */
+static const char *
+trouble(const struct producer *producer, char *to, size_t bytes)
+{
+    struct produce_client_counts counts;
+
+    to[0] = '\0';
+    if (producer->client == NULL) {
+        return to;
     }
-    *at = '\0';
+    counts = produce_client_counts(producer->client);
+    if (counts.connected == 0) {
+        snprintf(to, bytes, "  (nobody answers at %s)", producer->options.url);
+    } else if (counts.unanswered > counts.in_flight && counts.later > 0) {
+        snprintf(to, bytes, "  (the node said %u: waiting)", counts.status_later);
+    }
     return to;
+}
+
+static void
+say_progress(struct producer *producer, struct mono_ns now)
+{
+    const struct produce_options *options = &producer->options;
+    int64_t time = produce_people_time(producer->people).ms;
+    double seconds = (double)(now.ns - producer->began.ns) / 1e9;
+    uint64_t done = options->is_print ? producer->made : producer->answered;
+    char date[TIME_TEXT_BYTES];
+    char numbers[2][PROGRESS_NUMBER_BYTES];
+    char note[160];
+    char what[PROGRESS_TEXT_BYTES];
+
+    if (!progress_is_due(&producer->progress, now)) {
+        return;
+    }
+    time = time < options->to.ms ? time : options->to.ms;
+    time_text_format(time, date);
+    date[16] = '\0'; /* to the minute */
+    date[10] = ' ';
+    snprintf(what, sizeof(what), "%s  %s events, %s/s%s", date, grouped(done, numbers[0]),
+             grouped((uint64_t)((double)done / fmax(seconds, 0.001)), numbers[1]),
+             trouble(producer, note, sizeof(note)));
+    progress_say(&producer->progress, now,
+                 (double)(time - options->from.ms) / (double)(options->to.ms - options->from.ms), what);
 }
 
 static void
 say_status(struct producer *producer, struct mono_ns now)
 {
-    struct produce_client_counts counts = produce_client_counts(producer->client);
     double seconds = (double)(now.ns - producer->said_at.ns) / 1e9;
-    char text[5][32];
+    char text[5][PROGRESS_NUMBER_BYTES];
+    char note[160];
 
     fprintf(stderr, "%5.0f s  sent %s  accepted %s  duplicates %s  rejected %s  %s/s",
             (double)(now.ns - producer->began.ns) / 1e9, grouped(producer->made, text[0]),
@@ -537,32 +406,33 @@ say_status(struct producer *producer, struct mono_ns now)
         fprintf(stderr, "  p50 %.2f ms  p99 %.2f ms", times_ms(&producer->since, 0.5),
                 times_ms(&producer->since, 0.99));
     }
-    if (counts.connected == 0) {
-        fprintf(stderr, "  (nobody answers at %s)", producer->options.url);
-    } else if (counts.unanswered > counts.in_flight && counts.later > 0) {
-        fprintf(stderr, "  (the node said %u: waiting)", counts.status_later);
-    }
-    fputc('\n', stderr);
+    fprintf(stderr, "%s\n", trouble(producer, note, sizeof(note)));
     producer->said_at = now;
     producer->answered_said = producer->answered;
     producer->since = (struct times){.total = 0};
 }
 
 static void
-say_summary(const struct producer *producer)
+say_tricks(const struct producer *producer)
+{
+    char text[3][PROGRESS_NUMBER_BYTES];
+
+    fprintf(stderr, "meant: accepted %s, duplicates %s, rejected %s; rows with",
+            grouped(producer->made - producer->meant_duplicates - producer->meant_rejected, text[0]),
+            grouped(producer->meant_duplicates, text[1]), grouped(producer->meant_rejected, text[2]));
+    for (uint32_t i = 0; i < PRODUCE_TRICK_COUNT; i++) {
+        fprintf(stderr, "%s %s %s", i > 0 ? "," : "", produce_trick_rows[i].name,
+                grouped(produce_people_trick_count(producer->people, i), text[0]));
+    }
+    fputc('\n', stderr);
+}
+
+static void
+say_trouble(const struct producer *producer)
 {
     struct produce_client_counts counts = produce_client_counts(producer->client);
-    double seconds = (double)(produce_client_now().ns - producer->began.ns) / 1e9;
-    char text[6][32];
+    char text[4][PROGRESS_NUMBER_BYTES];
 
-    fprintf(stderr,
-            "sent %s events in %.1f s: accepted %s, duplicates %s, rejected %s; %s/s, %.0f bytes an event; "
-            "answers p50 %.2f ms, p99 %.2f ms, max %.2f ms\n",
-            grouped(producer->made, text[0]), seconds, grouped(producer->accepted, text[1]),
-            grouped(producer->duplicates, text[2]), grouped(producer->rejected, text[3]),
-            grouped((uint64_t)((double)producer->answered / (seconds > 0 ? seconds : 1)), text[4]),
-            producer->made > 0 ? (double)producer->body_bytes / (double)producer->made : 0.0,
-            times_ms(&producer->all, 0.5), times_ms(&producer->all, 0.99), times_ms(&producer->all, 1));
     if (counts.again > 0 || counts.later > 0) {
         fprintf(stderr,
                 "requests: %s answered, %s sent again after %s lost connections and %s times \"later\"\n",
@@ -578,58 +448,110 @@ say_summary(const struct producer *producer)
     }
 }
 
+static void
+say_summary(struct producer *producer)
+{
+    double seconds = (double)(produce_client_now().ns - producer->began.ns) / 1e9;
+    double bytes = producer->made > 0 ? (double)producer->body_bytes / (double)producer->made : 0.0;
+    char text[5][PROGRESS_NUMBER_BYTES];
+
+    progress_break(&producer->progress);
+    if (producer->client == NULL) {
+        fprintf(stderr, "printed %s events in %.1f s: %.0f bytes an event\n",
+                grouped(producer->made, text[0]), seconds, bytes);
+    } else {
+        fprintf(
+            stderr,
+            "sent %s events in %.1f s: accepted %s, duplicates %s, rejected %s; %s/s, %.0f bytes an event; "
+            "answers p50 %.2f ms, p99 %.2f ms, max %.2f ms\n",
+            grouped(producer->made, text[0]), seconds, grouped(producer->accepted, text[1]),
+            grouped(producer->duplicates, text[2]), grouped(producer->rejected, text[3]),
+            grouped((uint64_t)((double)producer->answered / (seconds > 0 ? seconds : 1)), text[4]), bytes,
+            times_ms(&producer->all, 0.5), times_ms(&producer->all, 0.99), times_ms(&producer->all, 1));
+        say_trouble(producer);
+    }
+    if (producer->options.is_hostile) {
+        say_tricks(producer);
+    }
+}
+
 /* The whole. */
 
-static int
-produce_open(struct producer *producer, char *problem)
+static struct wall_ms
+wall_now(void)
 {
-    struct produce_options *options = &producer->options;
-    struct produce_people_options people = {
-        .people_seed = options->seed,
-        .walk_seed = options->seed,
-        .tenant_count = options->tenant_count,
-        .person_count = options->person_count,
-        .visit_count = VISIT_COUNT_LOAD,
-        .event_bytes = options->event_bytes,
-    };
-    uint64_t half = (options->person_count + 1) / 2;
-    uint32_t answer_bytes = ANSWER_BYTES_BASE + options->batch_count * ANSWER_BYTES_REJECT;
     struct timespec wall;
-    int r;
 
-    if (!options->has_seed &&
-        getrandom(&people.walk_seed, sizeof(people.walk_seed), 0) != sizeof(people.walk_seed)) {
-        return fault_new(-EIO);
-    }
-    if (options->rate > 0 && options->rate * THINK_S < PRODUCE_VISIT_COUNT_MAX) {
-        people.visit_count = (uint32_t)ceil(options->rate * THINK_S);
-    } else if (options->rate > 0) {
-        people.visit_count = PRODUCE_VISIT_COUNT_MAX;
-    }
-    people.visit_count = people.visit_count > half ? (uint32_t)half : people.visit_count;
-    r = produce_people_create(&people, &producer->people);
-    if (r == 0) {
-        r = json_in_create(answer_bytes, &producer->json);
-    }
-    if (r != 0) {
-        return fault_up(r);
-    }
-    producer->event_bytes_max = produce_people_event_bytes_max(producer->people);
     clock_gettime(CLOCK_REALTIME, &wall);
+    return (struct wall_ms){.ms = (int64_t)wall.tv_sec * 1000 + wall.tv_nsec / (int64_t)NS_PER_MS};
+}
+
+static void
+begin_time(struct producer *producer)
+{
+    const struct produce_options *options = &producer->options;
+
     producer->began = produce_client_now();
     producer->pace_began = producer->began;
     producer->said_at = producer->began;
     producer->ends = options->duration_ns > 0
                          ? (struct mono_ns){.ns = producer->began.ns + options->duration_ns}
                          : MONO_NEVER;
-    producer->wall_ms_ahead = (int64_t)wall.tv_sec * 1000 + wall.tv_nsec / (int64_t)NS_PER_MS -
-                              (int64_t)(producer->began.ns / NS_PER_MS);
+    producer->wall_ms_ahead = wall_now().ms - (int64_t)(producer->began.ns / NS_PER_MS);
+    producer->rate = options->is_history ? 0 : options->rate;
+    producer->hour = NO_HOUR;
+    follow_hour(producer, producer->began);
+    progress_begin(&producer->progress, stderr, options->is_quiet, producer->began, 0);
+}
+
+static int
+gather_people(struct producer *producer)
+{
+    const struct produce_options *options = &producer->options;
+    struct produce_people_options people = {
+        .people_seed = options->seed,
+        .walk_seed = options->seed,
+        .tenant_count = options->tenant_count,
+        .person_count = options->person_count,
+        .visit_count = visit_count_of(producer),
+        .begin = options->from,
+        .event_bytes = options->event_bytes,
+        .is_hostile = options->is_hostile,
+    };
+
+    if (!options->has_seed &&
+        getrandom(&people.walk_seed, sizeof(people.walk_seed), 0) != sizeof(people.walk_seed)) {
+        return fault_new(-EIO);
+    }
+    return produce_people_create(&people, &producer->people);
+}
+
+static int
+produce_open(struct producer *producer, char *problem)
+{
+    struct produce_options *options = &producer->options;
+    uint32_t answer_bytes = ANSWER_BYTES_BASE + options->batch_count * ANSWER_BYTES_REJECT;
+    int r;
+
+    begin_time(producer);
+    r = gather_people(producer);
+    if (r != 0) {
+        return fault_up(r);
+    }
+    producer->body_bytes_max = options->batch_count * produce_people_bytes_max(producer->people);
+    if (options->is_print) {
+        return 0;
+    }
+    r = json_in_create(answer_bytes, &producer->json);
+    if (r != 0) {
+        return fault_up(r);
+    }
     return produce_client_open(
         &(struct produce_client_options){
             .url = options->url,
             .path = PATH,
             .connection_count = options->connection_count,
-            .body_bytes_max = options->batch_count * producer->event_bytes_max,
+            .body_bytes_max = producer->body_bytes_max,
             .answer_bytes_max = answer_bytes,
             .fill = fill,
             .answered = answered,
@@ -661,6 +583,52 @@ is_over(const struct producer *producer, struct mono_ns now, struct mono_ns *end
     return producer->options.duration_ns > 0 && now.ns - ended_at->ns > PATIENCE_NS;
 }
 
+static void
+say(struct producer *producer, struct mono_ns now)
+{
+    if (producer->options.is_history) {
+        say_progress(producer, now);
+        producer->said_at = now;
+    } else if (now.ns >= producer->said_at.ns + STATUS_NS && !producer->options.is_quiet) {
+        say_status(producer, now);
+    }
+}
+
+/* Standard output instead of a node. */
+static int
+produce_print(struct producer *producer)
+{
+    char *body = malloc(producer->body_bytes_max);
+    int r = 0;
+
+    if (body == NULL) {
+        return fault_new(-ENOMEM);
+    }
+    while (r == 0) {
+        struct mono_ns now = produce_client_now();
+        struct produce_batch batch;
+        uint32_t bytes = fill(producer, body, &batch);
+
+        if (bytes == 0 && is_at_end(producer, now)) {
+            break;
+        }
+        if (bytes > 0 && fwrite(body, 1, bytes, stdout) != bytes) {
+            r = fault_new(-EIO);
+        }
+        if (producer->options.is_history) {
+            say_progress(producer, now);
+        }
+        if (bytes == 0) {
+            struct timespec nap = {.tv_nsec = (long)(5 * NS_PER_MS)};
+
+            fflush(stdout);
+            nanosleep(&nap, NULL);
+        }
+    }
+    free(body);
+    return r == 0 && fflush(stdout) != 0 ? fault_new(-EIO) : r;
+}
+
 static int
 produce_run(struct producer *producer)
 {
@@ -674,9 +642,7 @@ produce_run(struct producer *producer)
         if (is_over(producer, now, &ended_at)) {
             return 0;
         }
-        if (now.ns >= producer->said_at.ns + STATUS_NS && !producer->options.is_quiet) {
-            say_status(producer, now);
-        }
+        say(producer, now);
         until.ns = until.ns < producer->said_at.ns + STATUS_NS ? until.ns : producer->said_at.ns + STATUS_NS;
         until.ns = until.ns < producer->ends.ns || now.ns > producer->ends.ns ? until.ns : producer->ends.ns;
         r = produce_client_turn(producer->client, until);
@@ -684,6 +650,16 @@ produce_run(struct producer *producer)
             return r;
         }
     }
+}
+
+/* All that it set out to do. */
+static bool
+is_whole(const struct producer *producer)
+{
+    if (stop_count > 0 || producer->client == NULL) {
+        return true;
+    }
+    return producer->made == producer->answered && (producer->made > 0 || producer->options.is_history);
 }
 
 static void
@@ -705,13 +681,13 @@ produce_main(int argc, char **argv)
     int r;
 
     producer = (struct producer){.client = NULL};
-    r = produce_options_read(argc, argv, &producer.options, problem);
+    r = produce_options_read(argc, argv, wall_now(), &producer.options, problem);
     if (r != 0) {
         fprintf(stderr, "millrace produce: %s\nmillrace produce --help says more\n", problem);
         return 2;
     }
     if (producer.options.is_help) {
-        fputs(help, stdout);
+        produce_options_help(stdout);
         return 0;
     }
     take_signals();
@@ -722,13 +698,14 @@ produce_main(int argc, char **argv)
     } else if (r != 0) {
         fprintf(stderr, "millrace produce: %s\n", strerror(-r));
     } else {
-        r = produce_run(&producer);
+        r = producer.client == NULL ? produce_print(&producer) : produce_run(&producer);
+        progress_break(&producer.progress);
         if (r != 0) {
-            fprintf(stderr, "millrace produce: %s\n", produce_client_problem(producer.client));
+            fprintf(stderr, "millrace produce: %s\n",
+                    r < 0 ? strerror(-r) : produce_client_problem(producer.client));
         }
         say_summary(&producer);
-        status =
-            r == 0 && (stop_count > 0 || (producer.made > 0 && producer.answered == producer.made)) ? 0 : 1;
+        status = r == 0 && is_whole(&producer) ? 0 : 1;
     }
     produce_client_close(producer.client);
     produce_people_destroy(producer.people);

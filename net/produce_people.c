@@ -2,260 +2,101 @@
 #include "net/produce_people.h"
 
 #include <errno.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "core/hash.h"
-#include "core/time_text.h"
-#include "core/uuid.h"
 
 /*
- * An event is put together from pieces that are ready: what is constant for the visit (tenant, visitor, device),
- * its ID and time, what is constant for the thing done on this page, a number, and filler up to the wanted size.
+ * Visits that are under way are in a heap by the time of their next event. The rest of the people are a byte each: who
+ * comes next is drawn, see produce_persona.
  *
- * The dice are splitmix64: one roll for each event, of which different bits decide different things, and another
- * one where a visit begins. An event's ID is the visit's own dice and the number of the event.
+ * Dice are splitmix64: a roll for each event, of which different bits decide different things, and some where a visit
+ * begins. An event's ID is its number and its dice.
  */
 
-#define HEAD_BYTES_MAX 448u
-#define TAIL_BYTES_MAX 512u
 #define STEP_SLOTS 64u
-#define THING_COUNT 4u /* elements or features of a page */
-#define FILLER_COUNT 16u
-#define NOTE_FRAME_BYTES 11u /* ,"note":"" and at least one letter */
-#define TENANT_NAME_BYTES 24u
-#define FILLER_BYTES_MAX (2 * PRODUCE_EVENT_BYTES_MAX)
-
-enum page {
-    PAGE_HOME,
-    PAGE_PRICING,
-    PAGE_FEATURES,
-    PAGE_DOCS,
-    PAGE_QUICKSTART,
-    PAGE_BLOG,
-    PAGE_POST,
-    PAGE_SIGNUP,
-    PAGE_LOGIN,
-    PAGE_DASHBOARD,
-    PAGE_REPORTS,
-    PAGE_AUDIENCES,
-    PAGE_SETTINGS,
-    PAGE_BILLING,
-    PAGE_COUNT,
-    PAGE_LEAVE = PAGE_COUNT,
-};
+#define HEAP_WAYS 4u
+#define TRAIT_CLOCK(device) (PRODUCE_TRAIT_FREE + 2 + (device))
+#define NOBODY UINT32_MAX
 
 struct edge {
+    uint8_t from;
     uint8_t to;
-    uint8_t weight; /* 0 ends the list */
+    uint8_t weight;
 };
-
-struct page_row {
-    const char *path;
-    const char *title;
-    const char *element[THING_COUNT];
-    const char *feature[THING_COUNT]; /* NULL: a page without features */
-    struct edge edge[8];
+static const struct edge edges[] = {
+#define EDGE(PAGE, TO, weight) {PRODUCE_##PAGE, PRODUCE_##TO, weight},
+#include "net/produce_people.def"
 };
-
-/* Where one goes from here, of those without an account to name and of those with one alike. */
-static const struct page_row page_rows[PAGE_COUNT] = {
-    [PAGE_HOME] = {"/",
-                   "Home",
-                   {"hero-cta", "nav-pricing", "video-play", "footer-blog"},
-                   {NULL},
-                   {{PAGE_PRICING, 20},
-                    {PAGE_FEATURES, 22},
-                    {PAGE_DOCS, 10},
-                    {PAGE_BLOG, 8},
-                    {PAGE_SIGNUP, 8},
-                    {PAGE_LOGIN, 14},
-                    {PAGE_LEAVE, 18}}},
-    [PAGE_PRICING] = {"/pricing",
-                      "Pricing",
-                      {"plan-team", "plan-business", "yearly-toggle", "talk-to-sales"},
-                      {NULL},
-                      {{PAGE_SIGNUP, 24},
-                       {PAGE_FEATURES, 18},
-                       {PAGE_HOME, 14},
-                       {PAGE_LOGIN, 10},
-                       {PAGE_DOCS, 8},
-                       {PAGE_LEAVE, 26}}},
-    [PAGE_FEATURES] =
-        {"/features",
-         "Features",
-         {"tab-profiles", "tab-sessions", "tab-analytics", "cta-try"},
-         {NULL},
-         {{PAGE_PRICING, 34}, {PAGE_DOCS, 16}, {PAGE_SIGNUP, 12}, {PAGE_HOME, 14}, {PAGE_LEAVE, 24}}},
-    [PAGE_DOCS] =
-        {"/docs",
-         "Documentation",
-         {"toc", "search", "copy-code", "edit-page"},
-         {NULL},
-         {{PAGE_QUICKSTART, 36}, {PAGE_DOCS, 20}, {PAGE_HOME, 6}, {PAGE_LOGIN, 14}, {PAGE_LEAVE, 24}}},
-    [PAGE_QUICKSTART] = {"/docs/quickstart",
-                         "Quickstart",
-                         {"copy-code", "next", "tab-node", "tab-browser"},
-                         {NULL},
-                         {{PAGE_DOCS, 36}, {PAGE_SIGNUP, 16}, {PAGE_LOGIN, 18}, {PAGE_LEAVE, 30}}},
-    [PAGE_BLOG] = {"/blog",
-                   "Blog",
-                   {"post-1", "post-2", "subscribe", "older"},
-                   {NULL},
-                   {{PAGE_POST, 56}, {PAGE_HOME, 14}, {PAGE_LEAVE, 30}}},
-    [PAGE_POST] = {"/blog/one-profile-for-everyone",
-                   "One profile for everyone",
-                   {"share", "subscribe", "author", "related"},
-                   {NULL},
-                   {{PAGE_BLOG, 24}, {PAGE_HOME, 14}, {PAGE_FEATURES, 12}, {PAGE_LEAVE, 50}}},
-    [PAGE_SIGNUP] = {"/signup",
-                     "Sign up",
-                     {"with-google", "with-github", "terms", "show-password"},
-                     {NULL},
-                     {{PAGE_PRICING, 26}, {PAGE_HOME, 20}, {PAGE_LOGIN, 20}, {PAGE_LEAVE, 34}}},
-    [PAGE_LOGIN] = {"/login",
-                    "Log in",
-                    {"forgot-password", "with-google", "remember-me", "show-password"},
-                    {NULL},
-                    {{PAGE_SIGNUP, 40}, {PAGE_HOME, 30}, {PAGE_LEAVE, 30}}},
-    [PAGE_DASHBOARD] = {"/app/dashboard",
-                        "Dashboard",
-                        {"refresh", "card-revenue", "date-range", "help"},
-                        {"pin-card", "compare-periods", "share-dashboard", "full-screen"},
-                        {{PAGE_REPORTS, 34},
-                         {PAGE_AUDIENCES, 28},
-                         {PAGE_SETTINGS, 10},
-                         {PAGE_DASHBOARD, 8},
-                         {PAGE_DOCS, 4},
-                         {PAGE_LEAVE, 16}}},
-    [PAGE_REPORTS] = {"/app/reports",
-                      "Reports",
-                      {"new-report", "row-open", "sort-column", "filter"},
-                      {"export-csv", "schedule-report", "funnel", "retention"},
-                      {{PAGE_REPORTS, 34}, {PAGE_DASHBOARD, 26}, {PAGE_AUDIENCES, 20}, {PAGE_LEAVE, 20}}},
-    [PAGE_AUDIENCES] = {"/app/audiences",
-                        "Audiences",
-                        {"new-audience", "row-open", "preview", "filter"},
-                        {"build-audience", "sync-audience", "duplicate-audience", "estimate-size"},
-                        {{PAGE_AUDIENCES, 30}, {PAGE_DASHBOARD, 28}, {PAGE_REPORTS, 22}, {PAGE_LEAVE, 20}}},
-    [PAGE_SETTINGS] = {"/app/settings",
-                       "Settings",
-                       {"save", "tab-team", "tab-keys", "danger-zone"},
-                       {"invite-member", "rotate-key", "change-theme", "enable-sso"},
-                       {{PAGE_BILLING, 26}, {PAGE_DASHBOARD, 44}, {PAGE_SETTINGS, 10}, {PAGE_LEAVE, 20}}},
-    [PAGE_BILLING] = {"/app/billing",
-                      "Billing",
-                      {"change-plan", "invoices", "update-card", "cancel"},
-                      {"upgrade-plan", "download-invoice", "add-seat", "apply-coupon"},
-                      {{PAGE_SETTINGS, 36}, {PAGE_DASHBOARD, 36}, {PAGE_LEAVE, 28}}},
-};
-
-/* Where visits begin, of strangers and of those that their device still knows. */
+enum visitor { STRANGER, KNOWN, VISITOR_COUNT };
 static const struct edge landings[] = {
-    {PAGE_HOME, 44}, {PAGE_PRICING, 10}, {PAGE_DOCS, 12}, {PAGE_QUICKSTART, 8},
-    {PAGE_BLOG, 6},  {PAGE_POST, 14},    {PAGE_LOGIN, 6}, {0, 0}};
-static const struct edge landings_known[] = {
-    {PAGE_DASHBOARD, 70}, {PAGE_REPORTS, 16}, {PAGE_AUDIENCES, 14}, {0, 0}};
-
-static const char *const origins[] = {"https://www.google.com/",
-                                      "https://duckduckgo.com/",
-                                      "https://news.ycombinator.com/",
-                                      "https://www.linkedin.com/",
-                                      "https://github.com/",
-                                      "https://t.co/",
-                                      "",
-                                      ""};
-static const char *const tenant_names[] = {"acme",  "globex", "initech", "umbrella",
-                                           "hooli", "stark",  "wayne",   "soylent"};
-static const char *const given_names[] = {"mia",   "noah", "lena", "omar", "ines", "yuki", "ada",  "luca",
-                                          "sofia", "ravi", "emma", "jan",  "zoe",  "ali",  "nina", "tom"};
-static const char *const family_names[] = {"keller", "okafor", "silva", "tanaka", "novak", "haddad",
-                                           "jensen", "rossi",  "kumar", "moreau", "weber", "garcia",
-                                           "larsen", "chen",   "kaya",  "brown"};
-static const char *const countries[] = {"US", "US", "US", "US", "DE", "DE", "GB", "GB",
-                                        "FR", "IN", "IN", "BR", "JP", "CA", "NL", "PL"};
-
-struct device_row {
-    const char *type, *browser, *os;
-};
-static const struct device_row device_rows[] = {
-    {"desktop", "Chrome", "Windows"}, {"desktop", "Chrome", "macOS"}, {"desktop", "Safari", "macOS"},
-    {"desktop", "Firefox", "Linux"},  {"desktop", "Edge", "Windows"}, {"mobile", "Safari", "iOS"},
-    {"mobile", "Chrome", "Android"},  {"tablet", "Safari", "iPadOS"},
-};
-#define DEVICE_FIRST_MOBILE 5u
-
-static const char *const fillers[FILLER_COUNT] = {
-    ",\"plan\":\"team\"",
-    ",\"campaign\":\"autumn-launch\"",
-    ",\"viewport\":\"1440x900\"",
-    ",\"locale\":\"en-GB\"",
-    ",\"experiment\":\"pricing-b\"",
-    ",\"scroll_percent\":62.5",
-    ",\"is_returning\":true",
-    ",\"app_version\":\"4.18.2\"",
-    ",\"utm_source\":\"newsletter\"",
-    ",\"network\":\"4g\"",
-    ",\"items\":3",
-    ",\"value\":129.9",
-    ",\"currency\":\"EUR\"",
-    ",\"section\":\"above the fold\"",
-    ",\"tags\":[\"new\",\"eu\"]",
-    ",\"latency_ms\":48",
+#define LANDING(VISITOR, PAGE, weight) {VISITOR, PRODUCE_##PAGE, weight},
+#include "net/produce_people.def"
 };
 
 /* Of a person, in a byte. */
 #define HAS_ACCOUNT 1u
 #define IS_KNOWN_ON(device) (2u << (device)) /* stayed logged in */
+#define IS_HERE (2u << PRODUCE_DEVICE_COUNT) /* on a visit */
 
 struct visit {
     uint32_t person;
-    uint32_t label; /* the client's own, of this visit */
+    uint32_t device_person;
+    uint32_t number;
+    uint16_t tricks;
     uint16_t head_bytes;
+    int64_t skew_ms;
+    const char *blocked;
+    uint8_t persona;
+    uint8_t device;
     uint8_t page;
-    uint8_t referrer; /* a page, or PAGE_COUNT + origin */
-    uint8_t device;   /* the person's first or second */
+    uint8_t referrer; /* a page, or PRODUCE_PAGE_COUNT + origin */
     bool has_seen;    /* the page it is on */
+    bool was_asked;   /* at the door: once a sight */
     bool is_named;    /* logged in */
-    char head[HEAD_BYTES_MAX];
+    bool is_second;   /* the person is here already */
+    bool has_begun;
+    alignas(CACHE_LINE_BYTES) char head[PRODUCE_HEAD_BYTES_MAX];
+};
+
+struct due {
+    int64_t ms;
+    uint32_t slot;
 };
 
 struct tenant_row {
     uint32_t person_end; /* persons below, and not of a tenant before, are its */
-    char name[TENANT_NAME_BYTES];
+    char name[PRODUCE_TENANT_BYTES];
 };
 
 struct produce_people {
     struct produce_people_options options;
+    struct produce_line *line;
+    struct produce_personas personas;
+    struct produce_tricks *tricks; /* NULL: polite */
+    uint64_t trick_count[PRODUCE_TRICK_COUNT];
     uint64_t dice;
     uint64_t event_count;
-    int64_t bytes_owed; /* what filler has yet to make up for */
+    uint32_t visit_number;
 
-    /* The time rendered last. */
-    struct event_ms time;
-    char time_text[TIME_TEXT_BYTES];
+    uint8_t next_page[PRODUCE_PAGE_COUNT][STEP_SLOTS];
+    uint8_t landing[VISITOR_COUNT][STEP_SLOTS];
 
-    uint8_t next_page[PAGE_COUNT][STEP_SLOTS];
-    uint8_t landing[2][STEP_SLOTS];
-    struct text seen[PAGE_COUNT]; /* pieces up to the number in their properties */
-    struct text clicked[PAGE_COUNT][THING_COUNT];
-    struct text used[PAGE_COUNT][THING_COUNT];
-    struct text signed_up;
-    struct text logged_in;
-    struct text referred[PAGE_COUNT + COUNT_OF(origins)];
-    struct text filler[FILLER_COUNT];
-    char note[FILLER_BYTES_MAX]; /* letters */
-
-    char *pieces; /* what seen, clicked, ... point to */
-    uint32_t pieces_bytes;
     struct tenant_row *tenants;
     uint8_t *persons;
-    struct visit *visits;
-    uint32_t next_visit; /* drawn one event ahead, so that its lines are on their way */
-};
 
-#define PIECES_BYTES_MAX (64u << 10)
+    struct visit *visits;
+    uint32_t visit_count_max;
+    uint32_t slot_count; /* ever used */
+    uint32_t *free_slots;
+    uint32_t free_count;
+    struct due *heap;
+    uint32_t heap_count;
+
+    /* Who comes next, when visits come as they do. */
+    double arrival_ms;
+    uint32_t arrival_person;
+};
 
 static uint64_t
 roll(struct produce_people *people)
@@ -263,11 +104,10 @@ roll(struct produce_people *people)
     return hash_mix(people->dice += UINT64_C(0x9e3779b97f4a7c15));
 }
 
-/* A fixed property of a person: the same on every day. */
 static uint64_t
 trait(const struct produce_people *people, uint32_t person, uint32_t which)
 {
-    return hash_mix(people->options.people_seed + hash_mix(((uint64_t)which << 32) + person + 1));
+    return produce_line_trait(people->options.people_seed, person, which);
 }
 
 /* 0 <= result < count, from 32 bits of dice. */
@@ -277,123 +117,28 @@ below(uint64_t dice, uint32_t count)
     return (uint32_t)(((dice & UINT32_MAX) * count) >> 32);
 }
 
-static char *
-put(char *to, struct text text)
+/* The same from 16 bits. */
+static uint32_t
+below_short(uint64_t dice, uint32_t count)
 {
-    memcpy(to, text.data, text.bytes);
-    return to + text.bytes;
-}
-
-static char *
-put_number(char *to, uint32_t value)
-{
-    char digits[10];
-    uint32_t count = 0;
-
-    do {
-        digits[count++] = (char)('0' + value % 10);
-        value /= 10;
-    } while (value > 0);
-    while (count > 0) {
-        *to++ = digits[--count];
-    }
-    return to;
-}
-
-static char *
-put_uuid(char *to, uint64_t hi, uint64_t lo)
-{
-    uuid_format(uuid_random(hi, lo), to);
-    return to + UUID_TEXT_BYTES - 1;
+    return (uint32_t)((dice & UINT16_MAX) * count >> 16);
 }
 
 /* Making the tables. */
 
-PRINTF_LIKE(2, 3)
-static struct text
-piece(struct produce_people *people, const char *format, ...)
-{
-    char *to = people->pieces + people->pieces_bytes;
-    va_list arguments;
-    int bytes;
-
-    va_start(arguments, format);
-    bytes = vsnprintf(to, PIECES_BYTES_MAX - people->pieces_bytes, format, arguments);
-    va_end(arguments);
-    ASSERT(bytes >= 0 && (uint32_t)bytes < PIECES_BYTES_MAX - people->pieces_bytes);
-    people->pieces_bytes += (uint32_t)bytes;
-    return (struct text){.data = to, .bytes = (uint32_t)bytes};
-}
-
-/* Weights become shares of STEP_SLOTS slots. */
+/* Weights become slots, and leave none. */
 static void
-spread(const struct edge *edges, uint8_t slots[STEP_SLOTS])
+spread(const struct edge *list, uint32_t count, uint8_t from, uint8_t slots[STEP_SLOTS])
 {
-    uint32_t total = 0;
-    uint32_t passed = 0;
     uint32_t slot = 0;
 
-    for (const struct edge *edge = edges; edge->weight > 0; edge++) {
-        total += edge->weight;
-    }
-    for (const struct edge *edge = edges; edge->weight > 0; edge++) {
-        passed += edge->weight;
-        for (; slot < STEP_SLOTS * passed / total; slot++) {
-            slots[slot] = edge->to;
+    for (uint32_t i = 0; i < count; i++) {
+        for (uint32_t n = 0; list[i].from == from && n < list[i].weight; n++) {
+            ASSERT(slot < STEP_SLOTS);
+            slots[slot++] = list[i].to;
         }
     }
     ASSERT(slot == STEP_SLOTS);
-}
-
-static void
-make_pages(struct produce_people *people)
-{
-    for (uint32_t page = 0; page < PAGE_COUNT; page++) {
-        const struct page_row *row = &page_rows[page];
-
-        spread(row->edge, people->next_page[page]);
-        people->seen[page] = piece(
-            people,
-            ",\"event_type\":\"page_view\",\"page_url\":\"%s\",\"properties\":{\"title\":\"%s\",\"load_ms\":",
-            row->path, row->title);
-        people->referred[page] = piece(people, ",\"referrer\":\"%s\"", row->path);
-        for (uint32_t i = 0; i < THING_COUNT; i++) {
-            people->clicked[page][i] = piece(
-                people,
-                ",\"event_type\":\"click\",\"page_url\":\"%s\",\"element_id\":\"%s\",\"properties\":{\"x\":",
-                row->path, row->element[i]);
-            if (row->feature[i] != NULL) {
-                people->used[page][i] = piece(people,
-                                              ",\"event_type\":\"feature_used\",\"page_url\":\"%s\","
-                                              "\"feature_name\":\"%s\",\"properties\":{\"duration_ms\":",
-                                              row->path, row->feature[i]);
-            }
-        }
-    }
-    spread(landings, people->landing[0]);
-    spread(landings_known, people->landing[1]);
-}
-
-static void
-make_pieces(struct produce_people *people)
-{
-    make_pages(people);
-    for (uint32_t i = 0; i < COUNT_OF(origins); i++) {
-        if (origins[i][0] != '\0') {
-            people->referred[PAGE_COUNT + i] = piece(people, ",\"referrer\":\"%s\"", origins[i]);
-        }
-    }
-    people->signed_up =
-        TEXT(",\"event_type\":\"signup\",\"page_url\":\"/"
-             "signup\",\"traits\":{\"plan\":\"free\"},\"properties\":{\"method\":\"email\",\"form_ms\":");
-    people->logged_in = TEXT(",\"event_type\":\"login\",\"page_url\":\"/"
-                             "login\",\"properties\":{\"method\":\"password\",\"form_ms\":");
-    for (uint32_t i = 0; i < FILLER_COUNT; i++) {
-        people->filler[i] = text_of(fillers[i]);
-    }
-    for (uint32_t i = 0; i < sizeof(people->note); i++) {
-        people->note[i] = "the quick brown fox jumps over the lazy dog "[i % 44];
-    }
 }
 
 /* The n-th tenant has 1/n of the people of the first, and at least one. */
@@ -413,19 +158,15 @@ make_tenants(struct produce_people *people)
 
         passed += 1.0 / (i + 1);
         tenant->person_end = i + 1 + (uint32_t)(spare * (passed / total));
-        if (i < COUNT_OF(tenant_names)) {
-            snprintf(tenant->name, sizeof(tenant->name), "%s", tenant_names[i]);
-        } else {
-            snprintf(tenant->name, sizeof(tenant->name), "tenant-%u", i + 1);
-        }
+        produce_line_tenant(i, tenant->name);
     }
     people->tenants[tenant_count - 1].person_end = people->options.person_count; /* whatever fractions say */
 }
 
-/* Visits. */
+/* Of a person, the same on every day. */
 
-static const struct tenant_row *
-tenant_of(const struct produce_people *people, uint32_t person)
+uint32_t
+produce_people_tenant_of(const struct produce_people *people, uint32_t person)
 {
     uint32_t low = 0;
     uint32_t high = people->options.tenant_count - 1;
@@ -439,106 +180,275 @@ tenant_of(const struct produce_people *people, uint32_t person)
             low = middle + 1;
         }
     }
-    return &people->tenants[low];
+    return low;
 }
 
-/* Half of the first devices are desktops, most of the second are not. */
-static const struct device_row *
-device_of(const struct produce_people *people, const struct visit *visit)
+/* Mostly the first one. */
+static uint8_t
+choose_device(const struct produce_people *people, uint32_t person, uint64_t dice)
 {
-    uint64_t dice = trait(people, visit->person, 2 + visit->device);
+    uint32_t count = produce_persona_devices(&people->personas, person);
+    uint32_t chance = below_short(dice, 100);
 
-    if (visit->device == 1) {
-        return &device_rows[DEVICE_FIRST_MOBILE + below(dice, COUNT_OF(device_rows) - DEVICE_FIRST_MOBILE)];
+    if (count == 1 || chance < 60) {
+        return 0;
     }
-    return &device_rows[below(dice, COUNT_OF(device_rows))];
+    return count == 2 || chance < 85 ? 1 : 2;
 }
 
-static bool
-has_two_devices(const struct produce_people *people, uint32_t person)
+/* The heap: who is next on top. */
+
+static void
+sift_up(struct due *heap, uint32_t at)
 {
-    return trait(people, person, 4) % 3 == 0;
+    struct due due = heap[at];
+
+    while (at > 0 && heap[(at - 1) / HEAP_WAYS].ms > due.ms) {
+        heap[at] = heap[(at - 1) / HEAP_WAYS];
+        at = (at - 1) / HEAP_WAYS;
+    }
+    heap[at] = due;
 }
 
-static char *
-put_name(const struct produce_people *people, uint32_t person, char *to)
+static void
+sift_down(struct due *heap, uint32_t count, uint32_t at)
 {
-    uint64_t dice = trait(people, person, 5);
+    struct due due = heap[at];
 
-    to = put(to, text_of(given_names[dice % COUNT_OF(given_names)]));
-    *to++ = '.';
-    to = put(to, text_of(family_names[(dice >> 8) % COUNT_OF(family_names)]));
-    *to++ = '.';
-    return put_number(to, person);
+    for (;;) {
+        uint32_t first = at * HEAP_WAYS + 1;
+        uint32_t end = first + HEAP_WAYS < count ? first + HEAP_WAYS : count;
+        uint32_t least = first;
+
+        if (first >= count) {
+            break;
+        }
+        for (uint32_t i = first + 1; i < end; i++) {
+            least = heap[i].ms < heap[least].ms ? i : least;
+        }
+        if (heap[least].ms >= due.ms) {
+            break;
+        }
+        heap[at] = heap[least];
+        at = least;
+    }
+    heap[at] = due;
 }
 
-static char *
-put_field(char *to, struct text name, const char *value)
-{
-    to = put(to, name);
-    to = put(to, text_of(value));
-    *to++ = '"';
-    return to;
-}
+/* Visits. */
 
-/* What every event of the visit begins with, from now on. */
 static void
 render_head(const struct produce_people *people, struct visit *visit)
 {
-    const struct device_row *device = device_of(people, visit);
-    uint64_t country = trait(people, visit->person, 6);
-    uint32_t anonymous = 8 + 2u * visit->device;
-    char *to = visit->head;
+    const struct produce_visitor visitor = {
+        .tenant = people->tenants[produce_people_tenant_of(people, visit->person)].name,
+        .person = visit->person,
+        .device_person = visit->device_person,
+        .device = visit->device,
+        .is_named = visit->is_named,
+        .label = (uint32_t)hash_mix(people->options.walk_seed + visit->number),
+        .blocked = visit->blocked,
+    };
 
-    to = put_field(to, TEXT("{\"tenant_id\":\""), tenant_of(people, visit->person)->name);
-    to = put(to, TEXT(",\"anonymous_id\":\""));
-    to = put_uuid(to, trait(people, visit->person, anonymous), trait(people, visit->person, anonymous + 1));
-    if (visit->is_named) {
-        to = put(to, TEXT("\",\"user_id\":\""));
-        to = put_name(people, visit->person, to);
-    }
-    to = put(to, TEXT("\",\"session_id\":\"s-"));
-    to = put_number(to, visit->label);
-    *to++ = '"';
-    to = put_field(to, TEXT(",\"country\":\""), countries[country % COUNT_OF(countries)]);
-    to = put_field(to, TEXT(",\"device_type\":\""), device->type);
-    to = put_field(to, TEXT(",\"browser\":\""), device->browser);
-    to = put_field(to, TEXT(",\"os\":\""), device->os);
-    to = put(to, TEXT(",\"event_id\":\""));
-    ASSERT((size_t)(to - visit->head) <= sizeof(visit->head));
-    visit->head_bytes = (uint16_t)(to - visit->head);
+    visit->head_bytes = (uint16_t)produce_line_head(people->line, &visitor, visit->head);
 }
 
+/* Who is logged in has no business at the door; the others find the half of it that is for them. */
+static uint8_t
+door(const struct produce_people *people, const struct visit *visit, uint8_t page)
+{
+    if (page != PRODUCE_SIGNUP && page != PRODUCE_LOGIN) {
+        return page;
+    }
+    if (visit->is_named) {
+        return PRODUCE_DASHBOARD;
+    }
+    return (people->persons[visit->person] & HAS_ACCOUNT) != 0 ? PRODUCE_LOGIN : PRODUCE_SIGNUP;
+}
+
+/* What only --hostile does with a visit. */
 static void
-begin_visit(struct produce_people *people, struct visit *visit)
+play_with_visit(struct produce_people *people, struct visit *visit)
 {
     uint64_t dice = roll(people);
-    uint8_t person_word;
-    uint64_t landing;
+    uint32_t neighbour = visit->person ^ 1;
+    uint64_t clock;
 
-    visit->person = below(dice, people->options.person_count);
-    person_word = people->persons[visit->person];
-    visit->device = has_two_devices(people, visit->person) && (dice >> 32 & 3) == 0;
-    visit->is_named = (person_word & IS_KNOWN_ON(visit->device)) != 0;
-    landing = dice >> 34 & (STEP_SLOTS - 1);
-    visit->page = people->landing[visit->is_named][landing];
-    visit->referrer = (uint8_t)(PAGE_COUNT + (dice >> 40) % COUNT_OF(origins));
-    visit->has_seen = false;
-    visit->label = (uint32_t)(dice >> 32);
-    render_head(people, visit);
-}
-
-/* The person is known here from now on; two of three stay logged in when they leave. */
-static void
-name_visitor(struct produce_people *people, struct visit *visit, uint64_t dice)
-{
-    people->persons[visit->person] |= HAS_ACCOUNT;
-    if (dice % 3 != 0) {
-        people->persons[visit->person] |= (uint8_t)IS_KNOWN_ON(visit->device);
+    if (visit->is_second) {
+        visit->tricks |= PRODUCE_TRICK_BIT(PRODUCE_TRICK_OVERLAP);
     }
-    visit->is_named = true;
+    if (produce_trick_happens(PRODUCE_TRICK_SHARED, dice) && neighbour < people->options.person_count &&
+        produce_people_tenant_of(people, neighbour) == produce_people_tenant_of(people, visit->person)) {
+        visit->tricks |= PRODUCE_TRICK_BIT(PRODUCE_TRICK_SHARED);
+        visit->device_person = neighbour;
+        visit->device = 0;
+        visit->is_named = false;
+        visit->page = door(people, visit, PRODUCE_LOGIN);
+    }
+    if (produce_trick_happens(PRODUCE_TRICK_BLOCKED, dice >> 16) && !visit->is_named) {
+        visit->blocked = produce_trick_blocked(dice >> 32);
+    }
+    clock = trait(people, visit->device_person, TRAIT_CLOCK(visit->device));
+    if (produce_trick_happens(PRODUCE_TRICK_SKEW, clock)) {
+        visit->tricks |= PRODUCE_TRICK_BIT(PRODUCE_TRICK_SKEW);
+        visit->skew_ms = produce_trick_shift(people->tricks, PRODUCE_TRICK_SKEW, clock >> 16);
+    }
+}
+
+static void
+begin_visit(struct produce_people *people, uint32_t slot, uint32_t person, bool is_second)
+{
+    struct visit *visit = &people->visits[slot];
+    uint64_t dice = roll(people);
+    enum visitor visitor;
+
+    visit->person = person;
+    visit->device_person = person;
+    visit->number = people->visit_number++;
+    visit->tricks = 0;
+    visit->skew_ms = 0;
+    visit->blocked = NULL;
+    visit->persona = (uint8_t)produce_persona_of(&people->personas, person);
+    visit->device = choose_device(people, person, dice);
+    visit->is_named = (people->persons[person] & IS_KNOWN_ON(visit->device)) != 0;
+    visitor = visit->is_named ? KNOWN : STRANGER;
+    visit->page = door(people, visit, people->landing[visitor][dice >> 16 & (STEP_SLOTS - 1)]);
+    visit->referrer = (uint8_t)(PRODUCE_PAGE_COUNT + (dice >> 24) % PRODUCE_ORIGIN_COUNT);
+    visit->has_seen = false;
+    visit->was_asked = false;
+    visit->is_second = is_second;
+    visit->has_begun = false;
+    if (people->tricks != NULL) {
+        play_with_visit(people, visit);
+    }
+    if (!is_second) {
+        people->persons[person] |= IS_HERE;
+    }
     render_head(people, visit);
 }
+
+/* Somebody who is on a visit already, seldom; else NOBODY. */
+static uint32_t
+choose_second(struct produce_people *people)
+{
+    uint64_t dice;
+    uint32_t person;
+
+    if (people->tricks == NULL || people->heap_count < 2) {
+        return NOBODY;
+    }
+    dice = roll(people);
+    if (!produce_trick_happens(PRODUCE_TRICK_OVERLAP, dice)) {
+        return NOBODY;
+    }
+    person = people->visits[people->heap[below(dice >> 16, people->heap_count)].slot].person;
+    return (people->persons[person] & IS_HERE) != 0 ? person : NOBODY;
+}
+
+/* Somebody comes, because there is room. */
+static void
+fill_slot(struct produce_people *people, uint32_t slot)
+{
+    uint32_t person = choose_second(people);
+    uint64_t dice;
+
+    if (person != NOBODY) {
+        begin_visit(people, slot, person, true);
+        return;
+    }
+    do {
+        dice = roll(people);
+        person = below(dice, people->options.person_count);
+    } while ((people->persons[person] & IS_HERE) != 0 ||
+             !produce_persona_comes(&people->personas, person, dice));
+    begin_visit(people, slot, person, false);
+}
+
+static uint32_t
+take_slot(struct produce_people *people)
+{
+    return people->free_count > 0 ? people->free_slots[--people->free_count] : people->slot_count++;
+}
+
+static void
+push(struct produce_people *people, uint32_t slot, int64_t ms)
+{
+    ASSERT(people->heap_count < people->visit_count_max);
+    people->heap[people->heap_count++] = (struct due){.ms = ms, .slot = slot};
+    sift_up(people->heap, people->heap_count - 1);
+}
+
+static void
+await_arrival(struct produce_people *people)
+{
+    uint64_t dice;
+
+    do {
+        people->arrival_ms = produce_persona_proposal(&people->personas, people->options.person_count,
+                                                      people->arrival_ms, roll(people));
+        dice = roll(people);
+        people->arrival_person = below(dice, people->options.person_count);
+    } while (!produce_persona_comes(&people->personas, people->arrival_person, dice));
+}
+
+/* Who comes before the next event happens is let in, so that the top of the heap is what happens next. */
+static void
+let_in(struct produce_people *people)
+{
+    while (people->heap_count == 0 || people->arrival_ms <= (double)people->heap[0].ms) {
+        uint32_t person = people->arrival_person;
+        bool is_here = (people->persons[person] & IS_HERE) != 0;
+        uint32_t second = choose_second(people);
+
+        if (people->heap_count < people->visit_count_max && (second != NOBODY || !is_here)) {
+            uint32_t slot = take_slot(people);
+
+            begin_visit(people, slot, second != NOBODY ? second : person, second != NOBODY);
+            push(people, slot, (int64_t)people->arrival_ms);
+        }
+        await_arrival(people);
+    }
+}
+
+static void
+end_visit(struct produce_people *people, uint32_t slot)
+{
+    const struct visit *visit = &people->visits[slot];
+
+    if (!visit->is_second) {
+        people->persons[visit->person] &= (uint8_t)~IS_HERE;
+    }
+    if (people->options.visit_count > 0 && people->heap_count <= people->options.visit_count) {
+        fill_slot(people, slot);
+        people->heap[0].ms +=
+            produce_persona_think_ms(&people->personas, people->visits[slot].persona, roll(people));
+    } else {
+        people->free_slots[people->free_count++] = slot;
+        people->heap[0] = people->heap[--people->heap_count];
+    }
+}
+
+void
+produce_people_set_visits(struct produce_people *people, uint32_t visit_count)
+{
+    uint32_t half = people->options.person_count / 2 + 1;
+    int64_t now = people->heap_count > 0 ? people->heap[0].ms : people->options.begin.ms;
+
+    REQUIRE(people->options.visit_count > 0);
+    REQUIRE(visit_count > 0);
+    visit_count = visit_count < half ? visit_count : half;
+    visit_count = visit_count < people->visit_count_max ? visit_count : people->visit_count_max;
+    people->options.visit_count = visit_count;
+    while (people->heap_count < visit_count) {
+        uint32_t slot = take_slot(people);
+
+        fill_slot(people, slot);
+        push(people, slot,
+             now + produce_persona_think_ms(&people->personas, people->visits[slot].persona, roll(people)));
+    }
+}
+
+/* Events. */
 
 static void
 go_to(struct visit *visit, uint8_t page)
@@ -546,149 +456,230 @@ go_to(struct visit *visit, uint8_t page)
     visit->referrer = visit->page;
     visit->page = page;
     visit->has_seen = false;
+    visit->was_asked = false;
 }
 
-static struct text
-see(struct produce_people *people, struct visit *visit)
+/* The person is known here from now on; two of three stay logged in when they leave their own device. */
+static void
+name_visitor(struct produce_people *people, struct visit *visit, uint64_t dice)
 {
-    visit->has_seen = true;
-    return people->seen[visit->page];
+    people->persons[visit->person] |= HAS_ACCOUNT;
+    if (below_short(dice, 3) > 0 && visit->device_person == visit->person) {
+        people->persons[visit->person] |= (uint8_t)IS_KNOWN_ON(visit->device);
+    }
+    visit->is_named = true;
+    render_head(people, visit);
 }
 
-/* Who is logged in has no business at the door, and who is not cannot come in. */
-static uint8_t
-door(const struct produce_people *people, const struct visit *visit, uint8_t page)
+/* At the door, once: does this one go in? */
+static bool
+goes_in(const struct produce_people *people, const struct visit *visit, uint64_t dice)
 {
-    if (page != PAGE_SIGNUP && page != PAGE_LOGIN) {
-        return page;
+    bool has_account = (people->persons[visit->person] & HAS_ACCOUNT) != 0;
+    uint32_t chance = below_short(dice, 100);
+
+    if (visit->is_named || visit->was_asked) {
+        return false;
     }
-    if (visit->is_named) {
-        return PAGE_DASHBOARD;
+    if (visit->page == PRODUCE_SIGNUP) {
+        return !has_account && chance < produce_persona_rows[visit->persona].signup;
     }
-    return (people->persons[visit->person] & HAS_ACCOUNT) != 0 ? PAGE_LOGIN : PAGE_SIGNUP;
+    return visit->page == PRODUCE_LOGIN && has_account && chance < PRODUCE_LOGIN_PERCENT;
 }
 
-/* One step of a visit; returns the piece that says what was done. */
-static struct text
-step(struct produce_people *people, struct visit *visit, uint64_t dice)
+/* One step of a visit. */
+static void
+step(struct produce_people *people, struct visit *visit, uint64_t dice, struct produce_deed *deed)
 {
-    uint32_t chance = below(dice, 100);
-    uint32_t thing = dice >> 32 & (THING_COUNT - 1);
-    uint8_t next;
+    uint32_t chance = below_short(dice, 100);
 
-    if (!visit->has_seen) {
-        return see(people, visit);
-    }
-    if ((visit->page == PAGE_SIGNUP || visit->page == PAGE_LOGIN) && !visit->is_named && chance < 75) {
-        bool has_account = (people->persons[visit->person] & HAS_ACCOUNT) != 0;
-
+    deed->thing = dice >> 16 & (PRODUCE_THING_COUNT - 1);
+    deed->page = visit->page;
+    deed->referrer = visit->referrer;
+    deed->done = PRODUCE_SAW;
+    if (visit->has_seen && goes_in(people, visit, dice >> 24)) {
+        deed->done = visit->page == PRODUCE_SIGNUP ? PRODUCE_SIGNED_UP : PRODUCE_LOGGED_IN;
         name_visitor(people, visit, dice >> 40);
-        go_to(visit, PAGE_DASHBOARD);
-        return has_account ? people->logged_in : people->signed_up;
+        go_to(visit, PRODUCE_DASHBOARD);
+        return;
     }
-    if (chance < 25) {
-        return people->clicked[visit->page][thing];
-    }
-    if (chance < 50 && people->used[visit->page][0].bytes > 0) {
-        return people->used[visit->page][thing];
-    }
-    next = people->next_page[visit->page][dice >> 34 & (STEP_SLOTS - 1)];
-    if (next == PAGE_LEAVE) {
-        begin_visit(people, visit);
-    } else {
-        go_to(visit, door(people, visit, next));
-    }
-    return see(people, visit);
-}
-
-/* Properties for `want` bytes, as a site would send them, and the rest in a note. */
-static char *
-put_filler(const struct produce_people *people, char *to, uint32_t want, uint32_t first)
-{
-    for (uint32_t i = first;; i++) {
-        struct text filler = people->filler[i % FILLER_COUNT];
-
-        if (want < filler.bytes + NOTE_FRAME_BYTES || i == first + 2 * FILLER_COUNT) {
-            break;
+    if (visit->has_seen) {
+        visit->was_asked = true;
+        if (chance < 25) {
+            deed->done = PRODUCE_CLICKED;
+            return;
         }
-        to = put(to, filler);
-        want -= filler.bytes;
+        if (chance < 50 && produce_line_has_features(people->line, visit->page)) {
+            deed->done = PRODUCE_USED;
+            return;
+        }
+        go_to(visit, door(people, visit, people->next_page[visit->page][dice >> 18 & (STEP_SLOTS - 1)]));
+        deed->page = visit->page;
+        deed->referrer = visit->referrer;
     }
-    if (want >= NOTE_FRAME_BYTES) {
-        to = put(to, TEXT(",\"note\":\""));
-        to = put(to, (struct text){.data = people->note, .bytes = want - (NOTE_FRAME_BYTES - 1)});
-        *to++ = '"';
-    }
-    return to;
+    visit->has_seen = true;
 }
 
-/* The balance of all events so far, spread: half of it to one and a half of it. */
-static uint32_t
-filler_bytes(struct produce_people *people, uint32_t natural_bytes, uint64_t dice)
+/* What only --hostile does with the time of a row. */
+static void
+play_with_time(struct produce_people *people, const struct visit *visit, uint64_t dice,
+               struct produce_event *event)
 {
-    int64_t want;
-    int64_t most = 2 * (int64_t)people->options.event_bytes;
-
-    people->bytes_owed += (int64_t)people->options.event_bytes - natural_bytes;
-    want = people->bytes_owed * (int64_t)(64 + (dice & 127)) / 128;
-    if (want < (int64_t)NOTE_FRAME_BYTES) {
-        return 0;
+    if (visit->blocked != NULL && !visit->is_named) {
+        event->tricks |= PRODUCE_TRICK_BIT(PRODUCE_TRICK_BLOCKED);
     }
-    return (uint32_t)(want < most ? want : most);
+    if (visit->skew_ms != 0) {
+        event->time.ms += visit->skew_ms;
+        return;
+    }
+    if (produce_trick_happens(PRODUCE_TRICK_LATE, dice)) {
+        event->tricks |= PRODUCE_TRICK_BIT(PRODUCE_TRICK_LATE);
+        event->time.ms += produce_trick_shift(people->tricks, PRODUCE_TRICK_LATE, dice >> 32);
+    } else if (produce_trick_happens(PRODUCE_TRICK_DISORDER, dice >> 16)) {
+        event->tricks |= PRODUCE_TRICK_BIT(PRODUCE_TRICK_DISORDER);
+        event->time.ms += produce_trick_shift(people->tricks, PRODUCE_TRICK_DISORDER, dice >> 32);
+    }
+}
+
+/* And behind it. Returns the bytes of a row more. */
+static uint32_t
+add_row(struct produce_people *people, const struct visit *visit, struct text line, char *to,
+        struct produce_event *event)
+{
+    const char *tenant = people->tenants[produce_people_tenant_of(people, visit->person)].name;
+    enum produce_trick trick;
+    uint32_t bytes = produce_tricks_row(people->tricks, roll(people), tenant, line, to, &trick);
+
+    if (bytes > 0) {
+        event->tricks |= PRODUCE_TRICK_BIT(trick);
+        event->row_count++;
+        event->duplicate_count = trick == PRODUCE_TRICK_DUPLICATE;
+        event->rejected_count = trick != PRODUCE_TRICK_DUPLICATE;
+    }
+    for (uint32_t i = 0; i < PRODUCE_TRICK_COUNT; i++) {
+        people->trick_count[i] += event->tricks >> i & 1;
+    }
+    return bytes;
+}
+
+/* The one on top has had its event: when is its next, or does it end? */
+static void
+go_on(struct produce_people *people, uint32_t slot, uint64_t dice, bool is_last)
+{
+    if (is_last) {
+        end_visit(people, slot);
+    } else {
+        people->heap[0].ms +=
+            produce_persona_think_ms(&people->personas, people->visits[slot].persona, dice >> 16);
+    }
+    if (people->heap_count > 1) {
+        sift_down(people->heap, people->heap_count, 0);
+    }
+    if (people->options.visit_count == 0) {
+        let_in(people);
+    }
+    for (uint32_t i = 0; i < sizeof(struct visit); i += CACHE_LINE_BYTES) {
+        __builtin_prefetch((const char *)&people->visits[people->heap[0].slot] + i);
+    }
 }
 
 uint32_t
-produce_people_next(struct produce_people *people, struct event_ms time, char *to)
+produce_people_next(struct produce_people *people, struct event_ms time, char *to,
+                    struct produce_event *out_event)
 {
-    struct visit *visit = &people->visits[people->next_visit];
+    uint32_t slot = people->heap[0].slot;
+    struct visit *visit = &people->visits[slot];
     uint64_t dice = roll(people);
     uint64_t more = hash_mix(dice ^ people->options.walk_seed);
-    struct text done = step(people, visit, dice);
-    struct text referred = people->referred[visit->referrer];
-    char *begin = to;
-    char *filled;
+    struct produce_deed deed;
+    struct produce_event event = {
+        .time = time,
+        .person = visit->person,
+        .visit = visit->number,
+        .persona = visit->persona,
+        .device = visit->device,
+        .is_first = !visit->has_begun,
+        .is_last = produce_persona_leaves(&people->personas, visit->persona, more),
+        .had_account = (people->persons[visit->person] & HAS_ACCOUNT) != 0,
+        .tricks = visit->tricks,
+        .row_count = 1,
+    };
+    uint32_t bytes;
 
-    people->next_visit = below(more, people->options.visit_count);
-    for (uint32_t i = 0; i < HEAD_BYTES_MAX; i += CACHE_LINE_BYTES) {
-        __builtin_prefetch((const char *)&people->visits[people->next_visit] + i);
+    visit->has_begun = true;
+    step(people, visit, dice, &deed);
+    if (people->tricks != NULL) {
+        play_with_time(people, visit, roll(people), &event);
     }
-    if (people->time.ms != time.ms || people->event_count == 0) {
-        people->time = time;
-        time_text_format(time.ms, people->time_text);
-    }
+    event.done = deed.done;
+    event.page = deed.page;
+    event.is_named = visit->is_named;
+    deed.time = event.time;
     people->event_count++;
-
-    to = put(to, (struct text){.data = visit->head, .bytes = visit->head_bytes});
-    to = put_uuid(to, hash_mix(people->options.walk_seed + people->event_count), dice);
-    to = put(to, TEXT("\",\"event_time\":\""));
-    to = put(to, (struct text){.data = people->time_text, .bytes = TIME_TEXT_BYTES - 1});
-    *to++ = '"';
-    if (referred.bytes > 0) {
-        to = put(to, referred);
+    deed.id_hi = hash_mix(people->options.walk_seed + people->event_count);
+    deed.id_lo = dice;
+    deed.dice = more >> 26;
+    deed.number = (uint32_t)(more >> 40) % 4000;
+    bytes = produce_line_put(people->line, (struct text){.data = visit->head, .bytes = visit->head_bytes},
+                             &deed, to);
+    if (people->tricks != NULL) {
+        bytes += add_row(people, visit, (struct text){.data = to, .bytes = bytes}, to + bytes, &event);
     }
-    to = put(to, done);
-    to = put_number(to, (uint32_t)(more >> 32) % 4000);
-    filled = to;
-    if (people->options.event_bytes > 0) {
-        uint32_t want = filler_bytes(people, (uint32_t)(to - begin) + 3, dice >> 50);
-
-        filled = put_filler(people, to, want, (uint32_t)(dice >> 57));
-        people->bytes_owed -= filled - to;
+    go_on(people, slot, more, event.is_last);
+    if (out_event != NULL) {
+        *out_event = event;
     }
-    return (uint32_t)(put(filled, TEXT("}}\n")) - begin);
+    return bytes;
+}
+
+struct event_ms
+produce_people_time(const struct produce_people *people)
+{
+    return (struct event_ms){.ms = people->heap[0].ms};
+}
+
+/* The whole. */
+
+static int
+take_memory(struct produce_people *people)
+{
+    const struct produce_people_options *options = &people->options;
+    int r = produce_line_create(options->people_seed, options->event_bytes, &people->line);
+
+    if (r == 0 && options->is_hostile) {
+        r = produce_tricks_create(produce_line_bytes_max(people->line), options->visit_count == 0,
+                                  &people->tricks);
+    }
+    if (r != 0) {
+        return fault_up(r);
+    }
+    people->visit_count_max =
+        options->visit_count > 0 ? PRODUCE_VISIT_COUNT_MAX : PRODUCE_VISIT_COUNT_NATURAL;
+    people->tenants = calloc(options->tenant_count, sizeof(*people->tenants));
+    people->persons = calloc(options->person_count, sizeof(*people->persons));
+    people->free_slots = calloc(people->visit_count_max, sizeof(*people->free_slots));
+    people->heap = calloc(people->visit_count_max, sizeof(*people->heap));
+    people->visits =
+        aligned_alloc(CACHE_LINE_BYTES, (size_t)people->visit_count_max * sizeof(*people->visits));
+    if (people->tenants == NULL || people->persons == NULL || people->free_slots == NULL ||
+        people->heap == NULL || people->visits == NULL) {
+        return fault_new(-ENOMEM);
+    }
+    return 0;
 }
 
 int
 produce_people_create(const struct produce_people_options *options, struct produce_people **out_people)
 {
     struct produce_people *people;
+    int r;
 
     REQUIRE(options->tenant_count > 0);
     REQUIRE(options->tenant_count <= PRODUCE_TENANT_COUNT_MAX);
     REQUIRE(options->person_count >= options->tenant_count);
     REQUIRE(options->person_count <= PRODUCE_PERSON_COUNT_MAX);
-    REQUIRE(options->visit_count > 0);
     REQUIRE(options->visit_count <= PRODUCE_VISIT_COUNT_MAX);
+    REQUIRE(options->visit_count <= (options->person_count + 1) / 2);
     REQUIRE(options->event_bytes <= PRODUCE_EVENT_BYTES_MAX);
 
     people = calloc(1, sizeof(*people));
@@ -696,20 +687,26 @@ produce_people_create(const struct produce_people_options *options, struct produ
         return fault_new(-ENOMEM);
     }
     people->options = *options;
-    people->pieces = malloc(PIECES_BYTES_MAX);
-    people->tenants = calloc(options->tenant_count, sizeof(*people->tenants));
-    people->persons = calloc(options->person_count, sizeof(*people->persons));
-    people->visits = calloc(options->visit_count, sizeof(*people->visits));
-    if (people->pieces == NULL || people->tenants == NULL || people->persons == NULL ||
-        people->visits == NULL) {
+    r = take_memory(people);
+    if (r != 0) {
         produce_people_destroy(people);
-        return fault_new(-ENOMEM);
+        return fault_up(r);
     }
     people->dice = hash_mix(options->walk_seed);
-    make_pieces(people);
+    produce_personas_init(&people->personas, options->people_seed);
     make_tenants(people);
-    for (uint32_t i = 0; i < options->visit_count; i++) {
-        begin_visit(people, &people->visits[i]);
+    for (uint32_t page = 0; page < PRODUCE_PAGE_COUNT; page++) {
+        spread(edges, COUNT_OF(edges), (uint8_t)page, people->next_page[page]);
+    }
+    for (uint32_t i = 0; i < VISITOR_COUNT; i++) {
+        spread(landings, COUNT_OF(landings), (uint8_t)i, people->landing[i]);
+    }
+    if (options->visit_count > 0) {
+        produce_people_set_visits(people, options->visit_count);
+    } else {
+        people->arrival_ms = (double)options->begin.ms;
+        await_arrival(people);
+        let_in(people);
     }
     *out_people = people;
     return 0;
@@ -719,18 +716,23 @@ void
 produce_people_destroy(struct produce_people *people)
 {
     if (people != NULL) {
-        free(people->pieces);
+        produce_line_destroy(people->line);
+        produce_tricks_destroy(people->tricks);
         free(people->tenants);
         free(people->persons);
+        free(people->free_slots);
+        free(people->heap);
         free(people->visits);
         free(people);
     }
 }
 
 uint32_t
-produce_people_event_bytes_max(const struct produce_people *people)
+produce_people_bytes_max(const struct produce_people *people)
 {
-    return HEAD_BYTES_MAX + TAIL_BYTES_MAX + 2 * people->options.event_bytes;
+    uint32_t line_bytes = produce_line_bytes_max(people->line);
+
+    return people->tricks == NULL ? line_bytes : 2 * line_bytes + PRODUCE_TRICK_BYTES_MAX;
 }
 
 struct text
@@ -738,4 +740,16 @@ produce_people_tenant(const struct produce_people *people, uint32_t index)
 {
     REQUIRE(index < people->options.tenant_count);
     return text_of(people->tenants[index].name);
+}
+
+uint64_t
+produce_people_trick_count(const struct produce_people *people, enum produce_trick trick)
+{
+    return people->trick_count[trick];
+}
+
+const struct produce_personas *
+produce_people_personas(const struct produce_people *people)
+{
+    return &people->personas;
 }

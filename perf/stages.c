@@ -350,8 +350,8 @@ make_body(void)
 
     bench.now_ms += BODY_MS;
     for (uint32_t i = 0; i < BODY_EVENTS; i++) {
-        bytes +=
-            produce_people_next(bench.people, (struct event_ms){.ms = bench.now_ms}, bench.body_room + bytes);
+        bytes += produce_people_next(bench.people, (struct event_ms){.ms = bench.now_ms},
+                                     bench.body_room + bytes, NULL);
     }
     bench.body = (struct text){.data = bench.body_room, .bytes = bytes};
 }
@@ -465,7 +465,7 @@ open_bodies(void)
     REQUIRE(produce_people_create(&options, &bench.people) == 0);
     REQUIRE(json_in_create(BODY_BYTES_MAX, &bench.json) == 0);
     REQUIRE(normaliser_create(NULL, 0, false, BODY_BYTES_MAX, &bench.normaliser) == 0);
-    bench.body_room = calloc(1, BODY_EVENTS * produce_people_event_bytes_max(bench.people) + JSON_IN_PADDING);
+    bench.body_room = calloc(1, BODY_EVENTS * produce_people_bytes_max(bench.people) + JSON_IN_PADDING);
     bench.records = aligned_alloc(CACHE_LINE_BYTES, BODY_EVENTS * RECORD_BYTES_EACH * 16);
     bench.block = aligned_alloc(CACHE_LINE_BYTES, BODY_EVENTS * RECORD_BYTES_EACH * 16);
     REQUIRE(bench.body_room != NULL);

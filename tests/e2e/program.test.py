@@ -33,7 +33,8 @@ def every_subcommand_has_help():
     for name in SUBCOMMANDS + [name for name in LATER_SUBCOMMANDS if re.search(rf'^ +{name} ', told, re.MULTILINE)]:
         exits(0, name, '--help', says=[name])
     exits(0, 'serve', '--help', says=['--config', '--data', '--listen', '--shards', '--io', '--insecure'])
-    exits(0, 'produce', '--help', says=['--url', '--rate', '--tenants', '--users', '--seed'])
+    exits(0, 'produce', '--help', says=['--url', '--rate', '--tenants', '--users', '--seed', '--from', '--to',
+                                         '--hostile', '--print'])
 
 
 @test()

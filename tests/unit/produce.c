@@ -1,78 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "net/produce.h"
 
-#include "net/produce_client.h"
 #include "tests/check.h"
 
-static struct produce_options options;
-static char problem[PRODUCE_PROBLEM_BYTES];
-
-/* Up to three words. */
 static int
-read_words(const char *first, const char *second, const char *third)
+run(const char *first, const char *second)
 {
-    const char *words[] = {"produce", first, second, third};
-    int count = 1;
+    const char *words[] = {"produce", first, second, NULL};
 
-    while (count < 4 && words[count] != NULL) {
-        count++;
-    }
-    problem[0] = '\0';
-    return produce_options_read(count, (char **)(uintptr_t)words, &options, problem);
+    return produce_main(second != NULL ? 3 : 2, (char **)(uintptr_t)words);
 }
 
-TEST(what_is_not_there_yet_is_refused_by_name)
+TEST(wrong_words_are_status_2)
 {
-    CHECK_EQ(read_words("--hostile", NULL, NULL), PRODUCE_WRONG);
-    CHECK(strstr(problem, "--hostile is not there yet") != NULL);
-    CHECK_EQ(read_words("--from=2026-01-01", NULL, NULL), PRODUCE_WRONG);
-    CHECK(strstr(problem, "--from is not there yet") != NULL);
-    CHECK_EQ(read_words("--to", "2026-01-01", NULL), PRODUCE_WRONG);
+    CHECK_EQ(run("--nonsense", NULL), 2);
+    CHECK_EQ(run("--url", "nowhere"), 2);
+    CHECK_EQ(run("--from", "2026-01-32"), 2);
 }
 
-TEST(nonsense_is_refused)
+TEST(help_is_status_0)
 {
-    CHECK_EQ(read_words("--rte", "5", NULL), PRODUCE_WRONG);
-    CHECK(strstr(problem, "--rte") != NULL);
-    CHECK_EQ(read_words("5", NULL, NULL), PRODUCE_WRONG);
-    CHECK_EQ(read_words("--rate", "fast", NULL), PRODUCE_WRONG);
-    CHECK_EQ(read_words("--rate", "-1", NULL), PRODUCE_WRONG);
-    CHECK_EQ(read_words("--rate", "nan", NULL), PRODUCE_WRONG);
-    CHECK_EQ(read_words("--rate", "200/m", NULL), PRODUCE_WRONG);
-    CHECK_EQ(read_words("--rate", NULL, NULL), PRODUCE_WRONG);
-    CHECK_EQ(read_words("--tenants", "0", NULL), PRODUCE_WRONG);
-    CHECK_EQ(read_words("--batch", "10001", NULL), PRODUCE_WRONG);
-    CHECK_EQ(read_words("--connections", "-4", NULL), PRODUCE_WRONG);
-    CHECK_EQ(read_words("--count", "1e6", NULL), PRODUCE_WRONG);
-    CHECK_EQ(read_words("--seed", "99999999999999999999", NULL), PRODUCE_WRONG);
-    CHECK_EQ(read_words("--duration", "60", NULL), PRODUCE_WRONG);
-    CHECK_EQ(read_words("--duration", "s", NULL), PRODUCE_WRONG);
-    CHECK_EQ(read_words("--event-bytes", "100", NULL), PRODUCE_WRONG);
-    CHECK_EQ(read_words("--users=2", NULL, NULL), PRODUCE_WRONG);     /* of three tenants */
-    CHECK_EQ(read_words("--batch=10000", NULL, NULL), PRODUCE_WRONG); /* no node takes that */
-}
-
-TEST(no_options_are_a_demo)
-{
-    CHECK_EQ(read_words(NULL, NULL, NULL), 0);
-    CHECK_TEXT(options.url, "http://127.0.0.1:8080");
-    CHECK(options.rate == 200);
-    CHECK(!options.has_seed);
-    CHECK_EQ(options.event_count, 0);
-    CHECK_EQ(options.duration_ns, 0);
-}
-
-TEST(values_come_behind_a_blank_or_an_equals_sign)
-{
-    CHECK_EQ(read_words("--rate=0", "--seed", "42"), 0);
-    CHECK(options.rate == 0);
-    CHECK(options.has_seed);
-    CHECK_EQ(options.seed, 42);
-    CHECK_EQ(read_words("--rate", "1500.5/s", "--quiet"), 0);
-    CHECK(options.rate == 1500.5);
-    CHECK(options.is_quiet);
-    CHECK_EQ(read_words("--duration=1.5m", "--count=7", "--event-bytes=600"), 0);
-    CHECK_EQ(options.duration_ns, 90 * NS_PER_S);
-    CHECK_EQ(options.event_count, 7);
-    CHECK_EQ(options.event_bytes, 600);
+    CHECK_EQ(run("--help", NULL), 0);
 }
