@@ -5,13 +5,6 @@
 
 #define MAP_CAPACITY_MIN 16u
 
-/* Both halves take part, so that callers may use either as placement elsewhere. */
-static inline uint32_t
-tag_of(uint64_t hash)
-{
-    return (uint32_t)(hash ^ (hash >> 32));
-}
-
 void
 map_deinit(struct map *map)
 {
@@ -24,36 +17,21 @@ map_deinit(struct map *map)
 uint32_t
 map_find(const struct map *map, uint64_t hash, map_equal *equal, const void *owner, const void *key)
 {
-    uint32_t tag = tag_of(hash);
-    uint32_t mask = map->capacity - 1;
-
-    if (map->capacity == 0) {
-        return MAP_NONE;
-    }
-    for (uint32_t i = tag & mask;; i = (i + 1) & mask) {
-        struct map_entry entry = map->entries[i];
-
-        if (entry.value == 0) {
-            return MAP_NONE;
-        }
-        if (entry.tag == tag && equal(owner, entry.value - 1, key)) {
-            return entry.value - 1;
-        }
-    }
+    return map_find_inline(map, hash, equal, owner, key);
 }
 
 void
 map_prefetch(const struct map *map, uint64_t hash)
 {
     if (map->capacity > 0) {
-        __builtin_prefetch(&map->entries[tag_of(hash) & (map->capacity - 1)]);
+        __builtin_prefetch(&map->entries[map_tag(hash) & (map->capacity - 1)]);
     }
 }
 
 uint32_t
 map_guess(const struct map *map, uint64_t hash)
 {
-    uint32_t tag = tag_of(hash);
+    uint32_t tag = map_tag(hash);
     uint32_t mask = map->capacity - 1;
 
     for (uint32_t i = tag & mask; map->capacity > 0 && map->entries[i].value != 0; i = (i + 1) & mask) {
@@ -106,7 +84,7 @@ map_insert(struct map *map, uint64_t hash, uint32_t value)
             return fault_up(r);
         }
     }
-    place(map->entries, map->capacity - 1, (struct map_entry){.tag = tag_of(hash), .value = value + 1});
+    place(map->entries, map->capacity - 1, (struct map_entry){.tag = map_tag(hash), .value = value + 1});
     map->count++;
     return 0;
 }
@@ -115,7 +93,7 @@ void
 map_remove(struct map *map, uint64_t hash, uint32_t value)
 {
     uint32_t mask = map->capacity - 1;
-    uint32_t hole = tag_of(hash) & mask;
+    uint32_t hole = map_tag(hash) & mask;
 
     REQUIRE(map->count > 0);
     while (map->entries[hole].value != value + 1) {

@@ -38,8 +38,37 @@ map_init(struct map *map, struct region *region)
 }
 void map_deinit(struct map *map);
 
+/* Both halves take part, so that callers may use either as placement elsewhere. */
+static inline uint32_t
+map_tag(uint64_t hash)
+{
+    return (uint32_t)(hash ^ (hash >> 32));
+}
+
 /* Home. The number, or MAP_NONE. */
 uint32_t map_find(const struct map *map, uint64_t hash, map_equal *equal, const void *owner, const void *key);
+
+/* Home. The same where it is hot: the compiler puts `equal` into the loop. */
+static inline __attribute__((always_inline)) uint32_t
+map_find_inline(const struct map *map, uint64_t hash, map_equal *equal, const void *owner, const void *key)
+{
+    uint32_t tag = map_tag(hash);
+    uint32_t mask = map->capacity - 1;
+
+    if (map->capacity == 0) {
+        return MAP_NONE;
+    }
+    for (uint32_t i = tag & mask;; i = (i + 1) & mask) {
+        struct map_entry entry = map->entries[i];
+
+        if (entry.value == 0) {
+            return MAP_NONE;
+        }
+        if (entry.tag == tag && equal(owner, entry.value - 1, key)) {
+            return entry.value - 1;
+        }
+    }
+}
 /* Home. A look-up of this hash will follow soon. */
 void map_prefetch(const struct map *map, uint64_t hash);
 /* Home. Whom it will probably find, as far as the map alone can tell; MAP_NONE for nobody. */

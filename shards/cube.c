@@ -129,7 +129,7 @@ static uint32_t
 find_cell(struct memory *memory, struct cube_hour *hour, const uint32_t *code, uint64_t code_hash)
 {
     if (hour->cell_count > FEW) {
-        uint32_t index = map_find(&hour->cell_map, code_hash, cell_equal, hour, code);
+        uint32_t index = map_find_inline(&hour->cell_map, code_hash, cell_equal, hour, code);
         return index != MAP_NONE ? index : add_cell(memory, hour, code);
     }
     for (uint32_t i = 0; i < hour->cell_count; i++) {
@@ -145,7 +145,7 @@ static uint32_t
 find_pair(const struct cube_hour *hour, const struct pair *pair, uint64_t pair_hash)
 {
     if (hour->user_count > FEW) {
-        return map_find(&hour->user_map, pair_hash, pair_equal, hour, pair);
+        return map_find_inline(&hour->user_map, pair_hash, pair_equal, hour, pair);
     }
     for (uint32_t i = 0; i < hour->user_count; i++) {
         if (pair_equal(hour, i, pair)) {

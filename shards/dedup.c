@@ -180,14 +180,24 @@ dedup_resize(struct dedup *dedup, uint32_t capacity)
     return index_all(dedup);
 }
 
-/* Linear, but only each time the window doubles. */
+/* Linear, but only each time the window doubles. While nothing has left it, all stay in their slots. */
 static int
 grow_ring(struct dedup *dedup)
 {
     uint64_t doubled = (uint64_t)dedup->ring_count_max * 2;
+    bool is_renumbered = dedup->head != 0;
     int r = move_ring(dedup, doubled < dedup->capacity ? (uint32_t)doubled : dedup->capacity);
 
-    return r != 0 ? fault_up(r) : index_all(dedup);
+    if (r != 0) {
+        return fault_up(r);
+    }
+    return is_renumbered ? index_all(dedup) : 0;
+}
+
+void
+dedup_prefetch(const struct dedup *dedup, struct hash128 id_hash)
+{
+    map_prefetch(&dedup->index, id_hash.lo);
 }
 
 const struct dedup_entry *
@@ -200,7 +210,7 @@ dedup_find(struct dedup *dedup, struct hash128 id_hash, struct wall_ms now)
             break; /* kept a little longer than it must be */
         }
     }
-    number = map_find(&dedup->index, id_hash.lo, is_same_id, dedup, &id_hash);
+    number = map_find_inline(&dedup->index, id_hash.lo, is_same_id, dedup, &id_hash);
     return number == MAP_NONE ? NULL : entry_at(dedup, number);
 }
 

@@ -48,6 +48,8 @@ void dedup_deinit(struct dedup *dedup);
 /* Home. The window becomes the newest `capacity` events; those beyond it leave. -ENOMEM. */
 MUST_USE int dedup_resize(struct dedup *dedup, uint32_t capacity);
 
+/* Home. This ID will be looked for soon. */
+void dedup_prefetch(const struct dedup *dedup, struct hash128 id_hash);
 /* Home. Forgets what is older than 24 hours at `now`. Then the original, lent until the next call, or NULL. */
 const struct dedup_entry *dedup_find(struct dedup *dedup, struct hash128 id_hash, struct wall_ms now);
 /* Home. Remembers an accepted event that was not found. -ENOMEM. */

@@ -2,14 +2,21 @@
 #include "shards/dictionary.h"
 
 #include "shards/question.h"
+#include "shards/short_text.h"
 
 #include <errno.h>
 
 /* Most events are of the newest day on which their value was seen: that day is kept with the value, so that
    the common case costs one look-up. */
 struct dictionary_value {
-    struct text text;
+    struct short_text text;
     int64_t newest_day; /* admitted on it */
+};
+
+/* A value on its way to be found. */
+struct wanted {
+    struct short_text text; /* lent */
+    uint64_t hash;
 };
 
 struct dictionary_day {
@@ -40,7 +47,10 @@ dictionary_deinit(struct dictionary *dictionary)
     for (uint32_t i = 0; i < dictionary->values.count; i++) {
         struct dictionary_value *value = table_at(&dictionary->values, i);
 
-        region_put(dictionary->region, (void *)(uintptr_t)value->text.data, value->text.bytes);
+        if (value->text.bytes > SHORT_TEXT_ROOM) {
+            struct text text = short_text(&value->text);
+            region_put(dictionary->region, (void *)(uintptr_t)text.data, text.bytes);
+        }
     }
     table_deinit(&dictionary->values);
     table_deinit(&dictionary->days);
@@ -56,7 +66,7 @@ is_same_text(const void *owner, uint32_t number, const void *key)
     const struct dictionary *dictionary = owner;
     const struct dictionary_value *value = table_at(&dictionary->values, number);
 
-    return text_equal(value->text, *(const struct text *)key);
+    return short_text_equal(&value->text, &((const struct wanted *)key)->text);
 }
 
 static bool
@@ -79,10 +89,20 @@ is_same_admission(const void *owner, uint32_t number, const void *key)
 }
 
 /* The dictionary is not placement, but its keys come from clients: keyed by where it lives. */
-static uint64_t
-text_hash(const struct dictionary *dictionary, struct text text)
+static struct wanted
+want(const struct dictionary *dictionary, struct text text)
 {
-    return hash64((uint64_t)(uintptr_t)dictionary, text);
+    struct wanted wanted = {.text = short_text_lend(text)};
+    uint64_t key = (uint64_t)(uintptr_t)dictionary;
+    uint64_t word[2];
+
+    if (text.bytes > SHORT_TEXT_ROOM) {
+        wanted.hash = hash64(key, text);
+        return wanted;
+    }
+    memcpy(word, &wanted.text, sizeof(word));
+    wanted.hash = hash_mix(hash_mix(word[0] ^ key) ^ word[1]);
+    return wanted;
 }
 
 static uint64_t
@@ -148,8 +168,6 @@ admit(struct dictionary *dictionary, struct dictionary_value *value, uint32_t co
 int
 dictionary_code(struct dictionary *dictionary, struct text text, int64_t day, uint32_t *out_code)
 {
-    uint32_t number;
-    uint64_t hash;
     struct dictionary_day *row;
     struct dictionary_value *value;
 
@@ -161,8 +179,9 @@ dictionary_code(struct dictionary *dictionary, struct text text, int64_t day, ui
         *out_code = CODE_OTHER; /* one group of that name, not two */
         return 0;
     }
-    hash = text_hash(dictionary, text);
-    number = map_find(&dictionary->by_text, hash, is_same_text, dictionary, &text);
+    struct wanted wanted = want(dictionary, text);
+    uint32_t number = map_find_inline(&dictionary->by_text, wanted.hash, is_same_text, dictionary, &wanted);
+
     if (number != MAP_NONE) {
         value = table_at(&dictionary->values, number);
         *out_code = number + CODE_FIRST;
@@ -181,20 +200,23 @@ dictionary_code(struct dictionary *dictionary, struct text text, int64_t day, ui
     if (value == NULL) {
         return fault_new(-ENOMEM);
     }
-    *value = (struct dictionary_value){.text = region_text(dictionary->region, text), .newest_day = day};
-    if (value->text.data == NULL) {
-        return fault_new(-ENOMEM);
+    if (text.bytes > SHORT_TEXT_ROOM) {
+        text = region_text(dictionary->region, text);
+        if (text.data == NULL) {
+            return fault_new(-ENOMEM);
+        }
     }
+    *value = (struct dictionary_value){.text = short_text_lend(text), .newest_day = day};
     row->count++;
     *out_code = dictionary->values.count - 1 + CODE_FIRST;
-    return map_insert(&dictionary->by_text, hash, dictionary->values.count - 1);
+    return map_insert(&dictionary->by_text, wanted.hash, dictionary->values.count - 1);
 }
 
 uint32_t
 dictionary_find(const struct dictionary *dictionary, struct text text)
 {
-    uint32_t number =
-        map_find(&dictionary->by_text, text_hash(dictionary, text), is_same_text, dictionary, &text);
+    struct wanted wanted = want(dictionary, text);
+    uint32_t number = map_find(&dictionary->by_text, wanted.hash, is_same_text, dictionary, &wanted);
 
     if (number != MAP_NONE) {
         return number + CODE_FIRST;
@@ -215,5 +237,5 @@ dictionary_text(const struct dictionary *dictionary, uint32_t code)
         return TEXT("(other)");
     }
     const struct dictionary_value *value = table_at(&dictionary->values, code - CODE_FIRST);
-    return value->text;
+    return short_text(&value->text);
 }

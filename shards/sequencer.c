@@ -10,6 +10,7 @@
 
 #define BLOCK_COUNT 12u
 #define IN_FLIGHT_MAX 4u
+#define AHEAD_COUNT 16u /* records whose IDs are looked for next */
 #define BEAT_NS NS_PER_S
 #define WINDOW_WARN_MS (15 * 60 * INT64_C(1000))
 #define ROOM_MARGIN_BYTES (256u << 10) /* kept for settings and the wall clock */
@@ -101,12 +102,30 @@ take_record(struct sequencer *sequencer, struct ingest_part *part, struct ingest
     return true;
 }
 
+/* Where the window would have their IDs is nowhere near: the waits for memory overlap. */
+static void
+prefetch_records(const struct sequencer *sequencer, const struct ingest_part *part,
+                 const struct ingest_run *run)
+{
+    const struct dedup *dedup = &sequencer->partitions[run->partition]->dedup;
+    uint32_t offset = part->record_offset;
+
+    for (uint32_t i = part->record_index; i < run->count && i < part->record_index + AHEAD_COUNT; i++) {
+        const struct event_record *event = (const void *)(run->records + offset);
+        dedup_prefetch(dedup, event->id_hash);
+        offset += event->header.bytes;
+    }
+}
+
 /* False: no log buffer; the part stays in hand. */
 static bool
 take_part(struct sequencer *sequencer, struct ingest_part *part)
 {
     while (part->run_now != NULL) {
         while (part->record_index < part->run_now->count) {
+            if (part->record_index % AHEAD_COUNT == 0) {
+                prefetch_records(sequencer, part, part->run_now);
+            }
             if (!take_record(sequencer, part, part->run_now)) {
                 return false;
             }
