@@ -8,12 +8,13 @@
  *
  * A day: three clients send hostile batches to a node of 1 to 4 shards and send again what was not answered; the
  * node is killed at dice's whim, also at any disk operation of its start, and comes back with another number of
- * shards. What was answered can be read at once. At rest every answer equals the model's, and every answered
+ * shards. What was answered can be read at once. Somebody pages through lists all the while. At rest every answer equals the model's, and every answered
  * event is in the log exactly once.
  */
 
 #include "query/query.h"
 #include "tests/sim/check_run.h"
+#include "tests/sim/pager.h"
 #include "shards/ingest.h"
 
 #include <stdio.h>
@@ -24,6 +25,7 @@
 #define BATCH_MAX 16u
 #define STARTS_MAX 200u
 #define EVENTS_LEAST 1000u
+#define PAGER_PERCENT 6u
 
 struct day;
 
@@ -48,6 +50,7 @@ struct day {
     struct traffic traffic;
     struct arena_pool arenas;
     struct client clients[CLIENT_COUNT];
+    struct pager pager;
     struct census census;
     uint8_t *acked; /* by number of event */
     uint64_t acked_count_max;
@@ -71,6 +74,7 @@ forget_requests(struct day *day)
         arena_reset(&client->arena);
         arena_reset(&client->query_arena);
     }
+    pager_forget(&day->pager);
 }
 
 static bool
@@ -224,6 +228,9 @@ client_acts(struct day *day)
         cluster->clock.wall.ms +=
             dice_below(&cluster->dice, dice_chance(&cluster->dice, 20) ? 7200000 : 60000);
     }
+    if (dice_chance(&cluster->dice, PAGER_PERCENT)) {
+        pager_act(&day->pager);
+    }
     if (client->is_sent || client->is_reading) {
         return;
     }
@@ -369,9 +376,11 @@ run_day(uint64_t seed, struct day *day)
         arena_init(&day->clients[i].arena, &day->arenas, 0);
         arena_init(&day->clients[i].query_arena, &day->arenas, 0);
     }
+    pager_init(&day->pager, &day->cluster, &day->arenas, day->why);
     is_good = live(day);
     cluster_stop(&day->cluster);
     forget_requests(day);
+    pager_deinit(&day->pager);
     for (uint32_t i = 0; i < CLIENT_COUNT; i++) {
         for (uint32_t e = 0; e < day->clients[i].batch_count; e++) {
             free(day->clients[i].batch[e].texts);
@@ -390,12 +399,13 @@ run_day(uint64_t seed, struct day *day)
 static void
 tell(const struct day *day, bool is_good)
 {
-    printf("seed %llu: %s, %llu events answered, %llu read back, %u crashes, %u starts, %llu steps, state "
+    printf("seed %llu: %s, %llu events answered, %llu read back, %llu lists paged, %u crashes, %u starts, "
+           "%llu steps, state "
            "%016llx%s%s\n",
            (unsigned long long)day->seed, is_good ? "ok" : "FAILED", (unsigned long long)day->answered,
-           (unsigned long long)day->answered_read, day->crashes, day->starts,
-           (unsigned long long)day->cluster.steps, (unsigned long long)day->hash, is_good ? "" : "\n  ",
-           is_good ? "" : day->why);
+           (unsigned long long)day->answered_read, (unsigned long long)day->pager.lists_read, day->crashes,
+           day->starts, (unsigned long long)day->cluster.steps, (unsigned long long)day->hash,
+           is_good ? "" : "\n  ", is_good ? "" : day->why);
 }
 
 /* Without the leak check: a process that dies in the middle leaves memory lent, and so does its simulation. */
@@ -414,6 +424,7 @@ main(int argc, char **argv)
     uint64_t count = argc > 2 ? strtoull(argv[2], NULL, 10) : 1;
     uint64_t crashes = 0;
     uint64_t events = 0;
+    uint64_t lists = 0;
 
     if (argc <= 2) {
         bool is_good = run_day(from, &day);
@@ -434,8 +445,10 @@ main(int argc, char **argv)
         }
         crashes += day.crashes;
         events += day.answered;
+        lists += day.pager.lists_read;
     }
-    printf("%llu seeds, %llu events, %llu crashes: every answer equal to the model's\n",
-           (unsigned long long)count, (unsigned long long)events, (unsigned long long)crashes);
+    printf("%llu seeds, %llu events, %llu crashes, %llu lists paged: every answer equal to the model's\n",
+           (unsigned long long)count, (unsigned long long)events, (unsigned long long)crashes,
+           (unsigned long long)lists);
     leave(0);
 }
