@@ -136,9 +136,9 @@ resolve_members(const struct partition *partition, const struct tenant *tenant,
 
 /*
  * A person is resolved in three look-ups: what was asked for, then the canonical of whom that stands for now, then all
- * its identifiers at once. The answer is of the moment in which the canonical is there: who was merged meanwhile is
- * looked up again, and what an identifier's value is never changes. Each may be late, so nothing of the first is held
- * while the second is waited for.
+ * its identifiers at once. Each may be late, and the log goes on meanwhile. The answer is of the moment in which the
+ * canonical is there: who was merged before, or does not have what was asked for any more, is looked up again; and
+ * the value of an identifier never changes.
  */
 struct resolving {
     struct partition *partition;
@@ -149,6 +149,7 @@ struct resolving {
     enum identity_kind kind; /* of what was asked for */
     struct uuid uuid;
     struct text value;
+    struct store_key key;
     uint32_t person;
     struct resolved *identifiers;
     uint32_t identifier_count;
@@ -253,7 +254,23 @@ resolve_identifiers(struct resolving *resolving, const struct canonical *canonic
     one_less(resolving);
 }
 
+static void resolve_asked_for(struct resolving *resolving);
 static void resolve_canonical(struct resolving *resolving);
+
+/* Linear: a canonical has 500 identifiers at most, and only who waited has to look. */
+static bool
+has_asked_for(const struct resolving *resolving, const struct canonical *canonical)
+{
+    if (resolving->kind == IDENTITY_CANONICAL || resolving->question->resume_pointer == NULL) {
+        return true;
+    }
+    for (uint32_t i = 0; i < canonical->identifier_count; i++) {
+        if (memcmp(&canonical->identifiers[i], &resolving->key, sizeof(resolving->key)) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
 
 static void
 canonical_arrived(struct store_waiter *waiter, void *record)
@@ -266,6 +283,10 @@ canonical_arrived(struct store_waiter *waiter, void *record)
     ASSERT(canonical != NULL);
     if (identity_living(&tenant->identity, canonical->person) != canonical->person) {
         resolve_canonical(resolving); /* merged meanwhile */
+        return;
+    }
+    if (!has_asked_for(resolving, canonical)) {
+        resolve_asked_for(resolving); /* changed hands meanwhile */
         return;
     }
     answer->reading = partition_reading(resolving->partition, tenant);
@@ -308,6 +329,18 @@ asked_for_arrived(struct store_waiter *waiter, void *record)
     resolve_canonical(resolving);
 }
 
+static void
+resolve_asked_for(struct resolving *resolving)
+{
+    void *record = NULL;
+
+    resolving->waiter.arrived = asked_for_arrived;
+    if (store_find(&resolving->partition->identities, resolving->key, &resolving->waiter, &record) !=
+        STORE_LATER) {
+        asked_for_arrived(&resolving->waiter, record);
+    }
+}
+
 static bool
 read_asked_for(struct resolving *resolving)
 {
@@ -339,8 +372,6 @@ answer_resolve(struct partition *partition, struct question *question)
     const struct tenant *tenant = partition_tenant(partition, question->ask.resolve.tenant_id);
     struct resolve_answer *answer = arena_take_zero(&question->arena, sizeof(*answer));
     struct resolving *resolving = arena_take_zero(&question->arena, sizeof(*resolving));
-    struct store_key key;
-    void *record = NULL;
 
     if (answer == NULL || resolving == NULL) {
         return 0;
@@ -352,11 +383,8 @@ answer_resolve(struct partition *partition, struct question *question)
     if (tenant == NULL || !read_asked_for(resolving)) {
         return 0;
     }
-    key = identity_key(&tenant->identity, resolving->kind, resolving->value);
-    resolving->waiter.arrived = asked_for_arrived;
-    if (store_find(&partition->identities, key, &resolving->waiter, &record) != STORE_LATER) {
-        asked_for_arrived(&resolving->waiter, record);
-    }
+    resolving->key = identity_key(&tenant->identity, resolving->kind, resolving->value);
+    resolve_asked_for(resolving);
     if (resolving->is_done) {
         return 0;
     }

@@ -42,6 +42,7 @@ struct client {
     bool is_read;
     struct arena query_arena;
     char wanted[32];
+    char identifier[32]; /* of somebody, anybody */
 };
 
 struct day {
@@ -176,6 +177,13 @@ read_answered(void *context, enum query_answer_kind kind, struct text response)
         snprintf(day->why, sizeof(day->why), "%s was answered but cannot be read: %.*s", client->wanted,
                  (int)(response.bytes < 300 ? response.bytes : 300), response.data);
     }
+    /* Whoever an identifier stands for has it, at whatever point of the log that was. */
+    snprintf(key, sizeof(key), "\"%s\"", client->identifier);
+    if (memmem(response.data, response.bytes, "\"profile\":null", 14) == NULL &&
+        memmem(response.data, response.bytes, key, strlen(key)) == NULL) {
+        snprintf(day->why, sizeof(day->why), "%s stands for somebody who has it not: %.*s",
+                 client->identifier, (int)(response.bytes < 300 ? response.bytes : 300), response.data);
+    }
     day->answered_read++;
 }
 
@@ -195,15 +203,24 @@ read_back(struct day *day, struct client *client)
     struct cluster *cluster = &day->cluster;
     struct shard *shard = &cluster->shards[dice_below(&cluster->dice, cluster->shard_count)];
     uint64_t number = strtoull(client->wanted + 1, NULL, 10);
-    char text[256];
+    bool by_user = dice_chance(&cluster->dice, 30);
+    char text[512];
 
     client->is_answered = false;
     client->is_reading = true;
     arena_reset(&client->query_arena);
     arena_init(&client->query_arena, &day->arenas, 0);
+    if (by_user) {
+        traffic_user_id(&day->traffic, client->identifier);
+    } else {
+        traffic_anonymous_id(&day->traffic, client->identifier);
+    }
     snprintf(text, sizeof(text),
-             "{event(tenantId:\"t%u\",eventId:\"%s\"){eventId canonicalId session{sessionId}}}",
-             (uint32_t)(number % 7 % TRAFFIC_TENANT_COUNT), client->wanted);
+             "{event(tenantId:\"t%u\",eventId:\"%s\"){eventId canonicalId session{sessionId}}"
+             "profile(tenantId:\"t%u\",%s:\"%s\"){userIds anonymousIds}}",
+             (uint32_t)(number % 7 % TRAFFIC_TENANT_COUNT), client->wanted,
+             (uint32_t)(number % 7 % TRAFFIC_TENANT_COUNT), by_user ? "userId" : "anonymousId",
+             client->identifier);
     struct query_request request = {
         .shard = shard,
         .arena = &client->query_arena,

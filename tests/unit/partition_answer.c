@@ -290,6 +290,26 @@ TEST(who_is_merged_while_a_question_waits_answers_with_the_winner)
     then_nothing_is_left();
 }
 
+TEST(what_changes_hands_while_a_question_waits_is_looked_up_again)
+{
+    const struct resolve_answer *answer;
+
+    given_a_partition();
+    event((struct sent){.device = "d", .user = "u", .event_time = T0});
+    late_percent = 100;
+    CHECK_EQ(ask_resolve(&question, RESOLVE_ANONYMOUS, "d"), STORE_LATER);
+    CHECK_EQ(store_arrive(&partition.identities, 1), 1); /* it is u, whose canonical is asked for */
+    late_percent = 0;
+    event((struct sent){.device = "d", .user = "v", .event_time = T0 + 1});
+    CHECK_EQ(store_arrive(&partition.identities, 1), 1);
+    CHECK(partition_answered(&partition) == &question);
+    answer = question.answer.resolve;
+    CHECK_EQ(answer->reading.position, 2);
+    CHECK_TEXT(answer->owner, "v");
+    CHECK_TEXT(answer->anonymous_ids[0], "d");
+    then_nothing_is_left();
+}
+
 TEST(who_changes_while_the_last_look_ups_wait_is_answered_as_it_was)
 {
     const struct resolve_answer *answer;
