@@ -28,7 +28,7 @@
 
 #define DEPTH_MAX 5u
 #define GROUP_COUNT_MAX 32u
-/* A key that is further away is not what was meant. */
+/* A key that is further away is not what was meant; nor is one of which half would be another. */
 #define EDITS_MAX 3u
 
 /* Keys that stand together: those of the table, or those of an item. */
@@ -111,7 +111,7 @@ nearest_row(struct rows rows, struct text key)
     for (uint32_t i = 0; i < rows.count && key.bytes <= CONF_KEY_BYTES_MAX; i++) {
         uint32_t distance = edit_distance(key, text_of(rows.row[i].key));
 
-        if (distance < least) {
+        if (distance < least && 2 * distance < strlen(rows.row[i].key)) {
             least = distance;
             nearest = &rows.row[i];
         }
@@ -723,6 +723,17 @@ nearest_of_variable(const struct conf_table *table, const char *name, size_t byt
     return nearest != NULL ? &table->row[nearest - rows] : NULL;
 }
 
+static bool
+is_other(const struct conf_table *table, const char *variable, size_t name_bytes)
+{
+    for (const char *const *other = table->others; other != NULL && *other != NULL; other++) {
+        if (strlen(*other) == name_bytes && memcmp(*other, variable, name_bytes) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool
 conf_next_unknown(const struct conf *conf, char *const environment[], uint32_t *at, char *said,
                   size_t said_bytes)
@@ -736,7 +747,8 @@ conf_next_unknown(const struct conf *conf, char *const environment[], uint32_t *
         const struct conf_row *nearest;
 
         if (strncmp(variable, prefix, prefix_bytes) != 0 ||
-            row_of_variable(conf->table, variable, name_bytes) != NULL) {
+            row_of_variable(conf->table, variable, name_bytes) != NULL ||
+            is_other(conf->table, variable, name_bytes)) {
             continue;
         }
         (*at)++;

@@ -97,6 +97,8 @@ struct conf_table {
     const struct conf_row *row;
     uint32_t row_count;
     const char *environment_prefix; /* "MILLRACE_" */
+    const char *const
+        *others; /* variables with that prefix that are known and no keys; NULL at the end; NULL: none */
 };
 
 struct conf {
@@ -129,7 +131,7 @@ MUST_USE int conf_set(struct conf *conf, const char *key, const char *value, con
 enum conf_origin conf_origin_of(const struct conf *conf, const char *key);
 /* Boot. The same, as a problem would begin: "millrace.yaml:7". Lends until conf_close(). */
 const char *conf_where(const struct conf *conf, const char *key);
-/* Boot. From *at on the next variable that has the prefix and is no key, said with what may have been meant, cut to
+/* Boot. From *at on the next variable that has the prefix, is no key and not known, said with what may have been meant, cut to
    said_bytes. False: there is none. Begins with *at 0. */
 bool conf_next_unknown(const struct conf *conf, char *const environment[], uint32_t *at, char *said,
                        size_t said_bytes);

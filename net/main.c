@@ -18,9 +18,9 @@
 
 #include "core/env.h"
 #include "core/version.h"
+#include "net/config.h"
 #include "net/produce.h"
 #include "net/serve.h"
-#include "net/settings.h"
 
 /* For jemalloc, which reads it by this name: what was needed once goes back to the system, also while we are idle. */
 extern const char *malloc_conf;
@@ -31,7 +31,6 @@ const char *malloc_conf = "background_thread:true,dirty_decay_ms:5000,muzzy_deca
 #define EXIT_USAGE 2
 
 static int version_main(int argc, char **argv);
-static int config_main(int argc, char **argv);
 
 static const struct {
     const char *name;
@@ -86,52 +85,6 @@ version_main(int argc, char **argv)
         env_close(env);
     }
     return EXIT_GOOD;
-}
-
-/* ---- config ---- */
-
-static int
-config_main(int argc, char **argv)
-{
-    static const struct option options[] = {
-        {"help", no_argument, NULL, 'h'},
-        {"check", required_argument, NULL, 'c'},
-        {"config", required_argument, NULL, 'c'},
-        {NULL, 0, NULL, 0},
-    };
-    static struct settings settings;
-    const char *file = NULL;
-    int option;
-    int r;
-
-    optind = 0;
-    while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-        if (option != 'c') {
-            fputs("millrace config [--check FILE]\n\n"
-                  "Prints the configuration as a node would have it: defaults, FILE, "
-                  "environment (MILLRACE_...).\n"
-                  "Exit status 1 when something in it is wrong.\n",
-                  option == 'h' ? stdout : stderr);
-            return option == 'h' ? EXIT_GOOD : EXIT_USAGE;
-        }
-        file = optarg;
-    }
-    if (optind < argc) {
-        fprintf(stderr, "millrace config: what is %s?\n", argv[optind]);
-        return EXIT_USAGE;
-    }
-    settings_open(&settings);
-    r = settings_load(&settings, file, environ);
-    r = r == 0 ? settings_check(&settings) : r;
-    if (r == 0) {
-        conf_print(&settings.conf, stdout);
-    } else if (r < 0) {
-        fprintf(stderr, "millrace: %s: %s\n", file, strerror(-r));
-    } else {
-        fprintf(stderr, "millrace: %s\n", settings.conf.problem);
-    }
-    settings_close(&settings);
-    return r == 0 ? EXIT_GOOD : EXIT_FAILED;
 }
 
 int

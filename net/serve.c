@@ -19,11 +19,12 @@
 
 #include "core/log_line.h"
 #include "core/version.h"
-#include "net/geoip.h"
 #include "net/http_server.h"
 #include "net/keys.h"
 #include "net/listener.h"
 #include "net/settings.h"
+#include "net/settings_files.h"
+#include "net/settings_flags.h"
 #include "shards/metrics_table.h"
 #include "shards/shard.h"
 #include "storage/recovery.h"
@@ -60,8 +61,7 @@ struct serve {
     struct node node;
     struct recovery_report report;
     struct http_shared shared;
-    struct keys *keys;   /* NULL: the node is open */
-    struct geoip *geoip; /* NULL: no database */
+    struct settings_files files;
     char address[LISTENER_TEXT_BYTES];
     int listeners[SHARD_COUNT_MAX]; /* a thread takes its own */
     uint32_t shard_count;
@@ -272,19 +272,32 @@ wall_ms_now(void)
     return (struct wall_ms){.ms = now.tv_sec * INT64_C(1000) + now.tv_nsec / (int64_t)NS_PER_MS};
 }
 
+/* No refusal: Kubernetes makes such variables for a service of our name. */
+static void
+warn_of_variables(struct serve *serve)
+{
+    char said[256];
+    uint32_t at = 0;
+
+    while (conf_next_unknown(&serve->settings.conf, environ, &at, said, sizeof(said))) {
+        log_warn("an environment variable is ignored", LOG_TEXT("why", said));
+    }
+}
+
 static int
 open_access(struct serve *serve)
 {
-    uint32_t bucket_count = serve->keys != NULL ? keys_tenant_count(serve->keys) : RATE_BUCKETS_OPEN;
+    uint32_t bucket_count =
+        serve->files.keys != NULL ? keys_tenant_count(serve->files.keys) : RATE_BUCKETS_OPEN;
     struct wall_ms now = wall_ms_now();
     const struct key *expired;
     uint32_t at = 0;
 
-    while (serve->keys != NULL && (expired = keys_next_expired(serve->keys, now, &at)) != NULL) {
+    while (serve->files.keys != NULL && (expired = keys_next_expired(serve->files.keys, now, &at)) != NULL) {
         log_warn("a key or token has expired", LOG_TEXT("setting", expired->where));
     }
-    serve->shared.keys = serve->keys;
-    serve->shared.geoip = serve->geoip;
+    serve->shared.keys = serve->files.keys;
+    serve->shared.geoip = serve->files.geoip;
     return fault_up(rate_limit_open(&serve->shared.rate_limit, serve->settings.ingest_rate_limit,
                                     bucket_count > 0 ? bucket_count : 1));
 }
@@ -395,7 +408,7 @@ say_started(struct serve *serve)
              LOG_BOOL("pinned", serve->is_pinned), LOG_TEXT("io", io_said(first->backend)),
              LOG_TEXT("disk", serve->disk->is_direct ? "direct" : "buffered"),
              LOG_TEXT("data", serve->settings.storage_data_dir), LOG_TEXT("version", version_number),
-             LOG_UINT("epoch", serve->report.epoch), LOG_BOOL("open", serve->keys == NULL),
+             LOG_UINT("epoch", serve->report.epoch), LOG_BOOL("open", serve->files.keys == NULL),
              LOG_UINT("start_ms", (mono_ns_now() - serve->begun_ns) / NS_PER_MS));
 }
 
@@ -524,6 +537,7 @@ run(struct serve *serve)
     int r;
 
     log_open(STDERR_FILENO, (enum log_format)settings->log_format, LOG_LEVEL_INFO);
+    warn_of_variables(serve);
     take_signals(serve);
     serve->shard_count = settings_shard_count(settings);
     serve->is_pinned = sched_getaffinity(0, sizeof(serve->cpus), &serve->cpus) == 0 &&
@@ -580,15 +594,8 @@ print_usage(FILE *out)
 {
     fputs("millrace serve [OPTION...]     runs a node\n"
           "\n"
-          "  --config FILE      settings (YAML); every key is also an environment variable (MILLRACE_...)\n"
-          "  --data DIR         where everything is kept (./millrace-data)\n"
-          "  --listen HOST:PORT where HTTP is served (127.0.0.1:8080)\n"
-          "  --shards N         threads that own data (one for each core)\n"
-          "  --io auto|uring|epoll\n"
-          "                     how the node waits and writes (auto)\n"
-          "  --insecure         lets a node without keys listen beyond loopback\n"
-          "  --log-format auto|text|json\n"
-          "                     log lines: text on a terminal, JSON otherwise (auto)\n"
+          "  --config FILE      settings (YAML); every key is also an environment variable "
+          "(MILLRACE_...)\n" SETTINGS_FLAGS_USAGE
           "  --accept-loss      starts even if parts of the log are damaged, without them\n"
           "  --help             this\n"
           "\n"
@@ -600,15 +607,6 @@ print_usage(FILE *out)
           out);
 }
 
-/* Long options that are settings: the flag, and its key. */
-static const struct {
-    const char *flag;
-    const char *key;
-} flags[] = {
-    {"--data", "storage.data_dir"}, {"--listen", "listen"},     {"--shards", "shards"}, {"--io", "io"},
-    {"--log-format", "log.format"}, {"--insecure", "insecure"},
-};
-
 enum {
     OPTION_HELP = 'h',
     OPTION_CONFIG = 1000,
@@ -616,24 +614,18 @@ enum {
     OPTION_SETTING, /* and the flag's place */
 };
 
-static const struct option options[] = {
-    {"help", no_argument, NULL, OPTION_HELP},
-    {"config", required_argument, NULL, OPTION_CONFIG},
-    {"accept-loss", no_argument, NULL, OPTION_ACCEPT_LOSS},
-    {"data", required_argument, NULL, OPTION_SETTING + 0},
-    {"listen", required_argument, NULL, OPTION_SETTING + 1},
-    {"shards", required_argument, NULL, OPTION_SETTING + 2},
-    {"io", required_argument, NULL, OPTION_SETTING + 3},
-    {"log-format", required_argument, NULL, OPTION_SETTING + 4},
-    {"insecure", no_argument, NULL, OPTION_SETTING + 5},
-    {NULL, 0, NULL, 0},
-};
-
 /* -1: go on. */
 static int
-read_arguments(struct serve *serve, int argc, char **argv, const char *values[COUNT_OF(flags)])
+read_arguments(struct serve *serve, int argc, char **argv, struct settings_flags *flags)
 {
+    struct option options[SETTINGS_FLAG_COUNT + 4] = {
+        {"help", no_argument, NULL, OPTION_HELP},
+        {"config", required_argument, NULL, OPTION_CONFIG},
+        {"accept-loss", no_argument, NULL, OPTION_ACCEPT_LOSS},
+    };
     int option;
+
+    settings_flags_options(options + 3, OPTION_SETTING);
 
     optind = 0; /* argv is not that of the process */
     while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
@@ -651,7 +643,7 @@ read_arguments(struct serve *serve, int argc, char **argv, const char *values[CO
             fputs("millrace serve --help says more\n", stderr);
             return EXIT_USAGE;
         default:
-            values[option - OPTION_SETTING] = optarg != NULL ? optarg : "true";
+            flags->value[option - OPTION_SETTING] = optarg != NULL ? optarg : "true";
             break;
         }
     }
@@ -664,7 +656,7 @@ read_arguments(struct serve *serve, int argc, char **argv, const char *values[CO
 
 /* Defaults, file, environment, flags. */
 static int
-load_settings(struct serve *serve, const char *values[COUNT_OF(flags)])
+load_settings(struct serve *serve, const struct settings_flags *flags)
 {
     struct conf *conf = &serve->settings.conf;
     int r = settings_load(&serve->settings, serve->config_file, environ);
@@ -673,9 +665,7 @@ load_settings(struct serve *serve, const char *values[COUNT_OF(flags)])
         fprintf(stderr, "millrace: %s: %s\n", serve->config_file, strerror(-r));
         return EXIT_USAGE;
     }
-    for (uint32_t i = 0; i < COUNT_OF(flags) && r == 0; i++) {
-        r = values[i] != NULL ? conf_set(conf, flags[i].key, values[i], flags[i].flag) : 0;
-    }
+    r = r == 0 ? settings_flags_set(flags, conf) : r;
     r = r == 0 ? settings_check(&serve->settings) : r;
     if (r != 0) {
         fprintf(stderr, "millrace: %s\n", conf->problem);
@@ -684,34 +674,16 @@ load_settings(struct serve *serve, const char *values[COUNT_OF(flags)])
     return EXIT_GOOD;
 }
 
-/* The files that settings name. */
 static int
-load_keys(struct serve *serve)
+open_files(struct serve *serve)
 {
-    char problem[KEYS_PROBLEM_BYTES] = "";
-    int r = 0;
+    struct hash_key secret = {.lo = dice(NULL), .hi = dice(NULL)};
+    char problem[SETTINGS_FILES_PROBLEM_BYTES] = "";
 
-    if (settings_have_keys(&serve->settings)) {
-        struct hash_key secret = {.lo = dice(NULL), .hi = dice(NULL)};
-        r = keys_open(&serve->settings, secret, &serve->keys, problem);
-    }
-    if (r != 0) {
-        fprintf(stderr, "millrace: %s\n", r < 0 ? strerror(-r) : problem);
-    }
-    return r != 0 ? EXIT_USAGE : EXIT_GOOD;
-}
-
-static int
-load_geoip(struct serve *serve)
-{
-    const char *path = serve->settings.geoip_database;
-    const char *why = "";
-
-    if (path[0] == '\0' || geoip_open(path, &serve->geoip, &why) == 0) {
+    if (settings_files_open(&serve->settings, secret, &serve->files, problem)) {
         return EXIT_GOOD;
     }
-    fprintf(stderr, "millrace: %s: geoip.database: %s: %s\n",
-            conf_where(&serve->settings.conf, "geoip.database"), path, why);
+    fprintf(stderr, "millrace: %s\n", problem);
     return EXIT_USAGE;
 }
 
@@ -719,27 +691,23 @@ int
 serve_main(int argc, char **argv)
 {
     static struct serve serve;
-    const char *values[COUNT_OF(flags)] = {NULL};
+    struct settings_flags flags = {.value = {NULL}};
     int status;
 
     serve = (struct serve){.begun_ns = mono_ns_now(), .signals = -1, .event = -1};
-    status = read_arguments(&serve, argc, argv, values);
+    status = read_arguments(&serve, argc, argv, &flags);
     if (status >= 0) {
         return status;
     }
     settings_open(&serve.settings);
-    status = load_settings(&serve, values);
+    status = load_settings(&serve, &flags);
     if (status == EXIT_GOOD) {
-        status = load_keys(&serve);
-    }
-    if (status == EXIT_GOOD) {
-        status = load_geoip(&serve);
+        status = open_files(&serve);
     }
     if (status == EXIT_GOOD) {
         status = run(&serve);
     }
-    geoip_close(serve.geoip);
-    keys_close(serve.keys);
+    settings_files_close(&serve.files);
     settings_close(&serve.settings);
     return status;
 }

@@ -71,10 +71,15 @@ static const struct conf_row rows[] = {
 };
 /* clang-format on */
 
+/* Of our tools and tests, which start nodes with what they were given. */
+static const char *const others[] = {"MILLRACE_BUILD", "MILLRACE_LONG", "MILLRACE_SEED", "MILLRACE_SHARED",
+                                     NULL};
+
 const struct conf_table settings_table = {
     .row = rows,
     .row_count = COUNT_OF(rows),
     .environment_prefix = "MILLRACE_",
+    .others = others,
 };
 
 void

@@ -349,11 +349,11 @@ def settings_only(**settings):
     return {**kept, **settings}
 
 
-def millrace(*arguments, seconds=20, **options):
-    """Runs the program to its end; status, standard output, standard error."""
+def millrace(*arguments, seconds=20, environment=None, **options):
+    """Runs the program to its end; status, standard output, standard error. The environment is that of settings."""
     try:
         ran = subprocess.run([MILLRACE, *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                             errors='replace', timeout=seconds, check=False, env=settings_only(), **options)
+                             errors='replace', timeout=seconds, check=False, env=settings_only(**environment or {}), **options)
     except subprocess.TimeoutExpired:
         raise AssertionError(f'millrace {" ".join(arguments)} did not end within {seconds} s') from None
     return ran.returncode, ran.stdout, ran.stderr

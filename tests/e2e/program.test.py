@@ -6,13 +6,14 @@ import os
 import re
 import signal
 import socket
+import tempfile
 import threading
 
 from node import (STOP_SECONDS, Client, Died, Node, check, check_equal, event, free_port, lines, main, millrace, now_ms,
                   test, until)
 
-SUBCOMMANDS = ['serve', 'produce', 'version']
-LATER_SUBCOMMANDS = ['import', 'check', 'config']  # told of by --help once they are there
+SUBCOMMANDS = ['serve', 'produce', 'config', 'version']
+LATER_SUBCOMMANDS = ['import', 'check']  # told of by --help once they are there
 RESTART_COUNT = 3
 METRIC = re.compile(r'# (HELP|TYPE) \w+ .+|\w+(\{([a-z_]+="[^"]*",?)*\})? [-+0-9.eNaInf]+')
 
@@ -137,6 +138,65 @@ def a_bad_file_of_settings_is_refused_with_the_line():
                 check(died.status in (1, 2), f'{text!r}: exit status {died.status}')
                 check(all(word in died.log for word in words) and died.log, f'{text!r}: {died.log}')
         check(not os.path.exists(node.data), 'it made a data directory before it read its settings')
+
+
+@test()
+def config_checks_a_file_and_says_where_it_is_wrong():
+    with tempfile.TemporaryDirectory() as directory:
+        path = os.path.join(directory, 'millrace.yaml')
+        with open(os.path.join(directory, 'key'), 'w', encoding='ascii') as file:
+            file.write('no good key\n')
+        for text, words in [('sessions:\n  gap: 30m\n  horizn: 1h\n', [f'{path}:3', 'unknown key', 'sessions.horizon']),
+                            ('shards: many\n', [f'{path}:1', 'shards']), ('\nlisten: 0.0.0.0:80\n', [f'{path}:2', 'listen']),
+                            ('log:\n  block_bytes: 200001\n', [f'{path}:2', 'log.block_bytes']),
+                            ('a: [\n', [f'{path}:1']), ('geoip: {database: /nowhere.mmdb}\n', [f'{path}:1', '/nowhere.mmdb']),
+                            ('keys: {write: [{key_file: /nowhere, tenant: a}]}\n', [f'{path}:1', '/nowhere']),
+                            (f'keys: {{write: [{{key_file: {directory}/key, tenant: a}}]}}\n', [f'{path}:1', 'line 1'])]:
+            with open(path, 'w', encoding='ascii') as file:
+                file.write(text)
+            status, out, err = millrace('config', '--check', path)
+            check_equal((status, out), (1, ''), f'{text!r}: {err}')
+            check(all(word in err for word in words) and 'no good key' not in err, f'{words} of {text!r}: {err}')
+        with open(path, 'w', encoding='ascii') as file:
+            file.write('sessions:\n  gap: 20m\nshards: 2\n')
+        check_equal(exits(0, 'config', '--check', path), f'{path}: good\n')
+    exits(1, 'config', '--check', '/nowhere.yaml', says=['/nowhere.yaml', 'No such file'])
+    exits(2, 'config', '--check', says=['--help'])
+    exits(2, 'config', '--check', 'a', '--shards', '2', says=['alone'])
+    exits(2, 'config', 'nonsense', says=['nonsense'])
+    exits(1, 'config', '--shards', 'many', says=['--shards'])
+
+
+@test()
+def config_prints_what_holds_and_where_it_is_from():
+    with tempfile.TemporaryDirectory() as directory:
+        path = os.path.join(directory, 'millrace.yaml')
+        with open(path, 'w', encoding='ascii') as file:
+            file.write('sessions:\n  gap: 20m\nio: epoll\nshards: 2\nidentity: {blocked: [nemo]}\n')
+        environment = {'MILLRACE_IO': 'auto', 'MILLRACE_DEDUP_EVENTS': '2048', 'MILLRACE_SHRADS': '7',
+                       'MILLRACE_PORT': 'tcp://10.0.0.1:8080', 'MILLRACE_BUILD': directory}
+        status, out, err = millrace('config', '--config', path, '--shards', '3', '--insecure', environment=environment)
+        check_equal(status, 0, err)
+        for line in (f'  gap: 20m # file {path}:2', 'io: auto # environment MILLRACE_IO', 'shards: 3 # flag --shards',
+                     'insecure: true # flag --insecure', '  events: 2048 # environment MILLRACE_DEDUP_EVENTS',
+                     '  horizon: 1d # default', f'  blocked: ["nemo"] # file {path}:5', '  write: [] # default'):
+            check(f'{line}\n' in out, f'no line {line} in {out}')
+        check_equal(err, 'millrace: warning: MILLRACE_SHRADS is no setting; did you mean that of shards?\n'
+                         'millrace: warning: MILLRACE_PORT is no setting\n', 'warnings')
+        again = os.path.join(directory, 'again.yaml')
+        with open(again, 'w', encoding='ascii') as file:
+            file.write(out)
+        told = exits(0, 'config', '--config', again)
+        check_equal(re.sub(' # .*', '', told), re.sub(' # .*', '', out), 'what is printed, read and printed again')
+
+
+@test()
+def a_variable_that_is_no_setting_is_told_of_at_the_start():
+    with Node(starts=False) as node:
+        node.environment = {'MILLRACE_SESSION_GAP': '10m', 'MILLRACE_LONG': '1'}
+        node.start()
+        check('MILLRACE_SESSION_GAP is no setting; did you mean that of sessions.gap?' in node.log(), node.log())
+        check('MILLRACE_LONG' not in node.log(), node.log())
 
 
 @test()

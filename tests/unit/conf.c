@@ -50,8 +50,9 @@ static const struct conf_row rows[] = {
     {"paint.friends", CONF_TEXTS, offsetof(struct values, friends), "", "", 0, 0, "With whom.", NULL},
     {"house.doors", CONF_ITEMS, offsetof(struct values, doors), "", "", 0, 0, "Into it.", &doors},
 };
+static const char *const others[] = {"APP_TESTS", NULL};
 static const struct conf_table table = {
-    .row = rows, .row_count = COUNT_OF(rows), .environment_prefix = "APP_"};
+    .row = rows, .row_count = COUNT_OF(rows), .environment_prefix = "APP_", .others = others};
 
 static struct conf conf;
 static struct values values;
