@@ -145,8 +145,10 @@ request_is_over(void *memory)
     struct http_connection *connection = call->connection;
 
     h2o_socket_dont_read(connection->socket, 0);
+    http_gate_call_is_over(connection);
     connection->call = NULL;
     connection->answered = (struct mono_ns){.ns = 0};
+    connection->is_acked = false;
     connection->since = call->shard->now;
     call->request = NULL;
     call->connection = NULL;
@@ -427,6 +429,18 @@ new_call(struct http_server *server)
     return call;
 }
 
+static void
+split_query(struct text *path, struct text *out_query)
+{
+    const char *mark = path->bytes > 0 ? memchr(path->data, '?', path->bytes) : NULL;
+
+    if (mark != NULL) {
+        *out_query =
+            (struct text){.data = mark + 1, .bytes = path->bytes - (uint32_t)(mark + 1 - path->data)};
+        path->bytes = (uint32_t)(mark - path->data);
+    }
+}
+
 void
 http_call_begin(struct http_server *server, h2o_req_t *request)
 {
@@ -437,7 +451,9 @@ http_call_begin(struct http_server *server, h2o_req_t *request)
     struct call_hook *hook;
 
     if (call == NULL) {
-        h2o_send_error_503(request, "Service Unavailable", "{\"success\":false,\"error\":\"no memory\"}", 0);
+        /* By the path of h2o's own refusals, which makes JSON of it. */
+        h2o_req_bind_conf(request, request->hostconf, &request->hostconf->fallback_path);
+        h2o_send_error_503(request, "Service Unavailable", "", H2O_SEND_ERROR_HTTP1_CLOSE_CONNECTION);
         return;
     }
     hook = h2o_mem_alloc_shared(&request->pool, sizeof(*hook), request_is_over);
@@ -446,18 +462,16 @@ http_call_begin(struct http_server *server, h2o_req_t *request)
     call->connection = connection;
     connection->call = call;
     http_connection_count(connection);
+    http_gate_look_ahead(connection, request);
 
     call->method = http_method_of(text_of_iovec(request->method));
-    if (request->query_at != SIZE_MAX) {
-        call->query = (struct text){.data = path.data + request->query_at + 1,
-                                    .bytes = path.bytes - (uint32_t)request->query_at - 1};
-        path.bytes = (uint32_t)request->query_at;
-    }
-    call->route = http_route_find(path);
     /* h2o fills in its own name where the client gave none. */
     if (request->authority.base != request->hostconf->authority.hostport.base) {
         call->host = text_of_iovec(request->authority);
     }
+    (void)http_head_split_target(&path, &call->host);
+    split_query(&path, &call->query);
+    call->route = http_route_find(path);
     call->body = text_of_iovec(request->entity);
     call->is_body_padded = call->body.bytes > 0 && is_padded(socket, request->entity);
     http_call_hold(call);

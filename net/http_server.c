@@ -22,13 +22,13 @@
 /*
  * What h2o does not do and is done here, a few connections a turn (look_after()):
  *   - it has no timeout for a client that does not read its answer;
- *   - it keeps the largest buffer that a connection ever needed;
- *   - it does not know a limit for all bodies together. An upload that does not fit is cut with a 503 of our own,
- *     written past h2o: nothing else can be on its way while h2o is reading a request.
+ *   - it does not know a limit for all bodies together.
  */
 
-#define REQUEST_TIMEOUT_MS 60000u        /* head and body together, and the silence between two requests */
-#define WRITE_TIMEOUT_NS (30 * NS_PER_S) /* in which the client takes nothing of its answer */
+/* A client that takes less of its answer in net.write_timeout holds memory for nothing. */
+#define WRITE_BYTES_MIN (64u << 10)
+/* Most answers are gone long before: only then is it worth a system call to ask. */
+#define WRITE_LOOK_NS NS_PER_S
 /* When the node stops, what has begun to arrive may still arrive. */
 #define UPLOAD_GRACE_NS (1 * NS_PER_S)
 #define ACCEPTS_AT_ONCE 64u
@@ -36,8 +36,6 @@
 #define WORK_NS (300 * NS_PER_US)
 #define LOOKED_AFTER_AT_ONCE 64u
 #define TICK_NS NS_PER_S
-/* A connection's usual buffer is neither counted nor given back. */
-#define BUFFER_BYTES_USUAL (64u << 10)
 /* To make room for a new connection, one that has waited for less is not broken off. */
 #define IDLE_NS_MIN (1 * NS_PER_S)
 /* A smaller upload is not cut: it is refused when it has arrived. */
@@ -67,21 +65,6 @@ http_shared_why_not(const struct http_shared *shared)
 
 /* ---- Connections. ---- */
 
-void
-http_connection_count(struct http_connection *connection)
-{
-    struct http_server *server = connection->server;
-    _Atomic uint64_t *counter = &server->shared->bodies[server->shard->id.n].bytes;
-    uint64_t bytes = connection->socket != NULL ? connection->socket->input->capacity : 0;
-    uint64_t sum = atomic_load_explicit(counter, memory_order_relaxed);
-
-    bytes = bytes > BUFFER_BYTES_USUAL ? bytes : 0;
-    if (bytes != connection->counted_bytes) {
-        atomic_store_explicit(counter, sum + bytes - connection->counted_bytes, memory_order_relaxed);
-        connection->counted_bytes = bytes;
-    }
-}
-
 static void
 note_connections(const struct http_server *server)
 {
@@ -97,6 +80,7 @@ connection_closed(void *context)
     struct http_server *server = connection->server;
 
     ASSERT(connection->call == NULL);
+    http_gate_close(connection);
     connection->socket = NULL;
     http_connection_count(connection);
     connection->next->previous = connection->previous;
@@ -157,7 +141,10 @@ make_room(struct http_server *server)
         struct http_connection *connection = server->connections = server->connections->next;
 
         if (connection->is_broken) {
-            return true; /* it is on its way out */
+            if (http_gate_is_reading(connection)) {
+                http_gate_hang_up(connection);
+            }
+            return true; /* it is gone, or on its way out */
         }
         if (connection->call == NULL && (oldest == NULL || connection->since.ns < oldest->since.ns)) {
             oldest = connection;
@@ -210,23 +197,8 @@ on_accept(h2o_socket_t *listener, const char *problem)
             return;
         }
         h2o_accept(&server->accept, socket);
+        http_gate_open(socket->on_close.data);
     }
-}
-
-static void
-cut(struct http_connection *connection)
-{
-    static const char body[] = "{\"success\":false,\"error\":\"too many bodies are being received\"}";
-    char answer[512];
-    int bytes = snprintf(answer, sizeof(answer),
-                         "HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\nretry-after: 1\r\n"
-                         "content-type: application/json\r\ncontent-length: %zu\r\n\r\n%s",
-                         sizeof(body) - 1, body);
-
-    log_warn_seldom("an upload was cut: net.body_memory is used up",
-                    LOG_UINT("bytes", http_shared_body_bytes(connection->server->shared)));
-    (void)!send(h2o_socket_get_fd(connection->socket), answer, (size_t)bytes, MSG_NOSIGNAL | MSG_DONTWAIT);
-    break_off(connection);
 }
 
 /* How much the client has taken so far. */
@@ -240,18 +212,26 @@ acked_bytes(const struct http_connection *connection)
     return info.tcpi_bytes_acked;
 }
 
-/* A slow client may take its time, one that takes nothing may not. */
+/* A slow client may take its time, one that takes next to nothing may not. */
 static void
 look_at_writing(struct http_connection *connection)
 {
-    uint64_t bytes = acked_bytes(connection);
+    const struct http_server *server = connection->server;
+    uint64_t timeout_ns = (uint64_t)server->shared->settings->net_write_timeout_ms * NS_PER_MS;
+    uint64_t wait_ns = !connection->is_acked && WRITE_LOOK_NS < timeout_ns ? WRITE_LOOK_NS : timeout_ns;
+    uint64_t bytes;
 
-    if (bytes == connection->acked_bytes) {
+    if (server->shard->now.ns <= connection->answered.ns + wait_ns) {
+        return;
+    }
+    bytes = acked_bytes(connection);
+    if (connection->is_acked && bytes < connection->acked_bytes + WRITE_BYTES_MIN) {
         break_off(connection);
         return;
     }
+    connection->is_acked = true;
     connection->acked_bytes = bytes;
-    connection->answered = connection->server->shard->now;
+    connection->answered = server->shard->now;
 }
 
 static void
@@ -260,18 +240,18 @@ look_at(struct http_connection *connection)
     struct http_server *server = connection->server;
     h2o_socket_t *socket = connection->socket;
 
-    if (connection->call == NULL && socket->input->size == 0 &&
-        socket->input->capacity > BUFFER_BYTES_USUAL) {
-        h2o_buffer_dispose(&socket->input);
-        h2o_buffer_init(&socket->input, &h2o_socket_buffer_prototype);
-    }
-    http_connection_count(connection);
-    if (connection->call == NULL && socket->input->size >= CUT_BYTES_MIN &&
-        http_shared_body_bytes(server->shared) > server->shared->settings->net_body_memory_bytes) {
-        cut(connection);
+    if (connection->is_broken && http_gate_is_reading(connection) &&
+        server->shard->now.ns >= connection->linger_end.ns) {
+        http_gate_hang_up(connection);
         return;
     }
-    if (connection->answered.ns != 0 && server->shard->now.ns > connection->answered.ns + WRITE_TIMEOUT_NS) {
+    http_connection_count(connection);
+    if (http_gate_is_reading(connection) && socket->input->size >= CUT_BYTES_MIN &&
+        http_shared_body_bytes(server->shared) > server->shared->settings->net_body_memory_bytes) {
+        http_gate_cut(connection);
+        return;
+    }
+    if (connection->answered.ns != 0) {
         look_at_writing(connection);
     }
 }
@@ -364,6 +344,7 @@ turn(void *context, struct mono_ns now)
         timers_due_ms(server) <= (uint64_t)env_wall(server->shard->env).ms) {
         server->is_ready = false;
         h2o_evloop_run(server->loop, 0); /* -1 is a signal, or task work of the ring: nothing is lost */
+        http_gate_return(server);
         look_after(server);
     }
     has_more = http_call_work(server, (struct mono_ns){.ns = env_mono(server->shard->env).ns + WORK_NS});
@@ -435,9 +416,16 @@ on_request(h2o_handler_t *handler, h2o_req_t *request)
 static struct text
 refusal_of(const h2o_req_t *request)
 {
-    return request->res.status == 413
-               ? TEXT("{\"success\":false,\"error\":\"body: over the limit\"}")
-               : TEXT("{\"success\":false,\"error\":\"not a request that HTTP allows\"}");
+    switch (request->res.status) {
+    case 413:
+        return TEXT("{\"success\":false,\"error\":\"body: over the limit\"}");
+    case 417:
+        return TEXT("{\"success\":false,\"error\":\"Expect: only 100-continue\"}");
+    case 503:
+        return TEXT("{\"success\":false,\"error\":\"no memory for this request\"}");
+    default:
+        return TEXT("{\"success\":false,\"error\":\"not a request that HTTP allows\"}");
+    }
 }
 
 static void
@@ -480,7 +468,7 @@ configure(struct http_server *server)
     server->has_config = true;
     server->config.server_name = h2o_iovec_init(H2O_STRLIT("millrace"));
     server->config.max_request_entity_size = HTTP_BODY_READ_MAX;
-    server->config.http1.req_timeout = REQUEST_TIMEOUT_MS;
+    server->config.http1.req_timeout = (uint64_t)server->shared->settings->net_request_timeout_ms;
     server->config.http1.upgrade_to_http2 = 0;
     server->config.http2.callbacks.request_shutdown =
         NULL; /* it starts a timer that the context must not have at its end */

@@ -3,7 +3,8 @@
 """What clients should not send gets the answer of the interface, and costs nobody else anything.
 
 Around each bad thing a good event is sent before and after; both are found, and nothing was counted that was
-refused. One node serves all.
+refused. One node serves all, and ten thousand idle connections beside, which must still be there at the end. What
+is no polite client of HTTP is in hostile.test.py.
 """
 
 import contextlib
@@ -16,7 +17,7 @@ import re
 import socket
 import zlib
 
-from node import Client, Node, check, check_equal, event, lines, main, now_ms, rfc3339, short, test
+from node import Client, Idle, Node, check, check_equal, event, lines, main, now_ms, rfc3339, short, test
 
 MIB = 1 << 20
 BODY_BYTES_MAX = 4 * MIB
@@ -24,6 +25,7 @@ BOMB_BYTES = 1 << 30
 # A body, what it becomes, and some: far from what a bomb would take.
 MEMORY_GROWTH_MAX = 96 * MIB
 AT_ONCE = 6
+IDLE_COUNT = 10_000
 ORIGIN = 'https://shop.example'
 
 _numbers = itertools.count()
@@ -117,7 +119,7 @@ def is_refusal(answer):
     check(answer.headers.get('location') is None, 'a redirect')
 
 
-_place = None
+_place = _idle = None
 
 
 def bad_input(seconds=30):
@@ -213,6 +215,95 @@ def properties_that_are_no_object_reject_that_event(place):
 def invalid_utf8_rejects_that_event(place):
     good, bad = place.event(), place.event(properties={'a': '@@'})
     place.rejects([bad, good], [0], body=lines([bad]).replace(b'@@', b'\xc3\x28') + lines([good]))
+
+
+def array(events):
+    return b'[' + b',\n'.join(json.dumps(each).encode() for each in events) + b']'
+
+
+def batch(calls):
+    return b'{"context": {"os": {"name": "Plan 9"}}, "batch": ' + array(calls) + b', "sentAt": ""}'
+
+
+NOT_JSON = {  # instead of "@@"
+    'broken UTF-8': b'"\xc3\x28"', 'half a character': b'"\xe2\x82"', 'an overlong form': b'"\xc0\xaf"',
+    'a surrogate in UTF-8': b'"\xed\xa0\x80"', 'a NUL': b'"a\x00b"', 'a control character': b'"a\x01b"',
+    'an unknown escape': b'"\\x"', 'half an escape': b'"\\u12"', 'no value': b'', 'a word': b'tru', 'a number': b'01',
+    'a comma too many': b'{"a": 1,}', 'two hundred levels': b'[' * 200 + b']' * 200,
+    'a hundred thousand levels': b'[' * 100_000 + b']' * 100_000,
+}
+
+
+@bad_input(seconds=60)
+def what_is_no_json_costs_one_event_on_every_route(place):
+    for what, bytes_of in NOT_JSON.items():
+        for make, path in (lines, '/v1/events'), (array, '/v1/events'), (batch, '/v1/batch'):
+            if path == '/v1/batch':
+                made = [{'type': 'track', 'event': 'e', 'userId': 'ada', 'messageId': f'm{next(_numbers)}',
+                         'properties': {'a': text}} for text in ('x', '@@', 'y')]
+            else:
+                made = [place.event(properties={'a': text}) for text in ('x', '@@', 'y')]
+            body = make(made)
+            check(body.count(b'"@@"') == 1, 'a place for it')
+            try:
+                place.rejects(made, [1], body=body.replace(b'"@@"', bytes_of), path=path, x_write_key=place.tenant)
+            except AssertionError as problem:
+                raise AssertionError(f'{what}, {make.__name__}: {problem}') from None
+
+
+@bad_input()
+def an_array_whose_end_is_not_found_is_400(place):
+    good = [place.event() for _ in range(2)]
+    for body in (array(good)[:-1], array(good)[:-20], array(good) + b']', array(good) + b' more', array(good)[:-1] + b',]',
+                 array(good).replace(b'"ada"', b'"ada', 1), b'[' * 100_000):
+        place.refuses(400, body)
+        place.refuses(400, b'{"batch": ' + body + b'}', '/v1/batch', x_write_key=place.tenant)
+    for each in good:
+        check_equal(place.event_of(each['event_id']), None, 'an event of a refused body')
+
+
+@bad_input()
+def nul_bytes_and_lone_surrogates_are_kept_where_they_are_grammatical(place):
+    made = place.event(user_id='@@', properties={'a': '@@'})
+    for text, user in (b'"nul\\u0000byte"', 'nul\0byte'), (b'"half\\ud83dway"', 'half\ufffdway'), \
+            (b'"\\ude00"', '\ufffd'), ('"whole\\ud83d\\ude00"'.encode(), 'whole\U0001f600'):
+        made = {**made, 'event_id': f'e{next(_numbers)}'}
+        place.accepts([made], lines([made]).replace(b'"@@"', text))
+        got = place.finds(made)
+        check_equal(got['userId'], user, 'the user')
+        check_equal(place.profile_of(user)['userIds'], [user], 'user IDs of the profile')
+        check_equal(got['properties'], {'a': json.loads(text)}, 'properties')
+
+
+@bad_input()
+def numbers_and_objects_where_strings_belong_reject_that_event(place):
+    for value in 7, -1.5, True, {}, {'a': 'b'}, [], ['a']:
+        names = ['event_type', 'page_url', 'referrer', 'element_id', 'feature_name', 'device_type', 'browser', 'os',
+                 'country', 'tenant_id']
+        events = [place.event(**{name: value}) for name in names] + [place.event()]
+        place.rejects(events, list(range(len(names))), names)
+        calls = [{'type': 'track', 'event': 'e', 'userId': 'ada', 'messageId': f'm{next(_numbers)}', **more}
+                 for more in ({}, {'type': value}, {'event': value}, {'context': 7}, {'properties': 'x'}, {'traits': 7,
+                              'type': 'identify'})]
+        place.rejects(calls, [1, 2, 3, 4, 5], body={'batch': calls}, path='/v1/batch', x_write_key=place.tenant)
+
+
+@bad_input()
+def a_time_of_the_future_is_the_receipt_and_one_before_the_year_0000_is_none(place):
+    for time in now_ms() + 3600_000, '9999-12-31T23:59:59.999Z', '9999-12-31T23:59:59-23:59', 10**15, '2999-01-01 00:00:00':
+        made, began = place.event(event_time=time), rfc3339(now_ms())
+        place.accepts([made])
+        got = place.finds(made)['eventTime']
+        check(began <= got <= rfc3339(now_ms()), f'{time} became {got}')
+    good = place.event(event_time='0000-01-01T00:00:00Z')
+    place.rejects([good, place.event(event_time='0000-01-01T00:00:00+00:01'), place.event(event_time='-001-01-01T00:00:00Z'),
+                   place.event(event_time='10000-01-01T00:00:00Z')], [1, 2, 3], ['event_time'] * 3)
+    check_equal(place.finds(good)['eventTime'], '0000-01-01T00:00:00.000Z', 'the first time there is')
+    calls = [{'type': 'track', 'event': 'e', 'userId': 'ada', 'messageId': f'm{next(_numbers)}', 'timestamp': time,
+              'sentAt': sent} for time, sent in (('0001-01-01T00:00:00Z', '9999-12-31T23:59:59Z'),
+                                                 ('9999-12-31T23:59:59Z', '9999-12-31T23:59:59Z'),
+                                                 ('9999-12-31T23:59:59Z', '0000-01-01T00:00:00Z'))]
+    place.rejects(calls, [0], ['before the year'], body={'batch': calls}, path='/v1/batch', x_write_key=place.tenant)
 
 
 @bad_input()
@@ -563,6 +654,12 @@ def bad_queries_get_errors_and_not_silence(place):
     check_equal(answer.status, 413, 'a query of 5 MiB')
 
 
-with Node('--shards', '2') as _node:
+@test()
+def nobody_else_was_disturbed():
+    check_equal(_idle.closed_count(), 0, 'idle connections that were closed')
+
+
+with Node('--shards', '2', environment={'MILLRACE_NET_REQUEST_TIMEOUT': '10m'}) as _node:
     _place = Place(_node)
+    _idle = Idle(_node.port, IDLE_COUNT)
     main()

@@ -27,6 +27,8 @@ import json
 import os
 import random
 import re
+import resource
+import select
 import shutil
 import signal
 import socket
@@ -48,6 +50,7 @@ PORT_MAX = 32000
 READY_SECONDS = 20
 STOP_SECONDS = 12  # the interface says 10
 LOG_LINES_SHOWN = 30
+IDLE_FILES_LEFT = 500  # of those that a process may have open
 PR_SET_PDEATHSIG = 1
 DIES_WITH_PARENT = ('setpriv', '--pdeathsig', 'KILL', '--')
 
@@ -304,6 +307,27 @@ class Node(Client):
 
     def __exit__(self, kind, problem, trace):
         self.discard(has_failed=problem is not None and not (kind is SystemExit and problem.code == 0))
+
+
+class Idle:
+    """Connections of clients that say nothing, and stay. `count` is fewer than asked for where we may not have so many."""
+
+    def __init__(self, port, count):
+        hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        self.count = min(count, hard - IDLE_FILES_LEFT) if hard != resource.RLIM_INFINITY else count
+        self.streams = [socket.create_connection(('127.0.0.1', port), timeout=20) for _ in range(self.count)]
+
+    def closed_count(self):
+        """How many have been closed by the node."""
+        poller = select.poll()
+        for stream in self.streams:
+            poller.register(stream, select.POLLIN)
+        return len(poller.poll(0))
+
+    def close(self):
+        for stream in self.streams:
+            stream.close()
 
 
 def free_port():

@@ -332,6 +332,75 @@ TEST(pipelined_requests_are_answered_in_order)
     when_it_is_closed();
 }
 
+/* Sends the good one and, cut in two, the bad one; both are answered, and the connection ends. */
+static void
+check_refused(const char *bad, uint64_t cut, const char *status)
+{
+    static const char good[] = "POST /v1/m HTTP/1.1\r\nhost: a\r\ncontent-length: 2\r\n\r\n{}";
+    char bytes[1024];
+    int fd = dial();
+    int count = snprintf(bytes, sizeof(bytes), "%s%s", good, bad);
+    uint64_t first = sizeof(good) - 1 + cut;
+
+    say(fd, bytes, first);
+    if (cut % 2 == 0) {
+        turns(1);
+    }
+    say(fd, bytes + first, (uint64_t)count - first);
+    hear(fd, "never", 1);
+    CHECK(is_closed);
+    CHECK(heard("HTTP/1.1 200 "));
+    CHECK(heard(status));
+    CHECK(heard("Content-Type: application/json\r\n"));
+    CHECK(strstr(answer, "no such route") == NULL);
+    close(fd);
+}
+
+TEST(a_bad_head_behind_a_good_request_is_refused_however_it_is_cut)
+{
+    static const struct {
+        const char *bad;
+        const char *status;
+    } rows[] = {
+        {"POST /a HTTP/1.1\r\nhost: a\r\ncontent-length: 3\r\ncontent-length: 4\r\n\r\nGET /a HTTP/1.1\r\n",
+         "HTTP/1.1 400 "},
+        {"POST /a HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n0x5\r\nhello\r\n",
+         "HTTP/1.1 400 "},
+        {"POST /a HTTP/1.1\r\nhost: a\r\ncontent-length: 17000000\r\n\r\n", "HTTP/1.1 413 "},
+        {"nonsense\r\n", "HTTP/1.1 400 "},
+    };
+
+    given_a_server();
+    for (uint32_t i = 0; i < COUNT_OF(rows); i++) {
+        for (uint64_t cut = 0; cut <= strlen(rows[i].bad); cut++) {
+            check_refused(rows[i].bad, cut, rows[i].status);
+        }
+    }
+    when_it_is_closed();
+}
+
+TEST(good_requests_in_a_row_are_answered_however_they_are_cut)
+{
+    static const char row[] =
+        "POST /v1/m HTTP/1.1\r\nhost: a\r\ncontent-length: 2\r\n\r\n{}"
+        "GET http://localhost/healthz HTTP/1.1\r\nhost: b\r\n\r\n"
+        "POST /v1/m HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n1;x\r\n{\r\n1\r\n}\r\n0\r\n\r\n"
+        "\r\nGET /healthz HTTP/1.1\r\nhost: a\r\n\r\n";
+
+    given_a_server();
+    for (uint64_t cut = 0; cut < sizeof(row); cut += 3) {
+        int fd = dial();
+
+        say(fd, row, cut);
+        turns(cut % 3);
+        say(fd, row + cut, sizeof(row) - 1 - cut);
+        hear(fd, "HTTP/1.1 200 ", 4);
+        CHECK(!is_closed);
+        close(fd);
+    }
+    when_it_is_closed();
+}
+
 TEST(what_a_client_sent_before_it_left_counts)
 {
     int fd;
