@@ -362,7 +362,7 @@ is_ours(const struct http_call *call)
 {
     const struct settings *settings = call->shared->settings;
 
-    return call->host.bytes == 0 || settings->insecure ||
+    return settings->insecure ||
            http_host_is_ours(call->host, call->shared->listen_host, &settings->net_hosts);
 }
 
