@@ -56,7 +56,10 @@ is_dead(const struct env_sim *sim)
 static struct mono_ns
 sim_mono(struct env *env)
 {
-    return sim_of(env)->clock->mono;
+    struct sim_clock *clock = sim_of(env)->clock;
+
+    clock->mono.ns += clock->ns_per_look;
+    return clock->mono;
 }
 
 static struct wall_ms

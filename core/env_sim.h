@@ -45,6 +45,7 @@ int sim_disk_snapshot(struct sim_disk *disk, const char *name, uint8_t **out_byt
 struct sim_clock {
     struct mono_ns mono;
     struct wall_ms wall;
+    uint64_t ns_per_look; /* the first goes on by this when it is looked at: work takes time */
 };
 
 /* An env for one simulated shard; clock is borrowed and shared by all shards of the run. */

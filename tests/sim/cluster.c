@@ -81,6 +81,7 @@ cluster_init(struct cluster *cluster, uint64_t seed)
         cluster->rules.session_horizon_ms = 3600000;
     }
     cluster->late_percent = dice_below(&cluster->dice, 3) * 10;
+    cluster->ns_per_look = dice_chance(&cluster->dice, 60) ? dice_below(&cluster->dice, 150) * NS_PER_US : 0;
 }
 
 void
@@ -185,8 +186,15 @@ cluster_is_dead(const struct cluster *cluster)
 static void
 turn(struct cluster *cluster, struct shard *shard)
 {
+    struct mono_ns began = cluster->clock.mono;
+
     cluster->clock.mono.ns += cluster->is_frozen ? 0 : 1 + dice_below(&cluster->dice, 20000);
+    cluster->clock.ns_per_look = cluster->ns_per_look;
     shard_turn(shard);
+    cluster->clock.ns_per_look = 0;
+    if (cluster->is_frozen) { /* the turn took time, but none has passed */
+        cluster->clock.mono = began;
+    }
     env_turn(shard->env, (struct mono_ns){.ns = 0});
 }
 

@@ -34,6 +34,7 @@ struct cluster {
     struct shard shards[SHARD_COUNT_MAX];
     uint32_t shard_count;  /* 0: not running */
     uint32_t late_percent; /* look-ups that answer later */
+    uint64_t ns_per_look;  /* so that long work is done in slices */
     bool is_frozen;        /* no time passes: nothing new comes into the log by itself */
     bool has_failed;       /* node->fatal was called */
     char failure[256];
