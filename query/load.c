@@ -374,8 +374,10 @@ load_person_of(struct loads *loads, struct load_tenant *tenant, struct uuid cano
 }
 
 static void
-take_persons(struct load_tenant *tenant)
+take_persons(struct loads *loads, struct load_tenant *tenant)
 {
+    const struct resolve_answer *named = NULL;
+
     for (uint32_t i = 0; i < LOAD_PERSON_BUCKETS; i++) {
         for (struct load_person *person = tenant->persons[i]; person != NULL; person = person->next) {
             if (person->is_ready) {
@@ -386,6 +388,9 @@ take_persons(struct load_tenant *tenant)
             if (person->fault == 0) {
                 person->answer = person->question->answer.resolve;
                 advance_reading(tenant, &person->answer->reading);
+                /* Those that a client named are told of one moment. */
+                loads->is_stale |= named != NULL && named->merge_count != person->answer->merge_count;
+                named = loads->round == 1 ? person->answer : NULL;
             }
         }
     }
@@ -504,7 +509,7 @@ loads_arrived(struct loads *loads)
         if (!tenant->is_ready) {
             take_stamp(tenant);
         }
-        take_persons(tenant);
+        take_persons(loads, tenant);
         take_people(tenant);
     }
 }

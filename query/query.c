@@ -14,7 +14,8 @@
  *                 v                                     v
  *              answer ------------------------------> finish
  *
- * A zombie has nobody to answer any more, but its questions are still out there and point into its arena.
+ * A zombie has nobody to answer any more, but its questions are still out there and point into its arena. The shards
+ * are told that nobody wants them, and they come back soon.
  */
 
 #define CODE_DEADLINE "DEADLINE"
@@ -138,6 +139,7 @@ deadline_passed(struct timer *timer)
 
     ASSERT(query->execute.loads.scatter.outstanding > 0);
     query->is_zombie = true;
+    scatter_abandon(&query->execute.loads.scatter);
     answer(query, QUERY_DEADLINE, TEXT(BODY_DEADLINE));
 }
 
@@ -228,5 +230,6 @@ void
 query_abandon(struct query *query)
 {
     query->is_zombie = true;
+    scatter_abandon(&query->execute.loads.scatter);
     timer_stop(&query->request.shard->timers, &query->timer);
 }

@@ -10,7 +10,6 @@
 #define TURN_COUNT 32u        /* messages of one lane between two looks at the clock */
 #define ROUND_SHARE_COUNT 64u /* shares looked at in a step for sessions that have closed */
 #define CLOSE_COUNT 256u      /* sessions closed of one share in a step */
-#define QUESTION_NS (100 * NS_PER_US)
 
 /* Until the first settings record of a partition; every log begins with one. */
 static const struct settings_record settings_first = {
@@ -89,6 +88,7 @@ keeper_open(struct keeper_options options, struct keeper **out_keeper)
         .options = options,
         .memory = {.region = options.region, .node = options.node},
     };
+    run_queue_init(&keeper->tasks, options.now, options.context);
     init_secrets(keeper);
     if (!take_tables(keeper)) {
         keeper_close(keeper);
@@ -384,42 +384,12 @@ wake_questions(struct keeper *keeper)
         while (partition->asked.first != NULL &&
                partition->asked.first->question->reading.position < applied) {
             struct asked *asked = partition->asked.first;
-            asked_list_remove(asked);
+            partition->asked.first = asked->next;
+            *(asked->next != NULL ? &asked->next->previous : &partition->asked.last) = NULL;
             keeper->asked_waiting_count--;
-            asked_list_append(&keeper->runnable, asked);
+            keeper_make_ready(keeper, asked);
         }
     }
-}
-
-static uint32_t
-count_questions(const struct asked_list *list)
-{
-    uint32_t count = 0;
-
-    for (const struct asked *asked = list->first; asked != NULL; asked = asked->next) {
-        count++;
-    }
-    return count;
-}
-
-/* One piece of each question. True when one has more. */
-static bool
-run_questions(struct keeper *keeper, struct mono_ns until)
-{
-    uint32_t count = count_questions(&keeper->runnable);
-
-    for (; count > 0 && keeper->runnable.first != NULL; count--) {
-        struct asked *asked = keeper->runnable.first;
-        struct mono_ns now = keeper->options.now(keeper->options.context);
-        struct mono_ns soon = {.ns = now.ns + QUESTION_NS < until.ns ? now.ns + QUESTION_NS : until.ns};
-
-        asked_list_remove(asked);
-        asked_list_append(&keeper->runnable, asked); /* at the end, should it have more */
-        if (keeper_answer(keeper, asked, soon) == STEP_MORE && now.ns >= until.ns) {
-            break;
-        }
-    }
-    return keeper->runnable.first != NULL;
 }
 
 static bool
@@ -466,8 +436,8 @@ keeper_step(struct keeper *keeper, struct mono_ns until)
         has_more = read_lanes(keeper);
         has_more = !keeper_run_queues(keeper, until) || has_more;
         wake_questions(keeper);
-        has_more = run_questions(keeper, until) || has_more;
     } while (has_more && !is_over(keeper, until));
+    has_more = run_queue_run(&keeper->tasks) == STEP_MORE || has_more;
     has_more = go_round(keeper) || has_more;
     /* Nobody rings when a hand-over lane has room again. */
     has_more = keeper->giving != NULL || has_more;

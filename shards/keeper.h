@@ -19,6 +19,7 @@
 
 #include "core/arena.h"
 #include "core/region.h"
+#include "core/run_queue.h"
 #include "shards/node.h"
 #include "shards/question.h"
 
@@ -27,11 +28,7 @@
 
 struct metrics;
 struct keeper;
-
-enum step {
-    STEP_DONE,
-    STEP_MORE, /* stopped at its deadline: call again next turn */
-};
+struct subquery;
 
 struct keeper_options {
     struct node *node;
@@ -52,12 +49,11 @@ struct keeper_options {
 MUST_USE int keeper_open(struct keeper_options options, struct keeper **out_keeper);
 void keeper_close(struct keeper *keeper);
 
-/* Home. Drains hand-over lanes, then apply lanes, then waiting look-ups, then questions, until `until`. */
+/* Home. Drains hand-over lanes, then apply lanes, then waiting look-ups, until `until`; then questions, for a slice. */
 enum step keeper_step(struct keeper *keeper, struct mono_ns until);
-/* Home. Takes a question to one of this shard's slices; `answered` comes from a keeper_step(), never from here. */
-void keeper_ask(struct keeper *keeper, struct question *question);
-/* Home. Forgets an unanswered question (its deadline passed): `answered` is called with fault -ETIMEDOUT. */
-void keeper_forget(struct keeper *keeper, struct question *question);
+/* Home. Takes questions to this shard's slices; `answered` comes for each from a keeper_step(), never from here. Once
+   the message's scatter is unwanted they are answered with -ETIMEDOUT at their next slice, or when they are reached. */
+void keeper_ask(struct keeper *keeper, struct subquery *subquery);
 
 /* Simulation. Lets up to `count` late look-ups arrive; returns how many are still out. */
 uint32_t keeper_look_ups_arrive(struct keeper *keeper, uint32_t count);

@@ -4,47 +4,18 @@
 #include <errno.h>
 
 /*
- * A question waits in its partition's list until its position is applied, then runs, piece by piece. Pieces end at
- * a deadline; a scan goes on behind the last item it looked at, whatever was added in between.
+ * A message's questions are a task, which answers one after the other, piece by piece. One whose position is not
+ * applied yet waits in its partition's list and comes back to its message. Pieces end with their time; a scan goes on
+ * behind the last item it looked at, whatever was added in between.
  *
  * Everything that is not closed or final by itself is judged by the greatest watermark known here, which is at
  * least the reading's.
  */
 
-#define TURN_COUNT 64u /* items between two looks at the clock */
+#define TURN_COUNT 64u    /* items between two looks at the clock */
+#define QUESTION_COUNT 8u /* questions */
+#define COPY_BYTES 65536u /* or so much of their texts */
 #define ROW_COUNT_FIRST 8u
-
-void
-asked_list_append(struct asked_list *list, struct asked *asked)
-{
-    asked->list = list;
-    asked->next = NULL;
-    asked->previous = list->last;
-    if (list->last != NULL) {
-        list->last->next = asked;
-    } else {
-        list->first = asked;
-    }
-    list->last = asked;
-}
-
-void
-asked_list_remove(struct asked *asked)
-{
-    struct asked_list *list = asked->list;
-
-    if (asked->previous != NULL) {
-        asked->previous->next = asked->next;
-    } else {
-        list->first = asked->next;
-    }
-    if (asked->next != NULL) {
-        asked->next->previous = asked->previous;
-    } else {
-        list->last = asked->previous;
-    }
-    asked->list = NULL;
-}
 
 /* By position; from the end, for newer questions have greater ones. */
 static void
@@ -55,23 +26,10 @@ insert_by_position(struct asked_list *list, struct asked *asked)
     while (before != NULL && before->question->reading.position > asked->question->reading.position) {
         before = before->previous;
     }
-    if (before == NULL && list->first != NULL) {
-        asked->list = list;
-        asked->previous = NULL;
-        asked->next = list->first;
-        list->first->previous = asked;
-        list->first = asked;
-        return;
-    }
-    if (before == NULL || before->next == NULL) {
-        asked_list_append(list, asked);
-        return;
-    }
-    asked->list = list;
     asked->previous = before;
-    asked->next = before->next;
-    before->next->previous = asked;
-    before->next = asked;
+    asked->next = before != NULL ? before->next : list->first;
+    *(before != NULL ? &before->next : &list->first) = asked;
+    *(asked->next != NULL ? &asked->next->previous : &list->last) = asked;
 }
 
 static bool
@@ -83,25 +41,33 @@ is_reached(const struct keeper *keeper, const struct reading *reading)
     return reading->position < keeper_applied_count(&keeper->partitions[reading->partition]);
 }
 
+static enum step answer_message(struct task *task, const struct time_slice *time);
+
 void
-keeper_ask(struct keeper *keeper, struct question *question)
+keeper_ask(struct keeper *keeper, struct subquery *subquery)
 {
     REQUIRE_HERE(keeper->options.home);
-    REQUIRE(question->reading.partition < keeper->options.node->partition_count);
-    REQUIRE(question->target < keeper->options.node->slice_count);
-    struct asked *asked = memory_take_zero(&keeper->memory, sizeof(*asked));
+    subquery->answerer = keeper;
+    subquery->unbegun = subquery->first;
+    keeper->asked_count += subquery->unanswered;
+    run_queue_add(&keeper->tasks, &subquery->task, answer_message);
+}
 
-    asked->question = question;
-    question->resume_pointer = asked;
-    question->fault = 0;
-    arena_init(&question->arena, keeper->options.arenas, 0);
-    keeper->asked_count++;
-    if (is_reached(keeper, &question->reading)) {
-        asked_list_append(&keeper->runnable, asked);
-        return;
-    }
-    insert_by_position(&keeper->partitions[question->reading.partition].asked, asked);
-    keeper->asked_waiting_count++;
+static void
+append_asked(struct subquery *subquery, struct asked *asked)
+{
+    asked->next = NULL;
+    *(subquery->last_asked != NULL ? &subquery->last_asked->next : &subquery->first_asked) = asked;
+    subquery->last_asked = asked;
+}
+
+void
+keeper_make_ready(struct keeper *keeper, struct asked *asked)
+{
+    struct subquery *subquery = asked->question->subquery;
+
+    append_asked(subquery, asked);
+    run_queue_add(&keeper->tasks, &subquery->task, answer_message);
 }
 
 /*
@@ -134,12 +100,6 @@ keeper_finish(struct keeper *keeper, struct asked *asked, int fault)
 {
     struct question *question = asked->question;
 
-    if (asked->list != NULL) {
-        asked_list_remove(asked);
-    }
-    if (asked->waiting != NULL) {
-        asked->waiting->job.asked = NULL;
-    }
     cube_work_destroy(keeper, asked->cube_work);
     memory_put(&keeper->memory, asked, sizeof(*asked));
     keeper->asked_count--;
@@ -155,24 +115,7 @@ keeper_finish(struct keeper *keeper, struct asked *asked, int fault)
         memset(&question->answer, 0, sizeof(question->answer));
     }
     question->fault = fault;
-    question->resume_pointer = NULL;
     keeper->options.answered(keeper->options.context, question);
-}
-
-void
-keeper_forget(struct keeper *keeper, struct question *question)
-{
-    REQUIRE_HERE(keeper->options.home);
-    struct asked *asked = question->resume_pointer;
-
-    if (asked == NULL) {
-        return; /* answered already */
-    }
-    REQUIRE(asked->question == question);
-    if (asked->list != NULL && asked->list != &keeper->runnable) {
-        keeper->asked_waiting_count--;
-    }
-    keeper_finish(keeper, asked, -ETIMEDOUT);
 }
 
 struct share *
@@ -426,7 +369,6 @@ keeper_answer_profile(struct keeper *keeper, struct asked *asked, const struct p
     struct arena *arena = &question->arena;
     struct profile_answer *answer = arena_take_zero(arena, sizeof(*answer));
 
-    asked->waiting = NULL;
     if (person != NULL && person->profile == NULL) {
         keeper_finish(keeper, asked, -ESTALE);
         return;
@@ -445,7 +387,6 @@ ask_profile(struct keeper *keeper, struct asked *asked)
 {
     struct question *question = asked->question;
 
-    asked_list_remove(asked);
     if (!question->reading.is_known) {
         keeper_answer_profile(keeper, asked, NULL);
         return STEP_DONE;
@@ -562,14 +503,21 @@ takes_event(const struct event_scan *ask, const struct kept_event *event)
            text_takes(ask->country, event_text(record, EVENT_COUNTRY));
 }
 
+/* After so many items, or when they were large: one may have 64 KiB of texts, or a hundred of them. */
 static bool
-is_time_up(const struct keeper *keeper, uint32_t count, struct mono_ns until)
+is_time_up(struct asked *asked, uint32_t count, const struct time_slice *time)
 {
-    return count % TURN_COUNT == 0 && keeper->options.now(keeper->options.context).ns >= until.ns;
+    uint64_t copied = asked->question->arena.bytes_used - asked->bytes_seen;
+
+    if (count % TURN_COUNT != 0 && copied < COPY_BYTES) {
+        return false;
+    }
+    asked->bytes_seen = asked->question->arena.bytes_used;
+    return time_slice_is_over(time);
 }
 
 static enum step
-answer_events(struct keeper *keeper, struct asked *asked, struct mono_ns until)
+answer_events(struct keeper *keeper, struct asked *asked, const struct time_slice *time)
 {
     const struct event_scan *ask = asked->question->ask.events;
     const struct share *share = keeper_share_of(keeper, asked->question);
@@ -587,7 +535,7 @@ answer_events(struct keeper *keeper, struct asked *asked, struct mono_ns until)
         if (takes_event(ask, event)) {
             add_event_row(asked, event);
         }
-        if (is_time_up(keeper, count, until)) {
+        if (is_time_up(asked, count, time)) {
             return STEP_MORE;
         }
     }
@@ -693,7 +641,7 @@ begin_sessions(struct keeper *keeper, struct asked *asked, const struct share *s
 }
 
 static enum step
-answer_sessions(struct keeper *keeper, struct asked *asked, struct mono_ns until)
+answer_sessions(struct keeper *keeper, struct asked *asked, const struct time_slice *time)
 {
     struct question *question = asked->question;
     const struct session_scan *ask = question->ask.sessions;
@@ -723,7 +671,7 @@ answer_sessions(struct keeper *keeper, struct asked *asked, struct mono_ns until
         if (tri_takes(ask->open, is_open)) {
             add_session_row(asked, session, is_open);
         }
-        if (is_time_up(keeper, count, until)) {
+        if (is_time_up(asked, count, time)) {
             return STEP_MORE;
         }
     }
@@ -801,7 +749,7 @@ answer_event_session(struct keeper *keeper, struct asked *asked)
 }
 
 static enum step
-answer_open_sessions(struct keeper *keeper, struct asked *asked, struct mono_ns until)
+answer_open_sessions(struct keeper *keeper, struct asked *asked, const struct time_slice *time)
 {
     struct question *question = asked->question;
     struct share *share = keeper_share_of(keeper, question);
@@ -810,7 +758,7 @@ answer_open_sessions(struct keeper *keeper, struct asked *asked, struct mono_ns 
         struct event_ms watermark = keeper_watermark_of(keeper, question);
         while (share_close(&keeper->memory, share, watermark, gap_of(keeper, question), TURN_COUNT) ==
                TURN_COUNT) {
-            if (is_time_up(keeper, 0, until)) {
+            if (time_slice_is_over(time)) {
                 return STEP_MORE;
             }
         }
@@ -820,26 +768,27 @@ answer_open_sessions(struct keeper *keeper, struct asked *asked, struct mono_ns 
     return STEP_DONE;
 }
 
-enum step
-keeper_answer(struct keeper *keeper, struct asked *asked, struct mono_ns until)
+/* STEP_DONE: it was handed back, or went to a key's queue. */
+static enum step
+answer(struct keeper *keeper, struct asked *asked, const struct time_slice *time)
 {
     switch (asked->question->kind) {
     case QUESTION_PROFILE:
         return ask_profile(keeper, asked);
     case QUESTION_PROFILES:
-        return keeper_answer_profiles(keeper, asked, until);
+        return keeper_answer_profiles(keeper, asked, time);
     case QUESTION_EVENTS:
-        return answer_events(keeper, asked, until);
+        return answer_events(keeper, asked, time);
     case QUESTION_EVENT:
         return answer_event(keeper, asked);
     case QUESTION_SESSIONS:
-        return answer_sessions(keeper, asked, until);
+        return answer_sessions(keeper, asked, time);
     case QUESTION_EVENT_SESSION:
         return answer_event_session(keeper, asked);
     case QUESTION_CUBE:
-        return keeper_answer_cube(keeper, asked, until);
+        return keeper_answer_cube(keeper, asked, time);
     case QUESTION_OPEN_SESSIONS:
-        return answer_open_sessions(keeper, asked, until);
+        return answer_open_sessions(keeper, asked, time);
     case QUESTION_TENANTS:
     case QUESTION_STAMP:
     case QUESTION_RESOLVE:
@@ -850,4 +799,66 @@ keeper_answer(struct keeper *keeper, struct asked *asked, struct mono_ns until)
         break;
     }
     base_die("REQUIRE", "the question is one to a slice", __FILE__, __LINE__);
+}
+
+static void
+begin(struct keeper *keeper, struct question *question)
+{
+    REQUIRE(question->reading.partition < keeper->options.node->partition_count);
+    REQUIRE(question->target < keeper->options.node->slice_count);
+    struct asked *asked = memory_take_zero(&keeper->memory, sizeof(*asked));
+
+    asked->question = question;
+    question->fault = 0;
+    arena_init(&question->arena, keeper->options.arenas, 0);
+    if (is_reached(keeper, &question->reading)) {
+        append_asked(question->subquery, asked);
+        return;
+    }
+    insert_by_position(&keeper->partitions[question->reading.partition].asked, asked);
+    keeper->asked_waiting_count++;
+}
+
+/* The next one that can be answered; NULL when all that are left wait, or are answered. */
+static struct asked *
+take_ready(struct keeper *keeper, struct subquery *subquery)
+{
+    while (subquery->first_asked == NULL && subquery->unbegun != NULL) {
+        struct question *question = subquery->unbegun;
+
+        subquery->unbegun = question->sibling;
+        begin(keeper, question);
+    }
+    struct asked *asked = subquery->first_asked;
+
+    if (asked != NULL) {
+        subquery->first_asked = asked->next;
+        subquery->last_asked = asked->next != NULL ? subquery->last_asked : NULL;
+    }
+    return asked;
+}
+
+static enum step
+answer_message(struct task *task, const struct time_slice *time)
+{
+    struct subquery *subquery = CONTAINER_OF(task, struct subquery, task);
+    struct keeper *keeper = subquery->answerer;
+
+    for (uint32_t count = 1;; count++) {
+        struct asked *asked = take_ready(keeper, subquery);
+        if (asked == NULL) {
+            return STEP_DONE;
+        }
+        if (scatter_is_unwanted(subquery->scatter)) {
+            keeper_finish(keeper, asked, -ETIMEDOUT);
+        } else if (answer(keeper, asked, time) == STEP_MORE) {
+            asked->next = subquery->first_asked;
+            subquery->first_asked = asked;
+            subquery->last_asked = asked->next != NULL ? subquery->last_asked : asked;
+            return STEP_MORE;
+        }
+        if (count % QUESTION_COUNT == 0 && time_slice_is_over(time)) {
+            return STEP_MORE;
+        }
+    }
 }

@@ -244,9 +244,7 @@ keeper_apply(struct keeper *keeper, const struct job *job, struct person **perso
     case JOB_QUESTION:
         break;
     }
-    if (job->asked != NULL) { /* else it was forgotten */
-        keeper_answer_profile(keeper, job->asked, *person);
-    }
+    keeper_answer_profile(keeper, job->asked, *person);
     return JOB_DONE;
 }
 

@@ -207,9 +207,9 @@ is_too_big(const struct cube_work *work)
 }
 
 static bool
-is_time_up(const struct keeper *keeper, uint32_t count, struct mono_ns until)
+is_time_up(uint32_t count, const struct time_slice *time)
 {
-    return count % TURN_COUNT == 0 && keeper->options.now(keeper->options.context).ns >= until.ns;
+    return count % TURN_COUNT == 0 && time_slice_is_over(time);
 }
 
 static void
@@ -253,11 +253,11 @@ add_cell(struct keeper *keeper, struct cube_work *work, const struct cube_scan *
 
 static enum step
 sum_hour(struct keeper *keeper, struct cube_work *work, const struct cube_scan *ask,
-         const struct cube_hour *hour, struct mono_ns until)
+         const struct cube_hour *hour, const struct time_slice *time)
 {
     for (uint32_t count = 1; work->cell_index < work->cell_count; count++) {
         add_cell(keeper, work, ask, hour);
-        if (is_time_up(keeper, count, until)) {
+        if (is_time_up(count, time)) {
             return STEP_MORE;
         }
     }
@@ -266,7 +266,7 @@ sum_hour(struct keeper *keeper, struct cube_work *work, const struct cube_scan *
         if (user->cell < work->cell_count && work->cell_rows[user->cell] != CELL_HAS_NO_ROW) {
             add_user(keeper, work, work->cell_rows[user->cell], user->person);
         }
-        if (is_time_up(keeper, count, until)) {
+        if (is_time_up(count, time)) {
             return STEP_MORE;
         }
     }
@@ -275,7 +275,7 @@ sum_hour(struct keeper *keeper, struct cube_work *work, const struct cube_scan *
 
 static enum step
 sum_cells(struct keeper *keeper, struct cube_work *work, const struct cube_scan *ask,
-          const struct share *share, struct mono_ns until)
+          const struct share *share, const struct time_slice *time)
 {
     for (uint32_t count = 1; !is_too_big(work); count++) {
         uint32_t index = cube_seek(&share->cube, work->hour);
@@ -286,11 +286,11 @@ sum_cells(struct keeper *keeper, struct cube_work *work, const struct cube_scan 
         if (!work->is_in_hour) {
             begin_hour(keeper, work, hour);
         }
-        if (sum_hour(keeper, work, ask, hour, until) == STEP_MORE) {
+        if (sum_hour(keeper, work, ask, hour, time) == STEP_MORE) {
             return STEP_MORE;
         }
         end_hour(keeper, work);
-        if (is_time_up(keeper, count, until)) {
+        if (is_time_up(count, time)) {
             return STEP_MORE;
         }
     }
@@ -315,7 +315,7 @@ find_place(const struct cube_work *work, const struct cube_scan *ask, const stru
 
 static enum step
 sum_events(struct keeper *keeper, struct cube_work *work, const struct cube_scan *ask,
-           const struct share *share, struct mono_ns until)
+           const struct share *share, const struct time_slice *time)
 {
     const struct order *order = &share->history.events;
     struct order_place place = find_place(work, ask, order, &work->position, history_compare);
@@ -333,7 +333,7 @@ sum_events(struct keeper *keeper, struct cube_work *work, const struct cube_scan
                 add_user(keeper, work, row, event->person);
             }
         }
-        if (is_time_up(keeper, count, until)) {
+        if (is_time_up(count, time)) {
             work->has_place = true;
             work->time = entry->time;
             work->position = event->position;
@@ -347,7 +347,7 @@ sum_events(struct keeper *keeper, struct cube_work *work, const struct cube_scan
 
 static enum step
 sum_sessions(struct keeper *keeper, struct cube_work *work, const struct cube_scan *ask,
-             const struct share *share, struct event_ms watermark, struct mono_ns until)
+             const struct share *share, struct event_ms watermark, const struct time_slice *time)
 {
     const struct order *order = &share->sessions;
     struct order_place place = find_place(work, ask, order, &work->session_id, share_compare_session);
@@ -368,7 +368,7 @@ sum_sessions(struct keeper *keeper, struct cube_work *work, const struct cube_sc
                 row->closed_duration_ms += (uint64_t)session_duration_ms(session);
             }
         }
-        if (is_time_up(keeper, count, until)) {
+        if (is_time_up(count, time)) {
             work->has_place = true;
             work->time = entry->time;
             work->session_id = session->session_id;
@@ -451,12 +451,12 @@ finish(struct keeper *keeper, struct asked *asked)
 
 static enum step
 close_due(struct keeper *keeper, struct cube_work *work, struct share *share, struct event_ms watermark,
-          struct mono_ns until)
+          const struct time_slice *time)
 {
     int64_t gap_ms = keeper->partitions[share->partition].rules.gap_ms;
 
     while (share_close(&keeper->memory, share, watermark, gap_ms, TURN_COUNT) == TURN_COUNT) {
-        if (is_time_up(keeper, 0, until)) {
+        if (time_slice_is_over(time)) {
             return STEP_MORE;
         }
     }
@@ -466,17 +466,17 @@ close_due(struct keeper *keeper, struct cube_work *work, struct share *share, st
 
 static enum step
 run_stage(struct keeper *keeper, struct cube_work *work, const struct cube_scan *ask, struct share *share,
-          struct event_ms watermark, struct mono_ns until)
+          struct event_ms watermark, const struct time_slice *time)
 {
     switch (work->stage) {
     case CUBE_CLOSE:
-        return close_due(keeper, work, share, watermark, until);
+        return close_due(keeper, work, share, watermark, time);
     case CUBE_CELLS:
-        return sum_cells(keeper, work, ask, share, until);
+        return sum_cells(keeper, work, ask, share, time);
     case CUBE_EVENTS:
-        return sum_events(keeper, work, ask, share, until);
+        return sum_events(keeper, work, ask, share, time);
     case CUBE_SESSIONS:
-        return sum_sessions(keeper, work, ask, share, watermark, until);
+        return sum_sessions(keeper, work, ask, share, watermark, time);
     case CUBE_FINISH:
         break;
     }
@@ -484,7 +484,7 @@ run_stage(struct keeper *keeper, struct cube_work *work, const struct cube_scan 
 }
 
 enum step
-keeper_answer_cube(struct keeper *keeper, struct asked *asked, struct mono_ns until)
+keeper_answer_cube(struct keeper *keeper, struct asked *asked, const struct time_slice *time)
 {
     struct question *question = asked->question;
     const struct cube_scan *ask = question->ask.cube;
@@ -500,7 +500,7 @@ keeper_answer_cube(struct keeper *keeper, struct asked *asked, struct mono_ns un
     struct event_ms watermark = keeper_watermark_of(keeper, question);
 
     while (asked->cube_work->stage != CUBE_FINISH) {
-        if (run_stage(keeper, asked->cube_work, ask, share, watermark, until) == STEP_MORE) {
+        if (run_stage(keeper, asked->cube_work, ask, share, watermark, time) == STEP_MORE) {
             return STEP_MORE;
         }
     }

@@ -187,7 +187,7 @@ finish(struct keeper *keeper, struct asked *asked)
 }
 
 enum step
-keeper_answer_profiles(struct keeper *keeper, struct asked *asked, struct mono_ns until)
+keeper_answer_profiles(struct keeper *keeper, struct asked *asked, const struct time_slice *time)
 {
     struct question *question = asked->question;
     const struct profile_scan *ask = question->ask.profiles;
@@ -207,8 +207,7 @@ keeper_answer_profiles(struct keeper *keeper, struct asked *asked, struct mono_n
 
         look_at(work, ask, &share->people[work->person_index], count);
         work->person_index += count;
-        if (work->person_index % PIECE_COUNT == 0 &&
-            keeper->options.now(keeper->options.context).ns >= until.ns) {
+        if (work->person_index % PIECE_COUNT == 0 && time_slice_is_over(time)) {
             return STEP_MORE;
         }
     }

@@ -20,6 +20,7 @@
 #include "shards/keeper.h"
 #include "shards/profile.h"
 #include "shards/scan.h"
+#include "shards/scatter.h"
 
 enum job_kind {
     JOB_EVENT,
@@ -105,7 +106,6 @@ struct keeper_tenant {
     struct share **shares; /* [slice_count] */
 };
 
-/* A list of questions. */
 struct asked_list {
     struct asked *first;
     struct asked *last;
@@ -118,19 +118,18 @@ struct keeper_partition {
     uint64_t sent_count; /* positions below were sent to us */
     struct waiting *unfinished_first;
     struct waiting *unfinished_last;
-    struct asked_list asked; /* by position of their reading */
+    struct asked_list asked; /* not reached yet; by position of their reading */
     struct table tenants;    /* struct keeper_tenant by tenant_no */
 };
 
-/* A question while we have it; question->resume_pointer leads here. */
+/* A question while we work on it. */
 struct asked {
     struct question *question;
-    struct asked *next;
+    struct asked *next; /* of its message, or of those that wait for a position */
     struct asked *previous;
-    struct asked_list *list; /* NULL: in a key's queue */
-    struct waiting *waiting; /* in a key's queue */
-    struct scan *scan;       /* in the question's arena */
-    void *rows;              /* likewise */
+    struct scan *scan;   /* in the question's arena */
+    void *rows;          /* likewise */
+    uint64_t bytes_seen; /* of that arena, when the clock was looked at */
     uint32_t row_count;
     uint32_t row_capacity;
     struct cube_work *cube_work;
@@ -156,8 +155,8 @@ struct keeper {
     struct key_queue *giving; /* wait for room on a hand-over lane */
     struct store handovers;
 
-    struct asked_list runnable;
-    uint32_t asked_count;         /* all that are unanswered */
+    struct run_queue tasks;       /* messages with questions that can be answered */
+    uint32_t asked_count;         /* questions that are unanswered */
     uint32_t asked_waiting_count; /* of those, in lists of partitions */
 
     struct share *shares; /* all */
@@ -213,8 +212,8 @@ void keeper_free_outgoing(struct keeper *keeper);
 
 /* keeper_answer.c */
 
-/* Goes on with a question that may be answered. STEP_DONE: it was handed back, or went to a key's queue. */
-enum step keeper_answer(struct keeper *keeper, struct asked *asked, struct mono_ns until);
+/* Its position is reached. */
+void keeper_make_ready(struct keeper *keeper, struct asked *asked);
 /* Answers QUESTION_PROFILE. */
 void keeper_answer_profile(struct keeper *keeper, struct asked *asked, const struct person *person);
 /* Hands the question back. */
@@ -223,14 +222,12 @@ void keeper_finish(struct keeper *keeper, struct asked *asked, int fault);
 struct share *keeper_share_of(const struct keeper *keeper, const struct question *question);
 /* Raised by the reading's. */
 struct event_ms keeper_watermark_of(struct keeper *keeper, const struct question *question);
-void asked_list_append(struct asked_list *list, struct asked *asked);
-void asked_list_remove(struct asked *asked);
 
 /* keeper_cube.c */
 
-enum step keeper_answer_cube(struct keeper *keeper, struct asked *asked, struct mono_ns until);
+enum step keeper_answer_cube(struct keeper *keeper, struct asked *asked, const struct time_slice *time);
 void cube_work_destroy(struct keeper *keeper, struct cube_work *work);
 
 /* keeper_profiles.c */
 
-enum step keeper_answer_profiles(struct keeper *keeper, struct asked *asked, struct mono_ns until);
+enum step keeper_answer_profiles(struct keeper *keeper, struct asked *asked, const struct time_slice *time);

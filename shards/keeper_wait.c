@@ -129,9 +129,7 @@ append(struct keeper *keeper, struct key_queue *queue, const struct job *job)
         queue->first = waiting;
     }
     queue->last = waiting;
-    if (job->kind == JOB_QUESTION) {
-        job->asked->waiting = waiting;
-    } else {
+    if (job->kind != JOB_QUESTION) {
         note_unfinished(keeper, waiting);
     }
 }

@@ -11,6 +11,7 @@
  * Memory   Region.
  */
 
+#include "core/run_queue.h"
 #include "shards/dedup.h"
 #include "shards/dictionary.h"
 #include "shards/identity.h"
@@ -136,8 +137,13 @@ struct event_ms partition_watermark(const struct partition *partition, const str
 struct reading partition_reading(const struct partition *partition, const struct tenant *tenant);
 uint64_t partition_state_hash(const struct partition *partition);
 
-/* Home. Answers a question (partition_answer.c); its reading must be applied. STORE_LATER: it waits for a look-up, and
-   partition_answered() has it when it is answered. */
-MUST_USE int partition_answer(struct partition *partition, struct question *question);
+enum { PARTITION_MORE = STORE_LATER + 1 }; /* its time is over: call again */
+
+/* Home. Goes on answering a question (partition_answer.c); its reading must be applied. 0, PARTITION_MORE, or
+   STORE_LATER: it waits for a look-up, and partition_answered() has it when it is answered. */
+MUST_USE int partition_answer(struct partition *partition, struct question *question,
+                              const struct time_slice *time);
+/* Home. Nobody wants the answer any more, before it was begun or after PARTITION_MORE; the fault is -ETIMEDOUT. */
+void partition_forget(struct partition *partition, struct question *question);
 /* Home. One that was late and is answered, or NULL. */
 struct question *partition_answered(struct partition *partition);

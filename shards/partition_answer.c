@@ -2,9 +2,22 @@
 #include "shards/partition.h"
 
 #include "core/uuid.h"
+#include "shards/sort.h"
 
 #include <errno.h>
-#include <stdlib.h>
+
+/*
+ * Most questions are answered in one piece. Those about many things stop at their time and go on where they were:
+ * resume[1] is the next one, resume[2] the merges that the tenant had when they began.
+ */
+
+#define TURN_COUNT 64u /* items between two looks at the clock */
+
+static bool
+is_time_up(uint64_t index, const struct time_slice *time)
+{
+    return index % TURN_COUNT == 0 && time_slice_is_over(time);
+}
 
 static struct tenant_row
 tenant_row(const struct partition *partition, const struct tenant *tenant, struct arena *arena)
@@ -17,25 +30,36 @@ tenant_row(const struct partition *partition, const struct tenant *tenant, struc
     };
 }
 
-static void
-answer_tenants(const struct partition *partition, struct question *question)
+static enum step
+answer_tenants(const struct partition *partition, struct question *question, const struct time_slice *time)
 {
     struct arena *arena = &question->arena;
-    struct tenants_answer *answer = arena_take_zero(arena, sizeof(*answer));
-    struct tenant_row *rows = arena_take(arena, (uint64_t)partition->tenants.count * sizeof(*rows) + 1);
+    struct tenants_answer *answer = question->resume_pointer;
 
-    if (answer == NULL || rows == NULL) {
-        return;
+    if (answer == NULL) {
+        answer = arena_take_zero(arena, sizeof(*answer));
+        question->resume[2] = partition->tenants.count;
+        struct tenant_row *rows = arena_take(arena, question->resume[2] * sizeof(*rows) + 1);
+        if (answer == NULL || rows == NULL) {
+            return STEP_DONE;
+        }
+        answer->rows = rows;
+        question->resume_pointer = answer;
     }
-    for (uint32_t i = 0; i < partition->tenants.count; i++) {
-        const struct tenant *tenant = partition_tenant_at(partition, i);
+    struct tenant_row *rows = (struct tenant_row *)(uintptr_t)answer->rows; /* ours until it is answered */
+
+    while (question->resume[1] < question->resume[2]) {
+        const struct tenant *tenant = partition_tenant_at(partition, (uint32_t)question->resume[1]++);
 
         if (tenant->total_events > 0) {
             rows[answer->count++] = tenant_row(partition, tenant, arena);
         }
+        if (is_time_up(question->resume[1], time)) {
+            return STEP_MORE;
+        }
     }
-    answer->rows = rows;
     question->answer.tenants = answer;
+    return STEP_DONE;
 }
 
 static void
@@ -126,7 +150,7 @@ resolve_members(const struct partition *partition, const struct tenant *tenant,
     }
     answer->member_count = collect_merged(&tenant->identity, canonical->person, merged);
     ASSERT(answer->member_count == room);
-    qsort(merged, room, sizeof(*merged), compare_merged);
+    sort_items(merged, room, sizeof(*merged), compare_merged);
     for (uint32_t i = 0; i < room; i++) {
         members[i] = member_of(partition, tenant, merged[i].person);
     }
@@ -290,6 +314,7 @@ canonical_arrived(struct store_waiter *waiter, void *record)
         return;
     }
     answer->reading = partition_reading(resolving->partition, tenant);
+    answer->merge_count = tenant->identity.merges.count;
     answer->winner = member_of(resolving->partition, tenant, canonical->person);
     if (!resolve_members(resolving->partition, tenant, canonical, answer, &resolving->question->arena)) {
         resolving_done(resolving);
@@ -323,6 +348,7 @@ asked_for_arrived(struct store_waiter *waiter, void *record)
     resolving->person = identity_found(&tenant->identity, record, resolving->kind, resolving->value);
     if (resolving->person == IDENTITY_NONE) {
         resolving->answer->reading = partition_reading(resolving->partition, tenant);
+        resolving->answer->merge_count = tenant->identity.merges.count;
         resolving_done(resolving);
         return;
     }
@@ -379,6 +405,7 @@ answer_resolve(struct partition *partition, struct question *question)
     *resolving =
         (struct resolving){.partition = partition, .tenant = tenant, .question = question, .answer = answer};
     answer->reading = partition_reading(partition, tenant);
+    answer->merge_count = tenant != NULL ? tenant->identity.merges.count : 0;
     question->answer.resolve = answer;
     if (tenant == NULL || !read_asked_for(resolving)) {
         return 0;
@@ -413,23 +440,56 @@ partition_answered(struct partition *partition)
     return question;
 }
 
+/* Who was told before a merge that has come since is told anew: all are of the same moment. */
 static void
-answer_people(const struct partition *partition, struct question *question)
+follow_merges(const struct partition *partition, const struct tenant *tenant, uint64_t merge_index,
+              struct member *winners, uint32_t count)
+{
+    const struct identity *identity = &tenant->identity;
+
+    for (; merge_index < identity->merges.count; merge_index++) {
+        const struct merge *merge = table_at(&identity->merges, (uint32_t)merge_index);
+
+        for (uint32_t i = 0; i < count; i++) {
+            if (winners[i].person == merge->loser) {
+                winners[i] = member_of(partition, tenant, merge->winner);
+            }
+        }
+    }
+}
+
+static enum step
+answer_people(const struct partition *partition, struct question *question, const struct time_slice *time)
 {
     const struct tenant *tenant = partition_tenant_at(partition, question->reading.tenant_no);
+    const struct identity *identity = &tenant->identity;
     uint32_t count = question->ask.people.count;
-    struct people_answer *answer = arena_take_zero(&question->arena, sizeof(*answer));
-    struct member *winners = arena_take(&question->arena, count * sizeof(*winners) + 1);
+    struct member *winners = question->resume_pointer;
 
-    if (answer == NULL || winners == NULL) {
-        return;
+    if (winners == NULL) {
+        winners = arena_take(&question->arena, count * sizeof(*winners) + 1);
+        if (winners == NULL) {
+            return STEP_DONE;
+        }
+        question->resume[2] = identity->merges.count;
+        question->resume_pointer = winners;
     }
-    for (uint32_t i = 0; i < count; i++) {
-        winners[i] =
-            member_of(partition, tenant, identity_living(&tenant->identity, question->ask.people.persons[i]));
+    while (question->resume[1] < count) {
+        uint64_t i = question->resume[1]++;
+
+        winners[i] = member_of(partition, tenant, identity_living(identity, question->ask.people.persons[i]));
+        if (is_time_up(question->resume[1], time)) {
+            return STEP_MORE;
+        }
     }
-    answer->winners = winners;
+    follow_merges(partition, tenant, question->resume[2], winners, count);
+
+    struct people_answer *answer = arena_take_zero(&question->arena, sizeof(*answer));
+    if (answer != NULL) {
+        answer->winners = winners;
+    }
     question->answer.people = answer;
+    return STEP_DONE;
 }
 
 static void
@@ -462,101 +522,164 @@ answer_merges(const struct partition *partition, struct question *question)
     question->answer.merges = answer;
 }
 
-static void
-answer_codes(const struct partition *partition, struct question *question)
+static enum step
+answer_codes(const struct partition *partition, struct question *question, const struct time_slice *time)
 {
     const struct tenant *tenant = partition_tenant_at(partition, question->reading.tenant_no);
     const struct dictionary *dictionary = &tenant->dictionaries[question->ask.codes.dimension];
-    struct text *texts = arena_take(&question->arena, question->ask.codes.count * sizeof(*texts) + 1);
+    struct text *texts = question->resume_pointer;
 
     if (texts == NULL) {
-        return;
+        texts = arena_take(&question->arena, question->ask.codes.count * sizeof(*texts) + 1);
+        if (texts == NULL) {
+            return STEP_DONE;
+        }
+        question->resume_pointer = texts;
     }
-    for (uint32_t i = 0; i < question->ask.codes.count; i++) {
+    while (question->resume[1] < question->ask.codes.count) {
+        uint64_t i = question->resume[1]++;
+
         texts[i] = arena_text(&question->arena, dictionary_text(dictionary, question->ask.codes.codes[i]));
+        if (is_time_up(question->resume[1], time)) {
+            return STEP_MORE;
+        }
     }
     question->answer.codes = texts;
+    return STEP_DONE;
 }
 
-static int
-compare_persons(const void *a, const void *b)
-{
-    uint32_t left = *(const uint32_t *)a;
-    uint32_t right = *(const uint32_t *)b;
-
-    return (left > right) - (left < right);
-}
-
-/* How many different living people a set of numbers stands for; `scratch` has room for all of them. */
-static uint64_t
-count_people(const struct identity *identity, struct person_set set, uint32_t *scratch)
-{
-    uint64_t distinct = 0;
-    bool is_sorted = true;
-
-    for (uint64_t i = 0; i < set.count; i++) {
-        scratch[i] = identity_living(identity, set.persons[i]);
-        is_sorted &= i == 0 || scratch[i - 1] <= scratch[i];
-    }
-    if (!is_sorted) {
-        qsort(scratch, set.count, sizeof(*scratch), compare_persons);
-    }
-    for (uint64_t i = 0; i < set.count; i++) {
-        distinct += i == 0 || scratch[i] != scratch[i - 1];
-    }
-    return distinct;
-}
+/*
+ * USERS: how many different living people each set of numbers stands for. A bit for each person of the tenant is set
+ * when the person is seen; behind each set the same way is gone again, and the bits are cleared. When somebody is
+ * merged between two pieces the bits are no longer what they were set for: the question begins again (-ESTALE).
+ */
+struct users_work {
+    uint64_t bytes; /* of all of it */
+    uint64_t *counts;
+    uint32_t merge_count;
+    uint32_t set;
+    uint64_t index; /* in the set */
+    bool is_clearing;
+    uint64_t seen[]; /* a bit for each person */
+};
 
 static void
-answer_users(const struct partition *partition, struct question *question)
+users_work_destroy(struct partition *partition, struct question *question)
 {
-    const struct tenant *tenant = partition_tenant_at(partition, question->reading.tenant_no);
-    uint64_t *counts = arena_take(&question->arena, question->ask.users.count * sizeof(*counts) + 1);
-    uint64_t most = 0;
-    uint32_t *scratch;
+    struct users_work *work = question->resume_pointer;
 
-    for (uint32_t i = 0; i < question->ask.users.count; i++) {
-        most = question->ask.users.sets[i].count > most ? question->ask.users.sets[i].count : most;
+    if (work != NULL) {
+        region_put(partition->region, work, work->bytes);
+        question->resume_pointer = NULL;
     }
-    scratch = region_take(partition->region, most * sizeof(*scratch) + 1);
-    if (counts == NULL || scratch == NULL) {
-        question->arena.is_full = true;
-        region_put(partition->region, scratch, most * sizeof(*scratch) + 1);
-        return;
-    }
-    for (uint32_t i = 0; i < question->ask.users.count; i++) {
-        counts[i] = count_people(&tenant->identity, question->ask.users.sets[i], scratch);
-    }
-    region_put(partition->region, scratch, most * sizeof(*scratch) + 1);
-    question->answer.users = counts;
 }
 
-int
-partition_answer(struct partition *partition, struct question *question)
+static struct users_work *
+create_users_work(struct partition *partition, struct question *question, const struct identity *identity)
 {
-    int r = 0;
+    uint64_t *counts = arena_take_zero(&question->arena, question->ask.users.count * sizeof(*counts) + 1);
+    uint64_t word_count = identity->persons.count / 64 + 1;
+    uint64_t bytes = sizeof(struct users_work) + word_count * sizeof(uint64_t);
+    struct users_work *work = region_take_zero(partition->region, bytes);
+
+    if (work == NULL) {
+        question->arena.is_full = true;
+        return NULL;
+    }
+    work->bytes = bytes;
+    work->counts = counts;
+    work->merge_count = identity->merges.count;
+    question->resume_pointer = work;
+    return counts != NULL ? work : NULL;
+}
+
+/* The rest of the set that is being looked at. */
+static enum step
+count_set(const struct identity *identity, struct users_work *work, const struct person_set *set,
+          const struct time_slice *time)
+{
+    while (work->index < set->count) {
+        uint32_t person = identity_living(identity, set->persons[work->index++]);
+        uint64_t *word = &work->seen[person / 64];
+        uint64_t bit = UINT64_C(1) << person % 64;
+
+        if (work->is_clearing) {
+            *word &= ~bit;
+        } else {
+            work->counts[work->set] += (*word & bit) == 0;
+            *word |= bit;
+        }
+        if (is_time_up(work->index, time)) {
+            return STEP_MORE;
+        }
+    }
+    return STEP_DONE;
+}
+
+static enum step
+answer_users(struct partition *partition, struct question *question, const struct time_slice *time)
+{
+    const struct identity *identity = &partition_tenant_at(partition, question->reading.tenant_no)->identity;
+    struct users_work *work = question->resume_pointer;
+
+    if (work == NULL) {
+        work = create_users_work(partition, question, identity);
+        if (work == NULL) {
+            users_work_destroy(partition, question);
+            return STEP_DONE;
+        }
+    }
+    if (work->merge_count != identity->merges.count) {
+        users_work_destroy(partition, question);
+        question->fault = -ESTALE;
+        return STEP_DONE;
+    }
+    for (; work->set < question->ask.users.count; work->set++) {
+        const struct person_set *set = &question->ask.users.sets[work->set];
+
+        do {
+            if (count_set(identity, work, set, time) == STEP_MORE) {
+                return STEP_MORE;
+            }
+            work->index = 0;
+            work->is_clearing = !work->is_clearing;
+        } while (work->is_clearing);
+        if (is_time_up(work->set + 1, time)) {
+            work->set++;
+            return STEP_MORE;
+        }
+    }
+    question->answer.users = work->counts;
+    users_work_destroy(partition, question);
+    return STEP_DONE;
+}
+
+/* 0, PARTITION_MORE or STORE_LATER. */
+static int
+answer(struct partition *partition, struct question *question, const struct time_slice *time)
+{
+    enum step step = STEP_DONE;
 
     switch (question->kind) {
     case QUESTION_TENANTS:
-        answer_tenants(partition, question);
+        step = answer_tenants(partition, question, time);
         break;
     case QUESTION_STAMP:
         answer_stamp(partition, question);
         break;
     case QUESTION_RESOLVE:
-        r = answer_resolve(partition, question);
-        break;
+        return answer_resolve(partition, question);
     case QUESTION_PEOPLE:
-        answer_people(partition, question);
+        step = answer_people(partition, question, time);
         break;
     case QUESTION_MERGES:
         answer_merges(partition, question);
         break;
     case QUESTION_CODES:
-        answer_codes(partition, question);
+        step = answer_codes(partition, question, time);
         break;
     case QUESTION_USERS:
-        answer_users(partition, question);
+        step = answer_users(partition, question, time);
         break;
     case QUESTION_PROFILE:
     case QUESTION_PROFILES:
@@ -568,6 +691,38 @@ partition_answer(struct partition *partition, struct question *question)
     case QUESTION_OPEN_SESSIONS:
         base_die("REQUIRE", "a question to a partition", __FILE__, __LINE__);
     }
-    question->fault = question->arena.is_full ? -E2BIG : 0;
-    return r;
+    return step == STEP_MORE ? PARTITION_MORE : 0;
+}
+
+static void
+set_fault(struct question *question, int fault)
+{
+    arena_reset(&question->arena);
+    memset(&question->answer, 0, sizeof(question->answer));
+    question->fault = fault;
+}
+
+int
+partition_answer(struct partition *partition, struct question *question, const struct time_slice *time)
+{
+    int r = answer(partition, question, time);
+
+    if (r != 0) {
+        return r;
+    }
+    if (question->fault != 0) {
+        set_fault(question, question->fault);
+    } else if (question->arena.is_full) {
+        set_fault(question, -E2BIG);
+    }
+    return 0;
+}
+
+void
+partition_forget(struct partition *partition, struct question *question)
+{
+    if (question->kind == QUESTION_USERS) {
+        users_work_destroy(partition, question);
+    }
+    set_fault(question, -ETIMEDOUT);
 }

@@ -12,7 +12,7 @@
  * Memory   Arguments live in the coordinator's arena. Answers live in `arena`, which the answering shard opens
  *          from its own pool; they are lent to the coordinator until it releases the question.
  * Errors   `fault`: 0, or -E2BIG (the answer does not fit the arena), -ESTALE (people were merged in the
- *          meantime: begin again), -EAGAIN (starting).
+ *          meantime: begin again), -EAGAIN (starting), -ETIMEDOUT (nobody wants the answer any more).
  */
 
 #include "core/arena.h"
@@ -168,6 +168,8 @@ struct resolve_answer {
     uint32_t user_id_count;
     const struct text *anonymous_ids;
     uint32_t anonymous_id_count;
+    uint32_t
+        merge_count; /* of the tenant so far: of two answers with the same one, neither is before the other */
     /* All that were ever merged into it, oldest merge first; then the winner itself last. */
     const struct member *members;
     uint32_t member_count;

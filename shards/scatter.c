@@ -8,22 +8,25 @@ scatter_begin(struct scatter *scatter, struct shard *shard, struct arena *arena,
               void (*done)(struct scatter *scatter), void *context)
 {
     *scatter = (struct scatter){.shard = shard, .arena = arena, .done = done, .context = context};
-    scatter->open = arena_take_zero(arena, shard->node->shard_count * sizeof(scatter->open[0]));
+    scatter->open = arena_take_zero(arena, 2 * shard->node->shard_count * sizeof(scatter->open[0]));
     return scatter->open != NULL;
 }
 
-static uint16_t
-owner_of(const struct node *node, const struct question *question)
+static bool
+is_to_partition(const struct question *question)
 {
-    return question->kind < QUESTION_PROFILE ? node_partition_owner(node, question->target)
-                                             : node_slice_owner(node, question->target);
+    return question->kind < QUESTION_PROFILE;
 }
 
 bool
 scatter_add(struct scatter *scatter, struct question *question)
 {
-    uint16_t to = owner_of(scatter->shard->node, question);
-    struct subquery *subquery = scatter->open[to];
+    const struct node *node = scatter->shard->node;
+    bool is_first_half = is_to_partition(question);
+    uint16_t to = is_first_half ? node_partition_owner(node, question->target)
+                                : node_slice_owner(node, question->target);
+    struct subquery **open = &scatter->open[is_first_half ? to : node->shard_count + to];
+    struct subquery *subquery = *open;
 
     if (subquery == NULL) {
         subquery = arena_take_zero(scatter->arena, sizeof(*subquery));
@@ -37,7 +40,7 @@ scatter_add(struct scatter *scatter, struct question *question)
             .to = to,
         };
         scatter->subqueries = subquery;
-        scatter->open[to] = subquery;
+        *open = subquery;
     }
     question->subquery = subquery;
     question->sibling = NULL;
@@ -118,13 +121,15 @@ scatter_go(struct scatter *scatter)
     uint32_t sent = 0;
 
     REQUIRE_HERE(shard->id);
-    for (uint16_t to = 0; to < shard->node->shard_count; to++) {
-        struct subquery *subquery = scatter->open[to];
+    for (uint32_t i = 0; i < 2 * shard->node->shard_count; i++) {
+        struct subquery *subquery = scatter->open[i];
+        uint16_t to;
 
         if (subquery == NULL) {
             continue;
         }
-        scatter->open[to] = NULL;
+        to = subquery->to;
+        scatter->open[i] = NULL;
         scatter->outstanding++;
         sent++;
         subquery->next_out = NULL;
@@ -152,6 +157,18 @@ scatter_answered(struct subquery *subquery)
     if (--scatter->outstanding == 0) {
         scatter->done(scatter);
     }
+}
+
+void
+scatter_abandon(struct scatter *scatter)
+{
+    atomic_store_explicit(&scatter->is_unwanted, true, memory_order_relaxed);
+}
+
+bool
+scatter_is_unwanted(const struct scatter *scatter)
+{
+    return scatter != NULL && atomic_load_explicit(&scatter->is_unwanted, memory_order_relaxed);
 }
 
 void

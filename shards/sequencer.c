@@ -3,6 +3,7 @@
 
 #include "core/log_line.h"
 #include "core/metrics.h"
+#include "shards/scatter.h"
 #include "shards/sequencer_state.h"
 
 #include <errno.h>
@@ -13,6 +14,7 @@
 #define AHEAD_COUNT 16u /* records whose IDs are looked for next */
 #define BEAT_NS NS_PER_S
 #define WINDOW_WARN_MS (15 * 60 * INT64_C(1000))
+#define QUESTION_COUNT 8u              /* between two looks at the clock */
 #define ROOM_MARGIN_BYTES (256u << 10) /* kept for settings and the wall clock */
 
 static bool
@@ -432,55 +434,121 @@ beat(struct timer *timer)
                 (struct mono_ns){.ns = env_mono(sequencer->options.env).ns + BEAT_NS}, beat);
 }
 
+/* ---- Questions: a message's are a task. One waits until what was durable when it was begun is applied. ---- */
+
+static enum step answer_message(struct task *task, const struct time_slice *time);
+
 void
-sequencer_ask(struct sequencer *sequencer, struct question *question)
+sequencer_ask(struct sequencer *sequencer, struct subquery *subquery)
 {
-    struct partition *partition = sequencer->partitions[question->target];
+    for (const struct question *question = subquery->first; question != NULL; question = question->sibling) {
+        REQUIRE(sequencer->partitions[question->target] != NULL);
+    }
+    subquery->answerer = sequencer;
+    subquery->unbegun = subquery->first;
+    run_queue_add(&sequencer->tasks, &subquery->task, answer_message);
+}
 
-    REQUIRE(partition != NULL);
+static void
+park(struct question **first, struct question **last, struct question *question)
+{
     question->next = NULL;
-    question->resume[0] = partition->durable_count;
-    if (partition->last_parked != NULL) {
-        partition->last_parked->next = question;
+    if (*last != NULL) {
+        (*last)->next = question;
     } else {
-        partition->first_parked = question;
+        *first = question;
     }
-    partition->last_parked = question;
+    *last = question;
 }
 
-static void
-answer_parked(struct sequencer *sequencer, struct partition *partition)
+static struct question *
+take_first(struct question **first, struct question **last)
 {
-    while (partition->first_parked != NULL &&
-           partition->first_parked->resume[0] <= partition->applied_count) {
-        struct question *question = partition->first_parked;
+    struct question *question = *first;
 
-        partition->first_parked = question->next;
-        if (partition->first_parked == NULL) {
-            partition->last_parked = NULL;
-        }
-        question->next = NULL;
-        arena_init(&question->arena, sequencer->options.arenas, 0);
-        if (partition_answer(partition, question) == 0) {
-            sequencer->options.answered(sequencer->options.context, question);
-        }
+    *first = question->next;
+    if (*first == NULL) {
+        *last = NULL;
     }
+    question->next = NULL;
+    return question;
 }
 
+/* Questions that have waited long enough. */
 static void
-answer_questions(struct sequencer *sequencer)
+wake_questions(struct sequencer *sequencer)
 {
     for (uint32_t p = 0; p < sequencer->node->partition_count; p++) {
         struct partition *partition = sequencer->partitions[p];
-        struct question *question;
+        struct question *late;
 
-        if (partition == NULL) {
-            continue;
+        while (partition != NULL && (late = partition_answered(partition)) != NULL) {
+            sequencer->options.answered(sequencer->options.context, late);
         }
-        while ((question = partition_answered(partition)) != NULL) {
+        while (partition != NULL && partition->first_parked != NULL &&
+               partition->first_parked->resume[0] <= partition->applied_count) {
+            struct question *question = take_first(&partition->first_parked, &partition->last_parked);
+            struct subquery *subquery = question->subquery;
+
+            park(&subquery->first_ready, &subquery->last_ready, question);
+            run_queue_add(&sequencer->tasks, &subquery->task, answer_message);
+        }
+    }
+}
+
+/* The next one that can be answered; NULL when all that are left wait, or are answered. */
+static struct question *
+take_ready(struct sequencer *sequencer, struct subquery *subquery)
+{
+    while (subquery->first_ready == NULL && subquery->unbegun != NULL) {
+        struct question *question = subquery->unbegun;
+        struct partition *partition = sequencer->partitions[question->target];
+
+        subquery->unbegun = question->sibling;
+        question->fault = 0;
+        arena_init(&question->arena, sequencer->options.arenas, 0);
+        question->resume[0] = partition->durable_count;
+        if (question->resume[0] <= partition->applied_count) {
+            park(&subquery->first_ready, &subquery->last_ready, question);
+        } else {
+            park(&partition->first_parked, &partition->last_parked, question);
+        }
+    }
+    return subquery->first_ready != NULL ? take_first(&subquery->first_ready, &subquery->last_ready) : NULL;
+}
+
+static enum step
+answer_message(struct task *task, const struct time_slice *time)
+{
+    struct subquery *subquery = CONTAINER_OF(task, struct subquery, task);
+    struct sequencer *sequencer = subquery->answerer;
+
+    for (uint32_t count = 1;; count++) {
+        struct question *question = take_ready(sequencer, subquery);
+        struct partition *partition;
+        int r = 0;
+
+        if (question == NULL) {
+            return STEP_DONE;
+        }
+        partition = sequencer->partitions[question->target];
+        if (scatter_is_unwanted(subquery->scatter)) {
+            partition_forget(partition, question);
+        } else {
+            r = partition_answer(partition, question, time);
+        }
+        if (r == PARTITION_MORE) {
+            question->next = subquery->first_ready;
+            subquery->first_ready = question;
+            subquery->last_ready = question->next != NULL ? subquery->last_ready : question;
+            return STEP_MORE;
+        }
+        if (r == 0) {
             sequencer->options.answered(sequencer->options.context, question);
         }
-        answer_parked(sequencer, partition);
+        if (count % QUESTION_COUNT == 0 && time_slice_is_over(time)) {
+            return STEP_MORE;
+        }
     }
 }
 
@@ -516,7 +584,10 @@ sequencer_step(struct sequencer *sequencer, struct mono_ns until)
     reply_to_parts(sequencer);
     if (sequencer->is_ready) {
         grant_credit(sequencer);
-        answer_questions(sequencer);
+        wake_questions(sequencer);
+        if (run_queue_run(&sequencer->tasks) == STEP_MORE) {
+            step = STEP_MORE;
+        }
     }
     return step;
 }
@@ -569,6 +640,14 @@ sequencer_state_hash(struct sequencer *sequencer)
     return hash;
 }
 
+static struct mono_ns
+sequencer_now(void *context)
+{
+    struct sequencer *sequencer = context;
+
+    return env_mono(sequencer->options.env);
+}
+
 int
 sequencer_open(struct sequencer_options options, struct sequencer **out_sequencer)
 {
@@ -585,6 +664,7 @@ sequencer_open(struct sequencer_options options, struct sequencer **out_sequence
     sequencer->options = options;
     sequencer->node = node;
     notes_pool_init(&sequencer->notes, options.region);
+    run_queue_init(&sequencer->tasks, sequencer_now, sequencer);
     for (uint16_t p = 0; p < node->partition_count; p++) {
         if (is_owned(sequencer, p)) {
             sequencer->partitions[p] = region_take(options.region, sizeof(struct partition));

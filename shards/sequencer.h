@@ -56,8 +56,9 @@ void sequencer_close(struct sequencer *sequencer);
 
 /* Home. */
 enum step sequencer_step(struct sequencer *sequencer, struct mono_ns until);
-/* Home. Takes a question to one of this shard's partitions; answered in this or a later step. */
-void sequencer_ask(struct sequencer *sequencer, struct question *question);
+/* Home. Takes questions to this shard's partitions; each is answered in a later step. Once the message's scatter is
+   unwanted they are answered with -ETIMEDOUT. */
+void sequencer_ask(struct sequencer *sequencer, struct subquery *subquery);
 
 /* Simulation. Lets up to `count` late look-ups arrive; returns how many are still out. */
 uint64_t sequencer_look_ups_arrive(struct sequencer *sequencer, uint64_t count);

@@ -53,6 +53,8 @@ struct sequencer {
     struct applying *newest; /* touched in this step: PROGRESS goes into its notes */
     struct applying *free_applying;
     struct notes_pool notes;
+
+    struct run_queue tasks; /* messages with questions that can be answered */
 };
 
 /* The node is over: says why, once. */

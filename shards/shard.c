@@ -157,12 +157,12 @@ take_replies(struct shard *shard)
 }
 
 static void
-take_question(struct shard *shard, struct question *question)
+take_message(struct shard *shard, struct subquery *subquery)
 {
-    if (question->kind < QUESTION_PROFILE) {
-        sequencer_ask(shard->sequencer, question);
+    if (subquery->first->kind < QUESTION_PROFILE) {
+        sequencer_ask(shard->sequencer, subquery);
     } else {
-        keeper_ask(shard->keeper, question);
+        keeper_ask(shard->keeper, subquery);
     }
 }
 
@@ -183,13 +183,7 @@ take_questions(struct shard *shard)
                 continue;
             }
             ASSERT(message->kind == MESSAGE_ASK);
-            const struct subquery *subquery = message->payload;
-            for (struct question *question = subquery->first; question != NULL;) {
-                struct question *following = question->sibling; /* it may be answered and away at once */
-
-                take_question(shard, question);
-                question = following;
-            }
+            take_message(shard, (void *)(uintptr_t)message->payload);
         }
         lane_release(lane);
     }
@@ -237,6 +231,18 @@ note_state(struct shard *shard)
     }
 }
 
+static void
+note_time(struct shard *shard, const char *what)
+{
+    struct mono_ns now = env_mono(shard->env);
+
+    if (now.ns - shard->noted.ns > shard->longest_ns) {
+        shard->longest = what;
+        shard->longest_ns = now.ns - shard->noted.ns;
+    }
+    shard->noted = now;
+}
+
 bool
 shard_turn(struct shard *shard)
 {
@@ -247,14 +253,22 @@ shard_turn(struct shard *shard)
     shard->now = env_mono(shard->env);
     until = (struct mono_ns){.ns = shard->now.ns + SHARD_TURN_NS};
     shard->turn_count++;
+    shard->noted = shard->now;
+    shard->longest_ns = 0;
 
     is_busy |= timer_run(&shard->timers, shard->now, TIMERS_A_TURN) == TIMERS_A_TURN;
+    note_time(shard, "timers");
     is_busy |= take_replies(shard);
+    note_time(shard, "replies");
     is_busy |= take_questions(shard);
+    note_time(shard, "questions");
     is_busy |= sequencer_step(shard->sequencer, until) == STEP_MORE;
+    note_time(shard, "sequencer");
     is_busy |= keeper_step(shard->keeper, until) == STEP_MORE;
+    note_time(shard, "keeper");
     if (shard->outside != NULL) {
         is_busy |= shard->outside(shard->outside_context, shard->now);
+        note_time(shard, "http");
     }
     scatter_flush(shard);
     note_state(shard);
@@ -381,7 +395,8 @@ watch_stall(struct shard *shard, struct stall_watch *watch, uint64_t began_ns)
         if (shard->metrics != NULL) {
             metrics_add(shard->metrics, METRIC_STALLS, 1);
         }
-        log_warn("a turn took long", LOG_INT("cpu_us", (int64_t)((cpu - watch->cpu_ns - before) / 1000)));
+        log_warn("a turn took long", LOG_INT("cpu_us", (int64_t)((cpu - watch->cpu_ns - before) / 1000)),
+                 LOG_TEXT("where", shard->longest), LOG_UINT("where_us", shard->longest_ns / 1000));
     }
     *watch = (struct stall_watch){.sampled_ns = now, .cpu_ns = cpu};
 }

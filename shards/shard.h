@@ -61,6 +61,10 @@ struct shard {
     void *outside_context;
 
     uint64_t turn_count;
+    /* What took longest in this turn, to be named when the turn was too long. */
+    const char *longest;
+    uint64_t longest_ns;
+    struct mono_ns noted;
 };
 
 struct shard_options {

@@ -100,6 +100,7 @@ static struct {
     uint32_t round_count;
     uint32_t kind_counts[QUESTION_OPEN_SESSIONS + 1]; /* asked so far */
     uint32_t ended_count;
+    uint32_t abandoned_count;
     struct cube_scan cube_scan; /* the last one */
 
     struct query *query;
@@ -660,6 +661,13 @@ scatter_go(struct scatter *scatter)
     fake.round_count++;
     scatter->outstanding = 1;
     return 1;
+}
+
+void
+scatter_abandon(struct scatter *scatter)
+{
+    (void)scatter;
+    fake.abandoned_count++;
 }
 
 void

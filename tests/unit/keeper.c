@@ -10,12 +10,13 @@ TEST(a_question_waits_until_its_position_is_applied)
 {
     struct question question = {
         .kind = QUESTION_PROFILE, .target = 0, .ask.profile.canonical = canonical_of(0)};
+    struct subquery message;
 
     given_a_world(2, 64, 8);
     send_event(0, T0, "click", (struct extra){0});
     question.reading = reading_of(0);
     here = (struct shard_id){.n = 0};
-    keeper_ask(world.keepers[0], &question);
+    keeper_ask_one(0, &message, &question);
     publish();
     turn(0);
     turn(0);
@@ -30,43 +31,104 @@ TEST(a_question_waits_until_its_position_is_applied)
     then_the_world_ends();
 }
 
-TEST(a_forgotten_question_comes_back_with_a_fault)
+TEST(a_question_that_nobody_wants_comes_back_with_a_fault_when_it_is_reached)
 {
     struct question question = {
         .kind = QUESTION_PROFILE, .target = 0, .ask.profile.canonical = canonical_of(0)};
+    struct scatter scatter = {.is_unwanted = false};
+    struct subquery message;
 
     given_a_world(1, 64, 8);
     send_event(0, T0, "click", (struct extra){0});
     question.reading = reading_of(0);
-    keeper_ask(world.keepers[0], &question);
+    keeper_ask_one(0, &message, &question);
+    message.scatter = &scatter;
+    turn(0);
     CHECK(!keeper_is_idle(world.keepers[0]));
-    keeper_forget(world.keepers[0], &question);
+    scatter_abandon(&scatter);
+    send_progress(0);
+    run_until_quiet();
     CHECK(world.answered == &question);
     CHECK_EQ(question.fault, -ETIMEDOUT);
-    keeper_forget(world.keepers[0], &question); /* no effect */
-    run_until_quiet();
     CHECK_EQ(world.answered_count, 1);
     then_the_world_ends();
 }
 
-TEST(a_question_forgotten_while_its_key_is_looked_up_leaves_no_trace)
+TEST(what_nobody_wants_stops_between_two_slices)
 {
-    struct question question = {
-        .kind = QUESTION_PROFILE, .target = 0, .ask.profile.canonical = canonical_of(0)};
+    static struct question questions[3];
+    struct scatter scatter = {.is_unwanted = false};
+    struct subquery message = {.scatter = &scatter, .first = questions, .unanswered = 3};
+    struct event_scan scan = {.from = {.ms = INT64_MIN}, .to = {.ms = INT64_MAX}, .count_max = 1000};
 
-    given_a_world(1, 64, 8);
-    send_event(0, T0, "click", (struct extra){0});
+    given_a_world(1, 4096, 8);
+    for (uint32_t i = 0; i < 1000; i++) {
+        send_event(4, T0 + i, "click", (struct extra){0});
+    }
     send_progress(0);
     run_until_quiet();
-    world.late_permille = 1000;
-    question.reading = reading_of(0);
-    keeper_ask(world.keepers[0], &question);
-    turn(0);
-    CHECK(world.answered == NULL);
-    keeper_forget(world.keepers[0], &question);
-    CHECK_EQ(question.fault, -ETIMEDOUT);
+    world.ns_per_look = 60 * NS_PER_US;
+    for (uint32_t i = 0; i < 3; i++) {
+        questions[i] = (struct question){.kind = QUESTION_EVENTS,
+                                         .reading = reading_of(0),
+                                         .subquery = &message,
+                                         .sibling = i < 2 ? &questions[i + 1] : NULL,
+                                         .ask.events = &scan};
+    }
+    keeper_ask(world.keepers[0], &message);
+    for (uint32_t i = 0; i < 3; i++) {
+        CHECK_EQ(turn(0), STEP_MORE);
+    }
+    CHECK_EQ(world.answered_count, 0);
+    CHECK(questions[0].arena.bytes_used > 0);
+    scatter_abandon(&scatter);
+    CHECK_EQ(turn(0), STEP_DONE);
+    CHECK_EQ(world.answered_count, 3);
+    for (uint32_t i = 0; i < 3; i++) {
+        CHECK_EQ(questions[i].fault, -ETIMEDOUT);
+    }
+    then_the_world_ends();
+}
+
+TEST(a_small_question_is_answered_before_a_large_one_that_came_first)
+{
+    static struct question large[64];
+    struct question small = {.kind = QUESTION_PROFILE, .target = 0, .ask.profile.canonical = canonical_of(4)};
+    struct subquery message = {.first = large, .unanswered = COUNT_OF(large)};
+    struct subquery other;
+    struct event_scan scan = {.from = {.ms = INT64_MIN}, .to = {.ms = INT64_MAX}, .count_max = 1000};
+
+    given_a_world(1, 4096, 8);
+    for (uint32_t i = 0; i < 1000; i++) {
+        send_event(4, T0 + i, "click", (struct extra){0});
+    }
+    send_progress(0);
     run_until_quiet();
-    CHECK_EQ(world.answered_count, 1);
+    world.ns_per_look = 10 * NS_PER_US;
+    for (uint32_t i = 0; i < COUNT_OF(large); i++) {
+        large[i] = (struct question){.kind = QUESTION_EVENTS,
+                                     .reading = reading_of(0),
+                                     .subquery = &message,
+                                     .sibling = i + 1 < COUNT_OF(large) ? &large[i + 1] : NULL,
+                                     .ask.events = &scan};
+    }
+    keeper_ask(world.keepers[0], &message);
+    CHECK_EQ(turn(0), STEP_MORE);
+    uint32_t answered_before = world.answered_count;
+    CHECK(answered_before < COUNT_OF(large) / 2);
+    small.reading = reading_of(0);
+    keeper_ask_one(0, &other, &small);
+    CHECK_EQ(turn(0), STEP_MORE);
+    CHECK_EQ(other.unanswered, 1); /* counted by the shard, not by the keeper */
+    CHECK(small.answer.profile != NULL);
+    CHECK_EQ(small.answer.profile->total_events, 1000);
+    release(&small);
+    run_until_quiet();
+    CHECK_EQ(world.answered_count, COUNT_OF(large) + 1);
+    for (uint32_t i = 0; i < COUNT_OF(large); i++) {
+        CHECK_EQ(large[i].answer.events->count, 1000);
+        release(&large[i]);
+    }
     then_the_world_ends();
 }
 

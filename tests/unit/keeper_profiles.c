@@ -206,6 +206,7 @@ TEST(who_does_not_change_is_listed_once_while_others_come_and_move)
 {
     struct profile_scan scan = all(PROFILE_ORDER_LAST_SEEN, 300);
     struct question question = {.kind = QUESTION_PROFILES, .ask.profiles = &scan};
+    struct subquery message;
     uint32_t seen[400] = {0};
 
     given_a_world(1, 8192, 8);
@@ -216,7 +217,7 @@ TEST(who_does_not_change_is_listed_once_while_others_come_and_move)
     run_until_quiet();
     world.ns_per_look = 200 * NS_PER_US; /* the scan stops at every look */
     question.reading = reading_of(0);
-    keeper_ask(world.keepers[0], &question);
+    keeper_ask_one(0, &message, &question);
     world.answered = NULL;
     for (uint32_t i = 0; world.answered == NULL; i++) {
         CHECK(i < 1000);

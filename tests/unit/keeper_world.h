@@ -13,6 +13,7 @@
 #include "core/uuid.h"
 #include "shards/keeper.h"
 #include "shards/node.h"
+#include "shards/scatter.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -385,18 +386,29 @@ reading_of(uint16_t partition)
     };
 }
 
+/* One question in a message of its own, which must stay until it is answered. */
+static void
+keeper_ask_one(uint32_t shard, struct subquery *message, struct question *question)
+{
+    *message = (struct subquery){.first = question, .last = question, .unanswered = 1};
+    question->subquery = message;
+    question->sibling = NULL;
+    keeper_ask(world.keepers[shard], message);
+}
+
 /* Asks, and runs until it is answered. */
 static void
 ask(struct question *question)
 {
     uint16_t shard = node_slice_owner(&world.node, question->target);
+    struct subquery message;
 
     if (!question->reading.is_known) {
         question->reading = reading_of(question->reading.partition);
     }
     here = (struct shard_id){.n = shard};
     world.answered = NULL;
-    keeper_ask(world.keepers[shard], question);
+    keeper_ask_one(shard, &message, question);
     CHECK(world.answered == NULL);
     run_until_quiet();
     CHECK(world.answered == question);

@@ -374,13 +374,13 @@ world_stamp(const char *tenant)
     static struct question question;
     uint16_t partition = record_partition(world.node.secret, text_of(tenant), WORLD_PARTITION_COUNT);
     struct shard *shard = &world.shards[node_partition_owner(&world.node, partition)];
-    struct subquery subquery = {.from = shard->id.n, .unanswered = UINT32_MAX};
+    struct subquery subquery = {.from = shard->id.n, .first = &question, .unanswered = UINT32_MAX};
     struct tenant_row row;
 
     question = (struct question){.kind = QUESTION_STAMP, .target = partition, .subquery = &subquery};
     question.ask.stamp.tenant_id = text_of(tenant);
     here = shard->id;
-    sequencer_ask(shard->sequencer, &question);
+    sequencer_ask(shard->sequencer, &subquery);
     world_rest();
     CHECK_EQ(subquery.unanswered, UINT32_MAX - 1);
     row = question.answer.stamp->row;

@@ -277,7 +277,7 @@ TEST(a_tenant_that_is_not_applied_yet_is_not_seen)
 
     question = (struct question){.kind = QUESTION_TENANTS};
     arena_init(&question.arena, &pool, 0);
-    CHECK_EQ(partition_answer(&partition, &question), 0);
+    CHECK_EQ(partition_answer(&partition, &question, NULL), 0);
     CHECK_EQ(question.fault, 0);
     CHECK_EQ(question.answer.tenants->count, 0);
     arena_reset(&question.arena);
@@ -285,7 +285,7 @@ TEST(a_tenant_that_is_not_applied_yet_is_not_seen)
     apply(record, T0);
     question = (struct question){.kind = QUESTION_TENANTS};
     arena_init(&question.arena, &pool, 0);
-    CHECK_EQ(partition_answer(&partition, &question), 0);
+    CHECK_EQ(partition_answer(&partition, &question, NULL), 0);
     CHECK_EQ(question.answer.tenants->count, 1);
     CHECK_TEXT(question.answer.tenants->rows[0].tenant_id, "acme");
     CHECK_EQ(question.answer.tenants->rows[0].total_events, 1);

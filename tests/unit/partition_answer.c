@@ -89,7 +89,7 @@ TEST(merges_are_answered_newest_first_page_by_page)
         question.ask.merges.count_max = 2;
         question.ask.merges.before = before;
         arena_init(&question.arena, &pool, 0);
-        CHECK_EQ(partition_answer(&partition, &question), 0);
+        CHECK_EQ(partition_answer(&partition, &question, NULL), 0);
         CHECK_EQ(question.fault, 0);
         const struct merges_answer *answer = question.answer.merges;
         for (uint32_t i = 0; i < answer->count; i++) {
@@ -125,11 +125,137 @@ TEST(merged_people_count_once)
     question.ask.users.sets = sets;
     question.ask.users.count = COUNT_OF(sets);
     arena_init(&question.arena, &pool, 0);
-    CHECK_EQ(partition_answer(&partition, &question), 0);
+    CHECK_EQ(partition_answer(&partition, &question, NULL), 0);
     CHECK_EQ(question.fault, 0);
     CHECK_EQ(question.answer.users[0], 3);
     CHECK_EQ(question.answer.users[1], 1);
     CHECK_EQ(question.answer.users[2], 0);
+    then_nothing_is_left();
+}
+
+/* Time that is over whenever somebody looks. */
+static struct mono_ns
+late(void *context)
+{
+    (void)context;
+    return (struct mono_ns){.ns = 1};
+}
+
+static const struct time_slice no_time = {.until = {.ns = 0}, .now = late};
+
+#define MANY 1000u
+
+static uint32_t many[MANY];
+
+static void
+given_many_people(void)
+{
+    given_a_partition();
+    event((struct sent){.device = "a", .event_time = T0});
+    event((struct sent){.user = "u", .event_time = T0});
+    event((struct sent){.user = "v", .event_time = T0});
+    for (uint32_t i = 0; i < MANY; i++) {
+        many[i] = i % 3;
+    }
+}
+
+static uint32_t
+pieces_until_answered(void)
+{
+    uint32_t count = 1;
+
+    while (partition_answer(&partition, &question, &no_time) == PARTITION_MORE) {
+        count++;
+    }
+    return count;
+}
+
+static void
+ask_for_users(struct person_set *sets, uint32_t count)
+{
+    question = (struct question){.kind = QUESTION_USERS};
+    question.ask.users.sets = sets;
+    question.ask.users.count = count;
+    arena_init(&question.arena, &pool, 0);
+}
+
+TEST(users_are_counted_in_pieces)
+{
+    struct person_set sets[] = {
+        {.persons = many, .count = MANY}, {.persons = many, .count = 2}, {.persons = many, .count = MANY}};
+
+    given_many_people();
+    ask_for_users(sets, COUNT_OF(sets));
+    CHECK(pieces_until_answered() >= 4 * (MANY / 64));
+    CHECK_EQ(question.fault, 0);
+    CHECK_EQ(question.answer.users[0], 3);
+    CHECK_EQ(question.answer.users[1], 2);
+    CHECK_EQ(question.answer.users[2], 3);
+    then_nothing_is_left();
+}
+
+TEST(a_merge_between_two_pieces_makes_counted_users_stale)
+{
+    struct person_set sets[] = {{.persons = many, .count = MANY}};
+
+    given_many_people();
+    ask_for_users(sets, COUNT_OF(sets));
+    CHECK_EQ(partition_answer(&partition, &question, &no_time), PARTITION_MORE);
+    event((struct sent){.device = "a", .user = "u", .event_time = T0});
+    CHECK_EQ(pieces_until_answered(), 1);
+    CHECK_EQ(question.fault, -ESTALE);
+    CHECK(question.answer.users == NULL);
+
+    ask_for_users(sets, COUNT_OF(sets));
+    CHECK(pieces_until_answered() > 1);
+    CHECK_EQ(question.fault, 0);
+    CHECK_EQ(question.answer.users[0], 2);
+    then_nothing_is_left();
+}
+
+TEST(counting_that_is_forgotten_leaves_nothing)
+{
+    struct person_set sets[] = {{.persons = many, .count = MANY}};
+
+    given_many_people();
+    ask_for_users(sets, COUNT_OF(sets));
+    CHECK_EQ(partition_answer(&partition, &question, &no_time), PARTITION_MORE);
+    partition_forget(&partition, &question);
+    CHECK_EQ(question.fault, -ETIMEDOUT);
+    then_nothing_is_left();
+}
+
+TEST(who_people_are_is_told_of_one_moment_however_many_pieces_it_takes)
+{
+    given_many_people();
+    question = (struct question){.kind = QUESTION_PEOPLE};
+    question.ask.people.persons = many;
+    question.ask.people.count = MANY;
+    arena_init(&question.arena, &pool, 0);
+    CHECK_EQ(partition_answer(&partition, &question, &no_time), PARTITION_MORE);
+    event((struct sent){.device = "a", .user = "u", .event_time = T0}); /* person 0 becomes 1 */
+    CHECK(pieces_until_answered() > 10);
+    CHECK_EQ(question.fault, 0);
+    for (uint32_t i = 0; i < MANY; i++) {
+        CHECK_EQ(question.answer.people->winners[i].person, i % 3 == 2 ? 2 : 1);
+    }
+    then_nothing_is_left();
+}
+
+TEST(tenants_are_listed_in_pieces)
+{
+    char names[300][16];
+
+    given_a_partition();
+    for (uint32_t i = 0; i < COUNT_OF(names); i++) {
+        snprintf(names[i], sizeof(names[i]), "tenant %u", i);
+        event((struct sent){.tenant = names[i], .event_time = T0});
+    }
+    question = (struct question){.kind = QUESTION_TENANTS};
+    arena_init(&question.arena, &pool, 0);
+    CHECK(pieces_until_answered() > 3);
+    CHECK_EQ(question.answer.tenants->count, COUNT_OF(names));
+    CHECK_TEXT(question.answer.tenants->rows[299].tenant_id, "tenant 299");
     then_nothing_is_left();
 }
 
@@ -143,7 +269,7 @@ TEST(an_answer_that_does_not_fit_is_too_big)
         question.ask.resolve.by = RESOLVE_ANONYMOUS;
         question.ask.resolve.value = TEXT("d");
         arena_init(&question.arena, &pool, bytes_max == 0 ? 1 : bytes_max);
-        CHECK_EQ(partition_answer(&partition, &question), 0);
+        CHECK_EQ(partition_answer(&partition, &question, NULL), 0);
         CHECK(question.fault == -E2BIG || question.answer.resolve->member_count == 1);
         CHECK(bytes_max > 48 || question.fault == -E2BIG);
         arena_reset(&question.arena);
@@ -168,7 +294,7 @@ TEST(a_stamp_looks_values_up_and_adds_none)
         question.ask.stamp.values = values;
         question.ask.stamp.value_count = COUNT_OF(values);
         arena_init(&question.arena, &pool, 0);
-        CHECK_EQ(partition_answer(&partition, &question), 0);
+        CHECK_EQ(partition_answer(&partition, &question, NULL), 0);
         CHECK_EQ(question.answer.stamp->row.total_events, 1);
         CHECK_EQ(question.answer.stamp->out_of_orderness_ms, OUT_OF_ORDERNESS);
         CHECK_EQ(values[0].code, CODE_FIRST);
@@ -184,7 +310,7 @@ TEST(a_question_of_a_slice_is_not_for_a_partition)
 {
     given_a_partition();
     question = (struct question){.kind = QUESTION_PROFILE};
-    CHECK_DIES((void)!partition_answer(&partition, &question));
+    CHECK_DIES((void)!partition_answer(&partition, &question, NULL));
     then_nothing_is_left();
 }
 
@@ -346,7 +472,7 @@ TEST(an_answer_that_does_not_fit_is_too_big_however_late_it_is)
         question.ask.resolve.by = RESOLVE_ANONYMOUS;
         question.ask.resolve.value = TEXT("d");
         arena_init(&question.arena, &pool, bytes_max);
-        r = partition_answer(&partition, &question);
+        r = partition_answer(&partition, &question, NULL);
         if (r == STORE_LATER) {
             CHECK(store_arrive(&partition.identities, 9) > 0);
             CHECK(partition_answered(&partition) == &question);

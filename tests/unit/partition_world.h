@@ -175,7 +175,7 @@ ask_resolve(struct question *asked, int by, const char *value)
     asked->ask.resolve.by = by;
     asked->ask.resolve.value = text_of(value);
     arena_init(&asked->arena, &pool, 0);
-    return partition_answer(&partition, asked);
+    return partition_answer(&partition, asked, NULL);
 }
 
 static inline void

@@ -94,6 +94,7 @@ TEST(the_deadline_answers_and_what_is_out_is_awaited)
                        "\"extensions\":{\"code\":\"DEADLINE\"}}]}");
     CHECK_EQ(fake.finished_count, 0);
     CHECK_EQ(fake.ended_count, 0);
+    CHECK_EQ(fake.abandoned_count, 1);
     CHECK(fake_round());
     CHECK_EQ(fake.finished_count, 1);
     CHECK_EQ(fake.ended_count, 1);

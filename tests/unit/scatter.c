@@ -106,7 +106,7 @@ TEST(a_full_arena_takes_no_question)
     arena_init(&tiny, &world.shards[0].arenas, 8);
     CHECK(!scatter_begin(&scatter, &world.shards[0], &tiny, query_done, NULL));
     arena_reset(&tiny);
-    arena_init(&tiny, &world.shards[0].arenas, 16);
+    arena_init(&tiny, &world.shards[0].arenas, 32);
     CHECK(scatter_begin(&scatter, &world.shards[0], &tiny, query_done, NULL));
     CHECK(!scatter_add(&scatter, &question));
     CHECK_EQ(scatter_go(&scatter), 0);

@@ -598,7 +598,8 @@ TEST(a_question_is_answered_at_everything_durable_when_it_came)
     question.target = record_partition(world.node.secret, TEXT("acme"), WORLD_PARTITION_COUNT);
     question.ask.stamp.tenant_id = TEXT("acme");
     here = world.shards[0].id;
-    sequencer_ask(world.shards[0].sequencer, &question);
+    subquery.first = &question;
+    sequencer_ask(world.shards[0].sequencer, &subquery);
     CHECK_EQ(subquery.unanswered, UINT32_MAX);
     world_rest();
     CHECK_EQ(subquery.unanswered, UINT32_MAX - 1);
@@ -610,13 +611,13 @@ TEST(a_question_is_answered_at_everything_durable_when_it_came)
 
 TEST(a_question_for_another_shards_partition_is_refused)
 {
-    static struct question question;
+    struct question question = {.kind = QUESTION_STAMP, .target = 1};
+    struct subquery subquery = {.first = &question, .unanswered = 1};
 
     given_a_world();
     given_a_node(2);
-    question = (struct question){.kind = QUESTION_STAMP, .target = 1};
     here = world.shards[0].id;
-    CHECK_DIES(sequencer_ask(world.shards[0].sequencer, &question));
+    CHECK_DIES(sequencer_ask(world.shards[0].sequencer, &subquery));
     then_the_world_ends();
 }
 
@@ -722,7 +723,8 @@ ask(struct question *question, enum question_kind kind, const char *tenant)
         question->ask.resolve.value = TEXT("d");
     }
     here = world.shards[0].id;
-    sequencer_ask(world.shards[0].sequencer, question);
+    subquery.first = question;
+    sequencer_ask(world.shards[0].sequencer, &subquery);
 }
 
 static bool
