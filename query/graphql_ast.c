@@ -4,12 +4,14 @@
 struct graphql_ast_definition *
 graphql_ast_fragment(const struct graphql_ast_document *document, struct text name)
 {
+    struct graphql_ast_definition *found = NULL;
+
     for (struct graphql_ast_definition *at = document->definitions; at != NULL; at = at->next) {
         if (at->kind == GRAPHQL_AST_FRAGMENT && text_equal(at->name, name)) {
-            return at;
+            found = at;
         }
     }
-    return NULL;
+    return found;
 }
 
 const struct graphql_ast_argument *
@@ -81,7 +83,7 @@ values_equal(const struct graphql_ast_value *a, const struct graphql_ast_value *
     case GRAPHQL_AST_BOOLEAN:
     case GRAPHQL_AST_NULL:
     case GRAPHQL_AST_ENUM:
-        return text_equal(a->text, b->text);
+        return a->is_block == b->is_block && text_equal(a->text, b->text);
     }
     return false;
 }

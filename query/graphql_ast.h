@@ -40,9 +40,11 @@ enum graphql_ast_value_kind {
 
 struct graphql_ast_value {
     enum graphql_ast_value_kind kind;
+    bool is_block; /* a string in three quotes */
     struct graphql_place place;
     uint32_t count;   /* of items */
     struct text name; /* of a field of an object */
+    struct graphql_place name_place;
     struct text text; /* as written; a variable without its $; a string's value */
     struct graphql_ast_value *items;
     struct graphql_ast_value *next;
@@ -65,14 +67,16 @@ struct graphql_ast_directive {
 /* [[Name!]]!: see struct graphql_type_ref for the bits. */
 struct graphql_ast_type {
     struct text name;
-    struct graphql_place place;
+    struct graphql_place place; /* of its first bracket */
+    struct graphql_place name_place;
     uint8_t list_depth;
     uint8_t non_null;
 };
 
 struct graphql_ast_variable {
     struct text name;
-    struct graphql_place place;
+    struct graphql_place place; /* of its description, or its $ */
+    struct graphql_place name_place;
     struct graphql_ast_type type;
     struct graphql_ast_value *default_value; /* NULL: none */
     struct graphql_ast_directive *directives;
@@ -86,6 +90,7 @@ enum graphql_ast_selection_kind {
 };
 
 struct graphql_ast_definition;
+struct graphql_overlap_set;
 struct graphql_uses;
 struct graphql_value;
 
@@ -94,17 +99,22 @@ struct graphql_ast_selection {
     struct graphql_place place;
     struct text alias; /* of a field, empty: none */
     struct text name;  /* of the field, or of the fragment */
+    struct graphql_place name_place;
     struct graphql_ast_argument *arguments;
     uint32_t arguments_bytes; /* of source: what comparing them may cost */
     struct graphql_ast_directive *directives;
     struct text type_condition; /* of an inline fragment, empty: none */
-    bool has_selections;        /* the braces are there */
+    struct graphql_place type_place;
+    bool has_selections; /* the braces are there */
+    struct graphql_place selections_place;
     struct graphql_ast_selection *selections;
     struct graphql_ast_selection *next;
 
-    enum graphql_field field;                /* validation: of a field */
+    enum graphql_field field;                /* validation: of a field; FIELD_NONE: unknown */
+    enum graphql_type parent;                /* validation: what has the field; TYPE_NONE: unknown */
     uint32_t key_hash;                       /* validation: of its response key */
-    struct graphql_ast_definition *fragment; /* validation: of a spread */
+    struct graphql_ast_definition *fragment; /* validation: of a spread; NULL: unknown */
+    struct graphql_overlap_set *set;         /* validation: what is selected below a field */
     struct graphql_value *values;            /* planning: the arguments of a field */
 };
 
@@ -118,15 +128,19 @@ struct graphql_ast_definition {
     enum graphql_operation operation;
     struct text name; /* empty: an operation without */
     struct graphql_place place;
+    struct graphql_place name_place;
     struct graphql_ast_variable *variables;
     struct text type_condition; /* of a fragment */
+    struct graphql_place type_place;
     struct graphql_ast_directive *directives;
     struct graphql_ast_selection *selections;
     struct graphql_ast_definition *next;
 
-    enum graphql_type type;    /* validation: what it selects from */
-    uint32_t visit;            /* the last visit that came here */
-    struct graphql_uses *uses; /* validation: its variables and spreads */
+    enum graphql_type type;          /* validation: what it selects from; TYPE_NONE: unknown */
+    uint32_t visit;                  /* the last visit that came here */
+    uint32_t index;                  /* validation: of a fragment */
+    struct graphql_uses *uses;       /* validation: its variables and spreads */
+    struct graphql_overlap_set *set; /* validation: what it selects */
 };
 
 struct graphql_ast_document {
@@ -134,7 +148,7 @@ struct graphql_ast_document {
     uint32_t visit; /* numbers of visits given out so far */
 };
 
-/* Home. NULL when there is none. */
+/* Home. NULL when there is none; of several (which validation refuses) the last. */
 struct graphql_ast_definition *graphql_ast_fragment(const struct graphql_ast_document *document,
                                                     struct text name);
 const struct graphql_ast_argument *graphql_ast_argument(const struct graphql_ast_argument *arguments,

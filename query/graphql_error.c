@@ -6,8 +6,6 @@
 
 #include "core/json_out.h"
 
-#define MESSAGE_BYTES_MAX 256u
-
 void
 graphql_errors_init(struct graphql_errors *errors, struct arena *arena)
 {
@@ -20,33 +18,29 @@ graphql_errors_full(struct graphql_errors *errors)
     errors->is_full = true;
 }
 
-PRINTF_LIKE(5, 0)
 static void
-add(struct graphql_errors *errors, struct graphql_place place, const struct graphql_path *path,
-    const char *code, const char *format, va_list arguments)
+add(struct graphql_errors *errors, const struct graphql_place *places, uint32_t place_count,
+    const struct graphql_path *path, const char *code, struct text message)
 {
-    char message[MESSAGE_BYTES_MAX];
     struct graphql_error *error;
-    int bytes;
+    struct graphql_place *copies;
 
     if (errors->count == GRAPHQL_ERRORS_MAX) {
         errors->dropped_count++;
         return;
     }
-    bytes = vsnprintf(message, sizeof(message), format, arguments);
-    if (bytes < 0) {
-        bytes = 0;
-    }
-    if (bytes >= (int)sizeof(message)) {
-        bytes = sizeof(message) - 1;
-    }
     error = arena_take_zero(errors->arena, sizeof(*error));
-    if (error == NULL) {
+    copies = arena_take_zero(errors->arena, (place_count + 1) * sizeof(*copies));
+    if (error == NULL || copies == NULL) {
         errors->is_full = true;
         return;
     }
-    error->message = arena_text(errors->arena, (struct text){.data = message, .bytes = (uint32_t)bytes});
-    error->place = place;
+    for (uint32_t i = 0; i < place_count; i++) {
+        copies[i] = places[i];
+    }
+    error->message = arena_text(errors->arena, message);
+    error->places = copies;
+    error->place_count = place_count;
     error->path = path;
     error->code = text_of(code);
     if (error->message.data == NULL) {
@@ -62,6 +56,24 @@ add(struct graphql_errors *errors, struct graphql_place place, const struct grap
     errors->count++;
 }
 
+PRINTF_LIKE(5, 0)
+static void
+add_formatted(struct graphql_errors *errors, struct graphql_place place, const struct graphql_path *path,
+              const char *code, const char *format, va_list arguments)
+{
+    char message[GRAPHQL_MESSAGE_BYTES_MAX + 1];
+    int bytes = vsnprintf(message, sizeof(message), format, arguments);
+
+    if (bytes < 0) {
+        bytes = 0;
+    }
+    if (bytes > (int)GRAPHQL_MESSAGE_BYTES_MAX) {
+        bytes = GRAPHQL_MESSAGE_BYTES_MAX;
+    }
+    add(errors, &place, place.line > 0 ? 1 : 0, path, code,
+        (struct text){.data = message, .bytes = (uint32_t)bytes});
+}
+
 void
 graphql_error_add(struct graphql_errors *errors, struct graphql_place place, const char *code,
                   const char *format, ...)
@@ -69,8 +81,15 @@ graphql_error_add(struct graphql_errors *errors, struct graphql_place place, con
     va_list arguments;
 
     va_start(arguments, format);
-    add(errors, place, NULL, code, format, arguments);
+    add_formatted(errors, place, NULL, code, format, arguments);
     va_end(arguments);
+}
+
+void
+graphql_error_add_all(struct graphql_errors *errors, const struct graphql_place *places, uint32_t place_count,
+                      const char *code, struct text message)
+{
+    add(errors, places, place_count, NULL, code, message);
 }
 
 void
@@ -80,7 +99,7 @@ graphql_error_add_at(struct graphql_errors *errors, struct graphql_place place,
     va_list arguments;
 
     va_start(arguments, format);
-    add(errors, place, path, code, format, arguments);
+    add_formatted(errors, place, path, code, format, arguments);
     va_end(arguments);
 }
 
@@ -99,16 +118,18 @@ write_path(const struct graphql_path *path, struct json_out *out)
 }
 
 static void
-write_place(struct graphql_place place, struct json_out *out)
+write_places(const struct graphql_error *error, struct json_out *out)
 {
     json_out_key(out, TEXT("locations"));
     json_out_array_begin(out);
-    json_out_object_begin(out);
-    json_out_key(out, TEXT("line"));
-    json_out_int(out, place.line);
-    json_out_key(out, TEXT("column"));
-    json_out_int(out, place.column);
-    json_out_object_end(out);
+    for (uint32_t i = 0; i < error->place_count; i++) {
+        json_out_object_begin(out);
+        json_out_key(out, TEXT("line"));
+        json_out_int(out, error->places[i].line);
+        json_out_key(out, TEXT("column"));
+        json_out_int(out, error->places[i].column);
+        json_out_object_end(out);
+    }
     json_out_array_end(out);
 }
 
@@ -118,8 +139,8 @@ write_error(const struct graphql_error *error, struct json_out *out)
     json_out_object_begin(out);
     json_out_key(out, TEXT("message"));
     json_out_text(out, error->message);
-    if (error->place.line > 0) {
-        write_place(error->place, out);
+    if (error->place_count > 0) {
+        write_places(error, out);
     }
     if (error->path != NULL) {
         json_out_key(out, TEXT("path"));

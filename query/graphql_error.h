@@ -10,7 +10,8 @@
  *
  * Threads  Home shard only.
  * Memory   Everything lives in the list's arena; paths must live there too.
- * Limits   GRAPHQL_ERRORS_MAX in a list, more are counted and dropped; messages of at most 255 bytes.
+ * Limits   GRAPHQL_ERRORS_MAX in a list, more are counted and dropped; messages of at most
+ *          GRAPHQL_MESSAGE_BYTES_MAX.
  * Errors   When the arena is full the list says so with one constant error and needs no memory for it.
  */
 
@@ -18,6 +19,7 @@
 #include "core/base.h"
 
 #define GRAPHQL_ERRORS_MAX 100u
+#define GRAPHQL_MESSAGE_BYTES_MAX 1200u
 
 /* extensions.code */
 #define GRAPHQL_CODE_SYNTAX "GRAPHQL_PARSE_FAILED"
@@ -51,7 +53,8 @@ struct graphql_path {
 
 struct graphql_error {
     struct text message;
-    struct graphql_place place;
+    const struct graphql_place *places; /* where in the document */
+    uint32_t place_count;
     struct text code;
     const struct graphql_path *path; /* of field errors */
     struct graphql_error *next;
@@ -73,12 +76,22 @@ void graphql_errors_init(struct graphql_errors *errors, struct arena *arena);
 PRINTF_LIKE(4, 5)
 void graphql_error_add(struct graphql_errors *errors, struct graphql_place place, const char *code,
                        const char *format, ...);
+/* Home. The same, at several places, which are copied. */
+void graphql_error_add_all(struct graphql_errors *errors, const struct graphql_place *places,
+                           uint32_t place_count, const char *code, struct text message);
 /* Home. A field error. Borrows `path` as long as the arena. */
 PRINTF_LIKE(5, 6)
 void graphql_error_add_at(struct graphql_errors *errors, struct graphql_place place,
                           const struct graphql_path *path, const char *code, const char *format, ...);
 /* Home. From now on the list says TOO_LARGE. */
 void graphql_errors_full(struct graphql_errors *errors);
+
+/* Home. What is added now is only counted. */
+static inline bool
+graphql_errors_enough(const struct graphql_errors *errors)
+{
+    return errors->count == GRAPHQL_ERRORS_MAX || errors->is_full;
+}
 
 static inline bool
 graphql_errors_any(const struct graphql_errors *errors)

@@ -523,6 +523,7 @@ read_block_string(struct graphql_lexer *lexer, struct graphql_token *token)
         return GRAPHQL_LEXER_BAD;
     }
     token->kind = GRAPHQL_TOKEN_STRING;
+    token->is_block = true;
     token->text = strip_block(copy, bytes);
     return 0;
 }

@@ -35,6 +35,7 @@ enum graphql_token_kind {
 
 struct graphql_token {
     enum graphql_token_kind kind;
+    bool is_block; /* a string in three quotes */
     struct text text;
     struct graphql_place place;
 };

@@ -140,9 +140,7 @@ read_items(struct parser *parser, enum constness constness, struct graphql_ast_v
             return false;
         }
         (*tail)->name = name;
-        if (parent->kind == GRAPHQL_AST_OBJECT) {
-            (*tail)->place = place;
-        }
+        (*tail)->name_place = place;
         tail = &(*tail)->next;
         parent->count++;
     }
@@ -205,6 +203,7 @@ read_value(struct parser *parser, enum constness constness, struct graphql_ast_v
         return advance(parser);
     case GRAPHQL_TOKEN_STRING:
         value->kind = GRAPHQL_AST_STRING;
+        value->is_block = parser->token.is_block;
         return advance(parser);
     case GRAPHQL_TOKEN_NAME:
         return read_word_value(parser, value);
@@ -295,6 +294,7 @@ read_field(struct parser *parser, struct graphql_ast_selection *field)
         return true;
     }
     field->has_selections = true;
+    field->selections_place = parser->token.place;
     return read_selections(parser, &field->selections);
 }
 
@@ -304,12 +304,17 @@ read_fragment_selection(struct parser *parser, struct graphql_ast_selection *sel
 {
     if (parser->token.kind == GRAPHQL_TOKEN_NAME && !is_at_word(parser, TEXT("on"))) {
         selection->kind = GRAPHQL_AST_SPREAD;
+        selection->name_place = parser->token.place;
         return read_name(parser, &selection->name) &&
                read_directives(parser, VALUE_ANY, &selection->directives);
     }
     selection->kind = GRAPHQL_AST_INLINE;
     if (is_at_word(parser, TEXT("on"))) {
-        if (!advance(parser) || !read_name(parser, &selection->type_condition)) {
+        if (!advance(parser)) {
+            return false;
+        }
+        selection->type_place = parser->token.place;
+        if (!read_name(parser, &selection->type_condition)) {
             return false;
         }
     }
@@ -317,6 +322,7 @@ read_fragment_selection(struct parser *parser, struct graphql_ast_selection *sel
         return false;
     }
     selection->has_selections = true;
+    selection->selections_place = parser->token.place;
     return read_selections(parser, &selection->selections);
 }
 
@@ -367,6 +373,7 @@ read_type(struct parser *parser, struct graphql_ast_type *type)
         }
     }
     type->list_depth = (uint8_t)depth;
+    type->name_place = parser->token.place;
     if (!read_name(parser, &type->name)) {
         return false;
     }
@@ -382,6 +389,13 @@ read_type(struct parser *parser, struct graphql_ast_type *type)
         }
     }
     return true;
+}
+
+/* A description is read over. */
+static bool
+skip_description(struct parser *parser)
+{
+    return parser->token.kind != GRAPHQL_TOKEN_STRING || advance(parser);
 }
 
 /* None, or "(" with at least one. */
@@ -401,7 +415,11 @@ read_variables(struct parser *parser, struct graphql_ast_variable **tail)
             return false;
         }
         variable->place = parser->token.place;
-        if (!expect(parser, "$") || !read_name(parser, &variable->name) || !expect(parser, ":") ||
+        if (!skip_description(parser) || !expect(parser, "$")) {
+            return false;
+        }
+        variable->name_place = parser->token.place;
+        if (!read_name(parser, &variable->name) || !expect(parser, ":") ||
             !read_type(parser, &variable->type)) {
             return false;
         }
@@ -426,13 +444,18 @@ read_fragment(struct parser *parser, struct graphql_ast_definition *fragment)
     if (is_at_word(parser, TEXT("on"))) {
         return unexpected(parser, "the name of a fragment");
     }
+    fragment->name_place = parser->token.place;
     if (!read_name(parser, &fragment->name)) {
         return false;
     }
     if (!is_at_word(parser, TEXT("on"))) {
         return unexpected(parser, "\"on\"");
     }
-    return advance(parser) && read_name(parser, &fragment->type_condition) &&
+    if (!advance(parser)) {
+        return false;
+    }
+    fragment->type_place = parser->token.place;
+    return read_name(parser, &fragment->type_condition) &&
            read_directives(parser, VALUE_ANY, &fragment->directives) &&
            read_selections(parser, &fragment->selections);
 }
@@ -441,6 +464,7 @@ read_fragment(struct parser *parser, struct graphql_ast_definition *fragment)
 static bool
 read_operation(struct parser *parser, struct graphql_ast_definition *operation)
 {
+    operation->name_place = parser->token.place;
     if (parser->token.kind == GRAPHQL_TOKEN_NAME && !read_name(parser, &operation->name)) {
         return false;
     }
@@ -449,12 +473,59 @@ read_operation(struct parser *parser, struct graphql_ast_definition *operation)
            read_selections(parser, &operation->selections);
 }
 
+/* The words that begin a part of a schema. */
+static bool
+is_at_schema(const struct parser *parser)
+{
+    static const char *const words[] = {"directive", "enum",   "extend", "input", "interface",
+                                        "scalar",    "schema", "type",   "union"};
+
+    for (size_t i = 0; i < COUNT_OF(words); i++) {
+        if (is_at_word(parser, text_of(words[i]))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* 5.1.1: `type Name`, `extend type Name`, `directive @name` or `schema`. It ends the reading. */
+static bool
+refuse_schema(struct parser *parser, struct graphql_place place)
+{
+    struct text name = {0};
+
+    if (is_at_word(parser, TEXT("extend"))) {
+        if (!advance(parser)) {
+            return false;
+        }
+        if (!is_at_schema(parser)) {
+            return unexpected(parser, "a part of a schema");
+        }
+    }
+    if (is_at_word(parser, TEXT("schema"))) {
+        graphql_error_add(parser->errors, place, GRAPHQL_CODE_VALIDATION,
+                          "The schema definition is not executable.");
+        return false;
+    }
+    if (!advance(parser) || (is_at(parser, "@") && !advance(parser)) || !read_name(parser, &name)) {
+        return false;
+    }
+    graphql_error_add(parser->errors, place, GRAPHQL_CODE_VALIDATION,
+                      "The \"%.*s\" definition is not executable.", GRAPHQL_NAME(name));
+    return false;
+}
+
 static bool
 read_definition(struct parser *parser, struct graphql_ast_definition *definition)
 {
+    bool has_description = parser->token.kind == GRAPHQL_TOKEN_STRING;
+
     definition->kind = GRAPHQL_AST_OPERATION;
     definition->place = parser->token.place;
-    if (is_at(parser, "{")) {
+    if (!skip_description(parser)) {
+        return false;
+    }
+    if (is_at(parser, "{") && !has_description) {
         return read_selections(parser, &definition->selections);
     }
     if (is_at_word(parser, TEXT("fragment"))) {
@@ -466,6 +537,8 @@ read_definition(struct parser *parser, struct graphql_ast_definition *definition
         definition->operation = GRAPHQL_MUTATION;
     } else if (is_at_word(parser, TEXT("subscription"))) {
         definition->operation = GRAPHQL_SUBSCRIPTION;
+    } else if (is_at_schema(parser)) {
+        return refuse_schema(parser, definition->place);
     } else {
         return unexpected(parser, "an operation or a fragment");
     }

@@ -4,7 +4,8 @@
 /*
  * graphql_parser - GraphQL text to its tree
  *
- * Executable documents of October 2021: operations and fragments. Definitions of types are refused.
+ * Executable documents of October 2021, operations and fragments, and descriptions of them as in September 2025.
+ * Definitions of types are refused.
  *
  * Threads  Home shard only.
  * Memory   The tree lives in the arena of `errors` and may point into the source.

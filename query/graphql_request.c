@@ -3,6 +3,7 @@
 
 #include "core/arena.h"
 #include "query/graphql_parser.h"
+#include "query/graphql_reach.h"
 #include "query/graphql_validate.h"
 
 /*
@@ -15,8 +16,6 @@
  * Arguments are coerced once for each node of the document, not once for each visit.
  */
 
-/* Comparing the arguments of two fields of one key takes one visit for each piece of this size. */
-#define COMPARED_BYTES_PER_VISIT 256u
 /* A set may have hundreds of keys and be gathered dozens of times: one list took 18 ms for the worst document. */
 #define BUCKET_COUNT 32u
 
@@ -67,9 +66,9 @@ take(struct graphql_errors *errors, uint64_t bytes)
 }
 
 static bool
-spend_visits(struct planner *planner, uint64_t count, struct graphql_place place)
+spend_visit(struct planner *planner, struct graphql_place place)
 {
-    planner->expansion_count += count;
+    planner->expansion_count++;
     if (planner->expansion_count <= GRAPHQL_EXPANSIONS_MAX) {
         return true;
     }
@@ -207,35 +206,6 @@ add_group(struct planner *planner, enum graphql_type parent, struct groups *grou
     return group;
 }
 
-/*
- * 5.3.2, FieldsInSetCanMerge: our parents are all object types, so two fields of one key have the same
- * parent.
- */
-static bool
-check_merge(struct planner *planner, const struct group *group, const struct graphql_ast_selection *node)
-{
-    const struct graphql_ast_selection *first = group->first.ast;
-    const char *difference = NULL;
-
-    if (first == node) {
-        return true;
-    }
-    if (!spend_visits(planner, node->arguments_bytes / COMPARED_BYTES_PER_VISIT, node->place)) {
-        return false;
-    }
-    if (first->field != node->field) {
-        difference = "they are different fields";
-    } else if (!graphql_ast_arguments_equal(first->arguments, node->arguments)) {
-        difference = "they have different arguments";
-    } else {
-        return true;
-    }
-    graphql_error_add(planner->errors, node->place, GRAPHQL_CODE_FIELDS_CONFLICT,
-                      "Fields \"%.*s\" conflict because %s. Use different aliases to fetch both.",
-                      GRAPHQL_NAME(group->selection->response_key), difference);
-    return false;
-}
-
 static bool
 gather_field(struct planner *planner, enum graphql_type parent, struct groups *groups,
              struct graphql_ast_selection *node)
@@ -251,9 +221,7 @@ gather_field(struct planner *planner, enum graphql_type parent, struct groups *g
     if (group == NULL) {
         return add_group(planner, parent, groups, node) != NULL;
     }
-    if (!check_merge(planner, group, node)) {
-        return false;
-    }
+    ASSERT(group->selection->field == node->field); /* validation has compared them */
     if (!node->has_selections) {
         return true;
     }
@@ -289,7 +257,7 @@ gather(struct planner *planner, enum graphql_type parent, struct groups *groups,
         bool is_included;
         bool is_good = true;
 
-        if (!spend_visits(planner, 1, at->place) || !evaluate_all(planner, at->directives, &is_included)) {
+        if (!spend_visit(planner, at->place) || !evaluate_all(planner, at->directives, &is_included)) {
             return false;
         }
         if (!is_included) {
@@ -470,7 +438,7 @@ coerce_variable(struct graphql_errors *errors, const struct graphql_ast_variable
     char type[GRAPHQL_REF_BYTES_MAX];
 
     *variable = (struct graphql_variable){.name = ast->name};
-    ASSERT(graphql_validate_ref(&ast->type, &location.ref));
+    ASSERT(graphql_reach_ref(&ast->type, &location.ref));
     if (json != NULL) {
         return graphql_value_from_json(errors, location.ref, json, ast->name, ast->place, &variable->value);
     }

@@ -4,10 +4,12 @@
 /*
  * graphql_validate - may this document be executed against our schema?
  *
- * Every definition is walked once, used or not; then each operation sees the variables and spreads of the
- * fragments it reaches. So the work is bounded by the document, not by what its fragments expand to. The
- * rules are those of section 5 of the specification, except that fields of one response key are compared
- * when they are merged (graphql_request.h).
+ * The rules of section 5 of the specification, all of them, so that a client sees everything that is wrong at
+ * once. Every definition is walked once, used or not, and what is below something unknown is still looked at;
+ * then operations are seen with what they reach (graphql_reach.h), and fields of one response key are compared
+ * (graphql_overlap.h). So the work is bounded by the document, not by what its fragments expand to.
+ *
+ * Verdicts, messages and places are those of the reference implementation; a test compares them.
  *
  * Threads  Home shard only.
  * Errors   False, with at least one error in the list. The nodes' `field`, `fragment`, `type` and
@@ -16,11 +18,8 @@
 
 #include "query/graphql_ast.h"
 
-/* Home. Every rule's function in the .c names its section. */
+/* Home. Every rule's function names its section. */
 MUST_USE bool graphql_validate(struct graphql_ast_document *document, struct graphql_errors *errors);
-
-/* Home. The type of a variable. False (and nothing added) when there is no such type. */
-MUST_USE bool graphql_validate_ref(const struct graphql_ast_type *type, struct graphql_type_ref *out_ref);
 
 /* The one argument of @skip and @include. */
 #define GRAPHQL_CONDITION ((struct graphql_location){.ref = {.type = TYPE_BOOLEAN, .non_null = 1}})

@@ -195,47 +195,15 @@ missing_field(const struct graphql_value *object)
     return INPUT_NONE;
 }
 
-static const char *
-literal_said(enum graphql_ast_value_kind kind)
-{
-    switch (kind) {
-    case GRAPHQL_AST_VARIABLE:
-        return "a variable";
-    case GRAPHQL_AST_INT:
-        return "a whole number";
-    case GRAPHQL_AST_FLOAT:
-        return "a number";
-    case GRAPHQL_AST_STRING:
-        return "a string";
-    case GRAPHQL_AST_BOOLEAN:
-        return "a boolean";
-    case GRAPHQL_AST_NULL:
-        return "null";
-    case GRAPHQL_AST_ENUM:
-        return "a name";
-    case GRAPHQL_AST_LIST:
-        return "a list";
-    case GRAPHQL_AST_OBJECT:
-        return "an object";
-    }
-    return "a value";
-}
-
+/* Validation has looked before, so nobody should come here; but a request must not end the node. */
 static bool
 bad_literal(const struct graphql_coercion *coercion, struct graphql_type_ref ref,
             const struct graphql_ast_value *literal)
 {
     char type[GRAPHQL_REF_BYTES_MAX];
 
-    (void)graphql_ref_print(ref, type);
-    if (literal->text.bytes > 0 && literal->kind != GRAPHQL_AST_LIST && literal->kind != GRAPHQL_AST_OBJECT) {
-        graphql_error_add(coercion->errors, literal->place, GRAPHQL_CODE_VALIDATION,
-                          "Expected a value of type \"%s\", found %s: %.*s.", type,
-                          literal_said(literal->kind), GRAPHQL_NAME(literal->text));
-    } else {
-        graphql_error_add(coercion->errors, literal->place, GRAPHQL_CODE_VALIDATION,
-                          "Expected a value of type \"%s\", found %s.", type, literal_said(literal->kind));
-    }
+    graphql_error_add(coercion->errors, literal->place, GRAPHQL_CODE_INPUT,
+                      "Expected a value of type \"%s\".", graphql_ref_print(ref, type));
     return false;
 }
 
@@ -246,9 +214,6 @@ use_variable(const struct graphql_coercion *coercion, struct graphql_location lo
     char type[GRAPHQL_REF_BYTES_MAX];
     const struct graphql_variable *variable = NULL;
 
-    if (coercion->on_variable != NULL) {
-        return coercion->on_variable(coercion->context, use, location);
-    }
     for (uint32_t i = 0; i < coercion->variable_count && variable == NULL; i++) {
         if (text_equal(coercion->variables[i].name, use->text)) {
             variable = &coercion->variables[i];
@@ -302,10 +267,7 @@ literal_field(const struct graphql_coercion *coercion, enum graphql_type type,
     struct graphql_value value = {0};
 
     if (field == INPUT_NONE) {
-        graphql_error_add(coercion->errors, literal->place, GRAPHQL_CODE_VALIDATION,
-                          "Field \"%.*s\" is not defined by type \"%.*s\".", GRAPHQL_NAME(literal->name),
-                          GRAPHQL_NAME(graphql_type_info(type)->name));
-        return false;
+        return bad_literal(coercion, (struct graphql_type_ref){.type = type}, literal);
     }
     info = graphql_input_info(field);
     if (!graphql_value_from_literal(
@@ -320,48 +282,15 @@ literal_field(const struct graphql_coercion *coercion, enum graphql_type type,
     return true;
 }
 
-/* Names come twice only in validation: what gets past it has at most one of each field. */
-static bool
-has_unique_names(const struct graphql_coercion *coercion, const struct graphql_ast_value *literal)
-{
-    for (const struct graphql_ast_value *at = literal->items; at != NULL; at = at->next) {
-        for (const struct graphql_ast_value *other = at->next; other != NULL; other = other->next) {
-            if (text_equal(at->name, other->name)) {
-                graphql_error_add(coercion->errors, other->place, GRAPHQL_CODE_VALIDATION,
-                                  "There can be only one input field named \"%.*s\".",
-                                  GRAPHQL_NAME(at->name));
-                return false;
-            }
-        }
-    }
-    return true;
-}
-
-/* While only checking, a variable has no value yet, and a required field that it fills is not missing. */
-static bool
-literal_names(const struct graphql_ast_value *literal, enum graphql_input field)
-{
-    for (const struct graphql_ast_value *at = literal->items; at != NULL; at = at->next) {
-        if (text_equal(at->name, graphql_input_info(field)->name)) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static bool
 literal_object(const struct graphql_coercion *coercion, struct graphql_type_ref ref,
                const struct graphql_ast_value *literal, struct graphql_value *out_value)
 {
     struct graphql_value *fields;
-    enum graphql_input missing;
     bool is_good = true;
 
     if (literal->kind != GRAPHQL_AST_OBJECT) {
         return bad_literal(coercion, ref, literal);
-    }
-    if (coercion->on_variable != NULL && !has_unique_names(coercion, literal)) {
-        return false;
     }
     fields = begin_object(coercion->errors, ref.type, out_value);
     if (fields == NULL) {
@@ -370,16 +299,8 @@ literal_object(const struct graphql_coercion *coercion, struct graphql_type_ref 
     for (const struct graphql_ast_value *at = literal->items; at != NULL; at = at->next) {
         is_good = literal_field(coercion, ref.type, at, fields) && is_good;
     }
-    missing = missing_field(out_value);
-    if (is_good && missing != INPUT_NONE && !literal_names(literal, missing)) {
-        char type[GRAPHQL_REF_BYTES_MAX];
-
-        graphql_error_add(coercion->errors, literal->place, GRAPHQL_CODE_VALIDATION,
-                          "Field \"%.*s.%.*s\" of required type \"%s\" was not provided.",
-                          GRAPHQL_NAME(graphql_type_info(ref.type)->name),
-                          GRAPHQL_NAME(graphql_input_info(missing)->name),
-                          graphql_ref_print(graphql_input_info(missing)->ref, type));
-        return false;
+    if (is_good && missing_field(out_value) != INPUT_NONE) {
+        return bad_literal(coercion, ref, literal);
     }
     return is_good;
 }
@@ -400,7 +321,7 @@ json_of_literal(const struct graphql_coercion *coercion, const struct graphql_as
     json->count = literal->count;
     switch (literal->kind) {
     case GRAPHQL_AST_VARIABLE:
-        graphql_error_add(coercion->errors, literal->place, GRAPHQL_CODE_VALIDATION,
+        graphql_error_add(coercion->errors, literal->place, GRAPHQL_CODE_INPUT,
                           "A variable cannot stand inside of a JSON value: make the whole value a variable.");
         return NULL;
     case GRAPHQL_AST_INT:
@@ -436,8 +357,7 @@ json_of_literal(const struct graphql_coercion *coercion, const struct graphql_as
 }
 
 static bool
-literal_leaf(const struct graphql_coercion *coercion, struct graphql_type_ref ref,
-             const struct graphql_ast_value *literal, struct graphql_value *out_value)
+literal_leaf(enum graphql_type type, const struct graphql_ast_value *literal, struct graphql_value *out_value)
 {
     struct leaf leaf = {.text = literal->text};
 
@@ -460,9 +380,17 @@ literal_leaf(const struct graphql_coercion *coercion, struct graphql_type_ref re
     case GRAPHQL_AST_OBJECT:
     case GRAPHQL_AST_VARIABLE:
     case GRAPHQL_AST_NULL:
-        return bad_literal(coercion, ref, literal);
+        return false;
     }
-    return coerce_leaf(ref.type, leaf, out_value) || bad_literal(coercion, ref, literal);
+    return coerce_leaf(type, leaf, out_value);
+}
+
+bool
+graphql_value_fits(enum graphql_type type, const struct graphql_ast_value *literal)
+{
+    struct graphql_value unused;
+
+    return type == TYPE_JSON || literal_leaf(type, literal, &unused);
 }
 
 bool
@@ -489,7 +417,8 @@ graphql_value_from_literal(const struct graphql_coercion *coercion, struct graph
     if (graphql_type_info(location.ref.type)->kind == GRAPHQL_KIND_INPUT) {
         return literal_object(coercion, location.ref, literal, out_value);
     }
-    return literal_leaf(coercion, location.ref, literal, out_value);
+    return literal_leaf(location.ref.type, literal, out_value) ||
+           bad_literal(coercion, location.ref, literal);
 }
 
 /* What messages about a variable need. */

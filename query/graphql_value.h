@@ -5,8 +5,8 @@
  * graphql_value - what a client gave for an argument, in the form that the executor uses
  *
  * Literals of the document and the JSON of the variables are coerced by the rules of the specification
- * (section 3, "Input Coercion", and 6.1.2) into one kind of value. Validation asks the same code whether a
- * literal fits, before there are variables.
+ * (section 3, "Input Coercion", and 6.1.2) into one kind of value. Literals were validated before
+ * (graphql_literal.h), which asks here whether a scalar fits.
  *
  * Threads  Home shard only.
  * Memory   Values live in the arena, their texts in the document, the variables or the arena.
@@ -64,13 +64,10 @@ struct graphql_location {
     bool has_default; /* the argument or field has one in the schema */
 };
 
-/* How to coerce: with on_variable, variables are only reported; else they are looked up. */
 struct graphql_coercion {
     struct graphql_errors *errors;
     const struct graphql_variable *variables;
     uint32_t variable_count;
-    bool (*on_variable)(void *context, const struct graphql_ast_value *use, struct graphql_location location);
-    void *context;
 };
 
 /* Home. ABSENT and true when the literal is a variable without a value. */
@@ -78,6 +75,9 @@ MUST_USE bool graphql_value_from_literal(const struct graphql_coercion *coercion
                                          struct graphql_location location,
                                          const struct graphql_ast_value *literal,
                                          struct graphql_value *out_value);
+
+/* Home. Whether a literal is one of this scalar or enum. */
+bool graphql_value_fits(enum graphql_type type, const struct graphql_ast_value *literal);
 
 /* Home. A variable's value. `name` and `place` are for messages. */
 MUST_USE bool graphql_value_from_json(struct graphql_errors *errors, struct graphql_type_ref ref,

@@ -5,8 +5,7 @@
 
 /*
  * One function for each type of introspection, a switch over its fields. They call each other: as deep as the
- * plan, which is limited. Each stops when the writer is full, because a plan of a thousand fields may stand
- * for millions.
+ * plan, which is limited. Each stops when the writer is full.
  */
 
 static void write_type(struct json_out *out, struct graphql_type_ref ref,
@@ -289,6 +288,7 @@ write_type(struct json_out *out, struct graphql_type_ref ref, const struct graph
     enum shape shape = unwrap(ref, &inner);
     bool is_named = shape == SHAPE_NAMED;
 
+    out->is_full |= json_out_bytes(out) > INTROSPECTION_BYTES_MAX;
     json_out_object_begin(out);
     for (const struct graphql_selection *at = fields; at != NULL && !out->is_full; at = at->next) {
         json_out_key(out, at->response_key);

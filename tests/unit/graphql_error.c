@@ -55,8 +55,8 @@ TEST(more_errors_than_the_limit_are_counted_and_dropped)
 TEST(a_long_message_is_cut)
 {
     given_a_list(0);
-    graphql_error_add(&errors, (struct graphql_place){0}, "CODE", "%1000d", 1);
-    CHECK_EQ(errors.first->message.bytes, 255);
+    graphql_error_add(&errors, (struct graphql_place){0}, "CODE", "%2000d", 1);
+    CHECK_EQ(errors.first->message.bytes, GRAPHQL_MESSAGE_BYTES_MAX);
 }
 
 TEST(an_empty_list_is_not_written)

@@ -132,8 +132,8 @@ TEST(what_is_no_token_is_refused)
 TEST(an_error_says_where)
 {
     refuses("a # \xc3\xa9\xc3\xa9\r\n\r  \"\xf0\x9f\x98\x80\xc3\xa9\" ?");
-    CHECK_EQ(errors.first->place.line, 3);
-    CHECK_EQ(errors.first->place.column, 8);
+    CHECK_EQ(errors.first->places[0].line, 3);
+    CHECK_EQ(errors.first->places[0].column, 8);
     CHECK_TEXT(errors.first->message, "Syntax Error: Unexpected character \"?\".");
 }
 

@@ -85,7 +85,16 @@ TEST(what_is_no_executable_document_is_refused)
         "type A{a:I}",
         "schema{query:A}",
         "extend type A{a:I}",
-        "\"d\" query{a}",
+        "\"d\" {a}",
+        "\"d\"",
+        "\"d\" \"e\" query{a}",
+        "type",
+        "type A {b:C}",
+        "\"d\" extend type A {b:C}",
+        "extend {a}",
+        "schema {query:A}",
+        "directive @a on FIELD",
+        "query($a:B \"d\"){a}",
         "{a} 1",
         "{a|b}",
         "{a&b}",
@@ -197,4 +206,26 @@ TEST(key_words_are_names_where_names_may_stand)
         parse("query query{query fragment on:on mutation(true:true null:null){type}} fragment a on on{on}"),
         0);
     CHECK_EQ(parse("{a(b:[]c:{}d:[[1][]]e:-0)}"), 0);
+}
+
+TEST(descriptions_are_read_over)
+{
+    CHECK_EQ(parse("\"d\" query a(\"\"\"of b\"\"\" $b:C){a} \"e\" fragment f on A{a}"), 0);
+    CHECK_TEXT(document.definitions->name, "a");
+    CHECK_EQ(document.definitions->place.column, 1);
+    CHECK_TEXT(document.definitions->variables->name, "b");
+    CHECK_EQ(document.definitions->variables->place.column, 13);
+    CHECK_EQ(document.definitions->variables->name_place.column, 25);
+}
+
+TEST(a_part_of_a_schema_is_named)
+{
+    CHECK_EQ(parse("{a} extend type A {b:C}"), GRAPHQL_PARSER_BAD);
+    CHECK_TEXT(errors.first->message, "The \"A\" definition is not executable.");
+    CHECK_TEXT(errors.first->code, "GRAPHQL_VALIDATION_FAILED");
+    CHECK_EQ(errors.first->places[0].column, 5);
+    CHECK_EQ(parse("extend schema @a"), GRAPHQL_PARSER_BAD);
+    CHECK_TEXT(errors.first->message, "The schema definition is not executable.");
+    CHECK_EQ(parse("directive @a on FIELD"), GRAPHQL_PARSER_BAD);
+    CHECK_TEXT(errors.first->message, "The \"a\" definition is not executable.");
 }

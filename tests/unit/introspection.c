@@ -2,6 +2,7 @@
 #include "query/introspection.h"
 
 #include "tests/check.h"
+#include "tests/unit/written.h"
 
 static struct arena_pool pool; /* empty, and keeps nothing */
 static struct arena arena;
@@ -139,5 +140,23 @@ TEST(a_full_arena_ends_it_early)
     arena.bytes_max = arena.bytes_used + 5000;
     CHECK(introspection_write(&out, plan.selections));
     CHECK(out.is_full);
+    CHECK(json_out_finish(&out).data == NULL);
+}
+
+TEST(an_answer_out_of_proportion_is_refused)
+{
+    static char query[20000];
+    struct written written = {.to = query, .room = sizeof(query)};
+
+    write_on(&written, "{__schema{types{...A}}} fragment A on __Type{fields{type{...B ofType{...B}}}} "
+                       "fragment B on __Type{fields{type{...C ofType{...C}}}} fragment C on __Type{fields{");
+    for (int i = 0; i < 500; i++) {
+        write_on(&written, "a%d:name ", i);
+    }
+    write_on(&written, "}}");
+    prepare(query);
+    CHECK(introspection_write(&out, plan.selections));
+    CHECK(out.is_full);
+    CHECK(json_out_bytes(&out) < INTROSPECTION_BYTES_MAX + 100000);
     CHECK(json_out_finish(&out).data == NULL);
 }
