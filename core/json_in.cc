@@ -699,6 +699,18 @@ json_in_members(struct json_in *json, const struct json_value *object, const str
     return 0;
 }
 
+/* Each level has two tokens at least. */
+uint32_t
+json_in_levels_max(const struct json_in *json, const struct json_value *value)
+{
+    REQUIRE(json->magic == JSON_IN_MAGIC);
+    REQUIRE(value->opened == json->opened);
+    if (value->kind != JSON_OBJECT && value->kind != JSON_ARRAY) {
+        return 0;
+    }
+    return (json->notes[value->token] - value->token + 1) / 2;
+}
+
 int
 json_in_elements(struct json_in *json, const struct json_value *array, struct json_cursor *out_cursor)
 {

@@ -92,6 +92,9 @@ MUST_USE int json_in_next_line(struct json_in *json, struct json_value *out_valu
 MUST_USE int json_in_members(struct json_in *json, const struct json_value *object,
                              const struct json_value **out_members, uint32_t *out_count);
 
+/* Home. No less than the levels of a value: 1 for an object of plain values. Costs nothing, and is usually far more. */
+uint32_t json_in_levels_max(const struct json_in *json, const struct json_value *value);
+
 /* Home. Begins a loop over an array. JSON_IN_TYPE. */
 MUST_USE int json_in_elements(struct json_in *json, const struct json_value *array,
                               struct json_cursor *out_cursor);

@@ -175,25 +175,14 @@ is_too_deep(struct text raw)
     return false;
 }
 
-/* A loop that the compiler makes vectors of: 16 bytes or more a cycle. */
-static uint32_t
-count_brackets(struct text raw)
-{
-    uint32_t count = 0;
-
-    for (uint32_t i = 0; i < raw.bytes; i++) {
-        count += (raw.data[i] | 0x20) == '{'; /* '{' and '[' differ in this bit. */
-    }
-    return count;
-}
-
 static int
-set_object(struct draft *draft, enum event_text which, const char *name, struct text raw)
+set_object(struct draft *draft, enum event_text which, const char *name, const struct json_in *json,
+           const struct json_value *value)
 {
-    if (raw.bytes > 2 * FIELD_DEPTH_MAX && count_brackets(raw) > FIELD_DEPTH_MAX && is_too_deep(raw)) {
+    if (json_in_levels_max(json, value) > FIELD_DEPTH_MAX && is_too_deep(value->raw)) {
         return draft_reject(draft, "%s: deeper than %u levels", name, FIELD_DEPTH_MAX);
     }
-    draft->event.text[which] = raw;
+    draft->event.text[which] = value->raw;
     return 0;
 }
 
@@ -206,7 +195,7 @@ draft_object(struct draft *draft, enum event_text which, const char *name, const
     if (value->kind != JSON_OBJECT) {
         return draft_reject(draft, "%s: not an object", name);
     }
-    return set_object(draft, which, name, value->raw);
+    return set_object(draft, which, name, draft->json, value);
 }
 
 int
@@ -224,7 +213,7 @@ draft_object_or_string(struct draft *draft, enum event_text which, const char *n
     if (inner.kind != JSON_OBJECT) {
         return draft_reject(draft, "%s: a string that holds no object", name);
     }
-    return set_object(draft, which, name, inner.raw);
+    return set_object(draft, which, name, draft->inner, &inner);
 }
 
 bool

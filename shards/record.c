@@ -42,13 +42,10 @@ record_write_event(void *to, const struct event_draft *draft, const uint8_t secr
                    uint32_t partition_count)
 {
     struct event_record *record = to;
-    uint32_t bytes = record_event_bytes(draft);
     uint32_t end = 0;
 
     REQUIRE((uintptr_t)to % RECORD_ALIGN_BYTES == 0);
-    REQUIRE(bytes > 0);
 
-    record->header = (struct record_header){.bytes = bytes, .kind = RECORD_EVENT, .version = RECORD_VERSION};
     record->event_time = draft->event_time;
     record->received_at = draft->received_at;
     record->id_hash =
@@ -57,11 +54,15 @@ record_write_event(void *to, const struct event_draft *draft, const uint8_t secr
     for (uint32_t i = 0; i < EVENT_TEXT_COUNT; i++) {
         struct text text = draft->text[i];
         if (text.bytes > 0) {
+            REQUIRE(text.bytes <= RECORD_TEXT_BYTES_MAX - end);
             memcpy(record->texts + end, text.data, text.bytes);
             end += text.bytes;
         }
         record->text_end[i] = (uint16_t)end;
     }
+    uint32_t bytes = (uint32_t)align_up(EVENT_FIXED_BYTES + end, RECORD_ALIGN_BYTES);
+
+    record->header = (struct record_header){.bytes = bytes, .kind = RECORD_EVENT, .version = RECORD_VERSION};
     memset(record->texts + end, 0, bytes - EVENT_FIXED_BYTES - end);
 }
 

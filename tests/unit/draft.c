@@ -35,12 +35,15 @@ TEST(a_reason_too_long_is_cut)
 
 TEST(an_object_may_have_64_levels_whatever_it_stands_in)
 {
-    char raw[400];
+    char raw[400 + JSON_IN_PADDING];
     uint32_t at;
-    struct json_value value = {.kind = JSON_OBJECT};
+    struct json_value value;
+    struct json_in *json;
 
+    CHECK_EQ(json_in_create(sizeof(raw), &json), 0);
     for (uint32_t levels = 60; levels < 70; levels++) {
         given_a_draft();
+        draft.json = json;
         at = (uint32_t)snprintf(raw, sizeof(raw), "{\"{{[[\\\"{\":[{}],\"\\\\\":");
         for (uint32_t i = 1; i < levels; i++) {
             raw[at++] = '[';
@@ -49,9 +52,10 @@ TEST(an_object_may_have_64_levels_whatever_it_stands_in)
             raw[at++] = ']';
         }
         raw[at++] = '}';
-        value.raw = (struct text){.data = raw, .bytes = at};
+        CHECK_EQ(json_in_open(json, (struct text){.data = raw, .bytes = at}, &value), 0);
         CHECK_EQ(draft_object(&draft, EVENT_TRAITS, "traits", &value), levels <= 64 ? 0 : DRAFT_REJECT);
     }
+    json_in_destroy(json);
 }
 
 TEST(dice_become_a_uuid_of_version_4)
