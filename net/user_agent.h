@@ -4,10 +4,11 @@
 /*
  * user_agent - device, browser and system from a User-Agent line
  *
- * A table of words, in the order in which they must be tried, because every browser claims to be the ones before
- * it. It knows what people group by, not versions: Chrome, Safari, Firefox, Edge, Opera, Samsung Internet, Internet
- * Explorer; Windows, macOS, iOS, Android, ChromeOS, Linux; desktop, mobile, tablet, tv, bot. What it does not know is
- * absent, never a guess.
+ * Tables of words, in the order in which they must be tried, because every browser claims to be the ones before it. They
+ * know what people group by, not versions: browsers, and the apps in which most pages are shown; systems; and as device
+ * desktop, mobile, tablet, tv, console or bot. A bot has the browser and system that it claims. What is not known is
+ * absent, never a guess: an HTTP library, an iPad that says it is a Macintosh (that is a desktop then), Brave (which says it
+ * is Chrome).
  *
  * Reading a line costs about a microsecond, and the lines of a site are few, so a shard remembers some.
  *
@@ -26,7 +27,7 @@ struct user_agent {
 };
 
 /* Any thread. */
-struct user_agent user_agent_read(struct text line);
+struct user_agent user_agent_read(struct text text);
 
 #define USER_AGENT_CACHE_COUNT 64u
 #define USER_AGENT_CACHE_BYTES_MAX 256u /* longer lines are read each time */

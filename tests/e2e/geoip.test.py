@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Where a database is configured, an event's country is that of its address; the connection's only for browsers."""
+"""What a call does not say of its sender: the country of an address, where a database is configured, and the device of a
+user agent. What the connection says counts only for browsers."""
 
 import json
 import os
@@ -68,6 +69,24 @@ def behind_a_proxy_the_last_forwarded_address_counts():
         for number, (said, want) in enumerate([('1.2.3.4', 'DE'), ('9.9.9.9, 1.2.3.4', 'DE'), ('1.2.3.4,127.0.0.9', 'NZ'),
                                                ('1.2.3.4,', None), ('nonsense', None), ('', None)]):
             check_equal(send(node, '/v1/t', f'm{number}', x_forwarded_for=said), want, said)
+
+
+@test()
+def a_device_is_that_of_the_context_s_user_agent_and_of_the_header_for_browsers():
+    phone = ('Mozilla/5.0 (iPhone; CPU iPhone OS 17_5_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) '
+             'Version/17.5 Mobile/15E148 Safari/604.1')
+    firefox = 'Mozilla/5.0 (X11; Linux x86_64; rv:126.0) Gecko/20100101 Firefox/126.0'
+    iphone, linux, nothing = ['mobile', 'Safari', 'iOS'], ['desktop', 'Firefox', 'Linux'], [None] * 3
+    with Node() as node:
+        rows = [('/v1/track', {'userAgent': phone}, {}, iphone), ('/v1/t', {'userAgent': phone}, {}, iphone),
+                ('/v1/track', {}, {}, nothing), ('/v1/batch', {}, {}, nothing), ('/v1/t', {}, {}, linux),
+                ('/v1/b', {}, {}, linux), ('/v1/track', {}, {'origin': ORIGIN}, linux),
+                ('/v1/t', {'device': {'type': 'watch'}}, {}, ['watch', *linux[1:]])]
+        for number, (path, context, headers, want) in enumerate(rows):
+            send(node, path, f'm{number}', context, user_agent=firefox, **headers)
+            got = node.gql('query($id: ID!) { event(tenantId: "shop", eventId: $id) { deviceType browser os } }',
+                           id=f'm{number}')['event']
+            check_equal([got['deviceType'], got['browser'], got['os']], want, f'{path} {context} {headers}')
 
 
 main()
