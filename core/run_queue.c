@@ -60,10 +60,19 @@ run_first(struct run_queue *queue, struct task_list *list, const struct time_sli
     }
 }
 
+struct time_slice
+run_queue_time(const struct run_queue *queue)
+{
+    struct mono_ns now = queue->now(queue->context);
+
+    return (struct time_slice){
+        .until = {.ns = now.ns + RUN_QUEUE_SLICE_NS}, .now = queue->now, .context = queue->context};
+}
+
 enum step
 run_queue_run(struct run_queue *queue)
 {
-    struct time_slice time = {.now = queue->now, .context = queue->context};
+    struct time_slice time;
     struct task *last_fresh = queue->fresh.last;
     struct task *last_begun = queue->begun.last;
     struct mono_ns now;
@@ -71,8 +80,7 @@ run_queue_run(struct run_queue *queue)
     if (run_queue_is_empty(queue)) {
         return STEP_DONE;
     }
-    now = queue->now(queue->context);
-    time.until.ns = now.ns + RUN_QUEUE_SLICE_NS;
+    time = run_queue_time(queue);
     for (bool is_last = last_fresh == NULL; !is_last;) {
         is_last = queue->fresh.first == last_fresh;
         run_first(queue, &queue->fresh, &time);

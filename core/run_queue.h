@@ -59,6 +59,8 @@ void run_queue_init(struct run_queue *queue, struct mono_ns (*now)(void *context
 /* Home. Takes part from the next run on. No effect when it is queued. */
 void run_queue_add(struct run_queue *queue, struct task *task,
                    enum step (*step)(struct task *task, const struct time_slice *time));
+/* Home. A slice that begins now, for a first step that does not wait for a run. */
+struct time_slice run_queue_time(const struct run_queue *queue);
 /* Home. STEP_MORE: there is a task that is not done. A step may add tasks, and its own when it is done. */
 enum step run_queue_run(struct run_queue *queue);
 /* Home. */

@@ -229,47 +229,54 @@ step(struct loads *loads, struct load *load)
     base_die("ASSERT", "a load that waits", __FILE__, __LINE__);
 }
 
-/* As far as this load gets now. True: it got further. */
-static bool
-advance(struct execute *execute, struct load *load)
+/* As far as this load gets now. */
+static enum step
+advance(struct execute *execute, struct load *load, const struct time_slice *time)
 {
     struct loads *loads = &execute->loads;
-    bool has_moved = false;
 
     while (!load->is_done && load->round_due <= loads->round && !loads->arena->is_full && step(loads, load)) {
-        has_moved = true;
+        execute->has_moved = true;
+        if (time_slice_is_over(time)) {
+            return STEP_MORE;
+        }
     }
     if (load->has_rows && !load->is_expanded && !expand(execute, load)) {
-        return false;
+        ASSERT(loads->arena->is_full);
     }
-    return has_moved;
+    return STEP_DONE;
 }
 
-/* Every load that waits, and those that come up on the way. True: one of them got further. */
-static bool
-advance_all(struct execute *execute)
+/* A pass over every load that waits, and those that come up on the way. */
+static enum step
+advance_all(struct execute *execute, const struct time_slice *time)
 {
     struct loads *loads = &execute->loads;
-    struct load **link = &loads->first_pending;
-    struct load *last = NULL;
-    bool has_moved = false;
 
-    while (*link != NULL) {
-        struct load *load = *link;
+    if (execute->at == NULL) {
+        execute->at = &loads->first_pending;
+        execute->before = NULL;
+        execute->has_moved = false;
+    }
+    while (*execute->at != NULL) {
+        struct load *load = *execute->at;
 
-        has_moved |= advance(execute, load);
-        if (load->is_done) {
-            *link = load->next_pending;
-            has_moved = true;
-        } else {
-            last = load;
-            link = &load->next_pending;
+        if (advance(execute, load, time) == STEP_MORE) {
+            return STEP_MORE;
         }
-        if (*link == NULL) {
-            loads->last_pending = last;
+        if (load->is_done) {
+            *execute->at = load->next_pending;
+            execute->has_moved = true;
+        } else {
+            execute->before = load;
+            execute->at = &load->next_pending;
+        }
+        if (*execute->at == NULL) {
+            loads->last_pending = execute->before;
         }
     }
-    return has_moved;
+    execute->at = NULL;
+    return STEP_DONE;
 }
 
 /* ---- errors ---- */
@@ -329,7 +336,7 @@ settle(struct execute *execute, struct load *load)
 }
 
 int
-execute_round(struct execute *execute)
+execute_round(struct execute *execute, const struct time_slice *time)
 {
     struct loads *loads = &execute->loads;
 
@@ -337,7 +344,10 @@ execute_round(struct execute *execute)
         if (loads->arena->is_full) {
             return EXECUTE_FULL;
         }
-    } while (advance_all(execute));
+        if (advance_all(execute, time) == STEP_MORE) {
+            return EXECUTE_MORE;
+        }
+    } while (execute->has_moved);
     if (loads->is_stale && execute->may_restart) {
         return EXECUTE_STALE;
     }

@@ -9,6 +9,8 @@
  * a round asks nothing more, errors are settled: a field without a value is null, and where its type forbids that,
  * the object around it is, up to the whole answer.
  *
+ * A round of many loads is prepared in slices, as are the steps of a load that has much to do.
+ *
  * When somebody was merged away between two rounds, everything is loaded again from the start, so that the answer
  * is of one moment; EXECUTE_STARTS_MAX times, then the fields concerned say UNAVAILABLE.
  *
@@ -23,6 +25,7 @@ enum execute_answer {
     EXECUTE_READY = 1, /* everything is here and settled */
     EXECUTE_FULL,      /* the arena is */
     EXECUTE_STALE,     /* end it and begin again */
+    EXECUTE_MORE,      /* its time is over: call again */
 };
 
 struct execute {
@@ -30,6 +33,11 @@ struct execute {
     const struct graphql_plan *plan;
     struct graphql_errors errors; /* of fields */
     bool may_restart;
+
+    /* The pass over what waits, while a round is prepared. */
+    struct load **at; /* NULL: none is on its way */
+    struct load *before;
+    bool has_moved;
 };
 
 struct execute_options {
@@ -46,7 +54,7 @@ struct execute_options {
 /* Home. Loads for the root's fields. False: arena full. */
 MUST_USE bool execute_begin(struct execute *execute, const struct execute_options *options);
 /* Home. 0: the round was sent. */
-MUST_USE int execute_round(struct execute *execute);
+MUST_USE int execute_round(struct execute *execute, const struct time_slice *time);
 /* Home. A round is back. Before execute_round(). */
 void execute_arrived(struct execute *execute);
 

@@ -6,13 +6,18 @@
 
 /*
  *            query_start
- *                 | refused, or nothing to ask: over at once
+ *                 | refused: over at once
  *                 v
- *     +------> WAITING ---- deadline, abandoned ----> ZOMBIE
- *     | more      |                                     |
- *     +-----------+ round_done                          | round_done
- *                 v                                     v
- *              answer ------------------------------> finish
+ *     +------> WORKING <----------- round_done ----- WAITING
+ *     | slice     |  |                                 ^ |
+ *     +-----------+  +---- a round is sent ------------+ | deadline, abandoned
+ *                 |                                      v
+ *                 | all is written                     ZOMBIE, waits for its round
+ *                 v                                      |
+ *              answer -----> finish <--------------------+
+ *
+ * What it works on (rounds, then the writing of the answer) is a task of the shard, a slice at a time. When its
+ * deadline comes in between, it is a zombie, and its next slice finishes it.
  *
  * A zombie has nobody to answer any more, but its questions are still out there and point into its arena. The shards
  * are told that nobody wants them, and they come back soon.
@@ -34,8 +39,12 @@ struct query {
     struct graphql_plan plan;
     struct execute execute;
     struct timer timer;
+    struct task task;
+    struct writer *writer; /* NULL: not everything is here yet */
+    struct json_out out;
     uint32_t start_count;
     bool is_zombie;
+    bool *is_over; /* for query_start(), which wants to know */
 };
 
 static void round_done(struct scatter *scatter);
@@ -47,6 +56,9 @@ finish(struct query *query)
     void (*finished)(void *context) = query->request.finished;
     void *context = query->request.context;
 
+    if (query->is_over != NULL) {
+        *query->is_over = true;
+    }
     timer_stop(&query->request.shard->timers, &query->timer);
     scatter_end(&query->execute.loads.scatter);
     finished(context);
@@ -77,32 +89,56 @@ begin(struct query *query)
     return execute_begin(&query->execute, &options);
 }
 
-/* Everything is here. */
 static void
-write_and_finish(struct query *query)
+answer_too_large(struct query *query)
 {
-    struct json_out out;
-    struct text body;
-
-    json_out_init(&out, query->request.arena);
-    write_answer(&query->execute, &out);
-    body = json_out_finish(&out);
-    answer(query, QUERY_OK,
-           body.data != NULL && !query->request.arena->is_full ? body : TEXT(BODY_TOO_LARGE));
+    answer(query, QUERY_OK, TEXT(BODY_TOO_LARGE));
     finish(query);
 }
 
-/* One round more, or the end. True: the query goes on. */
-static bool
-go_on(struct query *query)
+/* Everything is here. */
+static enum step
+write_answer(struct query *query, const struct time_slice *time)
 {
+    struct text body;
+
+    if (query->writer == NULL) {
+        json_out_init(&query->out, query->request.arena);
+        query->writer = write_begin(&query->execute, &query->out);
+    }
+    if (query->writer == NULL) {
+        answer_too_large(query);
+        return STEP_DONE;
+    }
+    if (write_step(query->writer, time) == STEP_MORE) {
+        return STEP_MORE;
+    }
+    body = json_out_finish(&query->out);
+    answer(query, QUERY_OK,
+           body.data != NULL && !query->request.arena->is_full ? body : TEXT(BODY_TOO_LARGE));
+    finish(query);
+    return STEP_DONE;
+}
+
+/* STEP_DONE: a round is out, or the query is over. */
+static enum step
+work(struct query *query, const struct time_slice *time)
+{
+    if (query->is_zombie) {
+        finish(query);
+        return STEP_DONE;
+    }
+    if (query->writer != NULL) {
+        return write_answer(query, time);
+    }
     for (;;) {
-        switch (execute_round(&query->execute)) {
+        switch (execute_round(&query->execute, time)) {
         case 0:
-            return true;
+            return STEP_DONE;
         case EXECUTE_READY:
-            write_and_finish(query);
-            return false;
+            return write_answer(query, time);
+        case EXECUTE_MORE:
+            return STEP_MORE;
         case EXECUTE_STALE:
             scatter_end(&query->execute.loads.scatter);
             if (begin(query)) {
@@ -112,10 +148,15 @@ go_on(struct query *query)
         case EXECUTE_FULL:
             break;
         }
-        answer(query, QUERY_OK, TEXT(BODY_TOO_LARGE));
-        finish(query);
-        return false;
+        answer_too_large(query);
+        return STEP_DONE;
     }
+}
+
+static enum step
+work_on(struct task *task, const struct time_slice *time)
+{
+    return work(CONTAINER_OF(task, struct query, task), time);
 }
 
 static void
@@ -128,16 +169,16 @@ round_done(struct scatter *scatter)
         return;
     }
     execute_arrived(&query->execute);
-    (void)go_on(query);
+    run_queue_add(&query->request.shard->queries, &query->task, work_on);
 }
 
-/* From WAITING only: its questions are out, so round_done() will come. */
+/* Its questions are out, so round_done() will come; or it has another slice. */
 static void
 deadline_passed(struct timer *timer)
 {
     struct query *query = CONTAINER_OF(timer, struct query, timer);
 
-    ASSERT(query->execute.loads.scatter.outstanding > 0);
+    ASSERT(query->execute.loads.scatter.outstanding > 0 || query->task.is_queued);
     query->is_zombie = true;
     scatter_abandon(&query->execute.loads.scatter);
     answer(query, QUERY_DEADLINE, TEXT(BODY_DEADLINE));
@@ -189,6 +230,25 @@ give_up(const struct query_request *request, struct text body)
     request->finished(request->context);
 }
 
+/* What is small need not wait for a turn. NULL: it is over. */
+static struct query *
+begin_working(struct query *query)
+{
+    struct run_queue *queue = &query->request.shard->queries;
+    struct time_slice time = run_queue_time(queue);
+    bool is_over = false;
+
+    query->is_over = &is_over;
+    if (work(query, &time) == STEP_MORE) {
+        run_queue_add(queue, &query->task, work_on);
+    }
+    if (is_over) {
+        return NULL;
+    }
+    query->is_over = NULL;
+    return query;
+}
+
 struct query *
 query_start(const struct query_request *request)
 {
@@ -223,7 +283,7 @@ query_start(const struct query_request *request)
         give_up(&query->request, TEXT(BODY_TOO_LARGE));
         return NULL;
     }
-    return go_on(query) ? query : NULL;
+    return begin_working(query);
 }
 
 void

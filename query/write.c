@@ -7,16 +7,94 @@
 #include "query/write_value.h"
 
 /*
- * One function for each object type, a switch over its fields. The fields of nested objects call each other:
- * as deep as the plan, which is limited.
+ * An answer is objects and lists in each other. Each that was begun and not ended has a frame, which knows what comes
+ * next in it: a field, or a row. A step takes the innermost frame one further, which writes a value or begins a frame in
+ * it; so the writing may stop after any step. There are as many frames as the plan is deep.
  */
+
+#define FRAME_COUNT_MAX 32u
+#define TURN_COUNT 64u    /* values between two looks at the clock */
+#define TURN_BYTES 65536u /* or so much text */
+
+struct frame {
+    /* Of an object: writes the field `at`. Of a list: writes the row, which has the fields of `at`. */
+    void (*write)(struct writer *writer, const struct load *load, uint32_t row,
+                  const struct graphql_selection *at);
+    const struct load *load;
+    uint32_t row; /* of a list: the next one */
+    uint32_t row_end;
+    bool is_list;
+    const struct graphql_selection *at; /* of an object: the next one */
+};
 
 struct writer {
     struct execute *execute;
     struct json_out *out;
+    uint64_t bytes_seen; /* written, when the clock was looked at */
+    uint32_t depth;
+    struct frame frames[FRAME_COUNT_MAX];
 };
 
+static_assert(FRAME_COUNT_MAX >= 2 * GRAPHQL_DEPTH_MAX + 2, "a field may be a list of objects");
+
 static void write_load(struct writer *writer, const struct load *load);
+
+/* ---- frames ---- */
+
+static void
+push(struct writer *writer, struct frame frame)
+{
+    ASSERT(writer->depth < FRAME_COUNT_MAX);
+    writer->frames[writer->depth++] = frame;
+}
+
+static void
+begin_object(struct writer *writer, const struct load *load, uint32_t row,
+             const struct graphql_selection *fields,
+             void (*write)(struct writer *writer, const struct load *load, uint32_t row,
+                           const struct graphql_selection *at))
+{
+    json_out_object_begin(writer->out);
+    push(writer, (struct frame){.write = write, .load = load, .row = row, .at = fields});
+}
+
+/* The rows from `row` on, `count` of them. */
+static void
+begin_list(struct writer *writer, const struct load *load, uint32_t row, uint32_t count,
+           const struct graphql_selection *at,
+           void (*write)(struct writer *writer, const struct load *load, uint32_t row,
+                         const struct graphql_selection *at))
+{
+    json_out_array_begin(writer->out);
+    push(writer,
+         (struct frame){
+             .write = write, .load = load, .row = row, .row_end = row + count, .is_list = true, .at = at});
+}
+
+static void
+go_on(struct writer *writer)
+{
+    struct frame *frame = &writer->frames[writer->depth - 1];
+
+    if (frame->is_list ? frame->row == frame->row_end : frame->at == NULL) {
+        writer->depth--;
+        if (frame->is_list) {
+            json_out_array_end(writer->out);
+        } else {
+            json_out_object_end(writer->out);
+        }
+        return;
+    }
+    if (frame->is_list) {
+        frame->write(writer, frame->load, frame->row++, frame->at);
+    } else {
+        const struct graphql_selection *at = frame->at;
+
+        frame->at = at->next;
+        json_out_key(writer->out, at->response_key);
+        frame->write(writer, frame->load, frame->row, at);
+    }
+}
 
 /* ---- small words ---- */
 
@@ -43,88 +121,81 @@ write_child(struct writer *writer, const struct load *load, uint32_t row, const 
 /* ---- tenants and merges ---- */
 
 static void
-write_tenant(struct writer *writer, const struct load *load, uint32_t row)
+write_tenant_field(struct writer *writer, const struct load *load, uint32_t row,
+                   const struct graphql_selection *at)
 {
     struct json_out *out = writer->out;
     const struct tenant_row *tenant = load->tenants[row];
 
-    json_out_object_begin(out);
-    for (const struct graphql_selection *at = load->selection->children; at != NULL; at = at->next) {
-        json_out_key(out, at->response_key);
-        switch ((int)at->field) {
-        case FIELD_TENANT_ID:
-            json_out_text(out, tenant->tenant_id);
-            break;
-        case FIELD_TENANT_TOTAL_EVENTS:
-            write_value_count(out, tenant->total_events);
-            break;
-        case FIELD_TENANT_TOTAL_PROFILES:
-            write_value_count(out, tenant->total_profiles);
-            break;
-        case FIELD_TENANT_ACTIVE_SESSIONS:
-            write_value_count(out, load->open_sessions[row]);
-            break;
-        case FIELD_TENANT_WATERMARK:
-            if (tenant->reading.watermark.ms == NO_WATERMARK.ms) {
-                json_out_null(out);
-            } else {
-                json_out_time(out, tenant->reading.watermark.ms);
-            }
-            break;
-        default:
-            write_value_typename(out, at);
-            break;
+    switch ((int)at->field) {
+    case FIELD_TENANT_ID:
+        json_out_text(out, tenant->tenant_id);
+        break;
+    case FIELD_TENANT_TOTAL_EVENTS:
+        write_value_count(out, tenant->total_events);
+        break;
+    case FIELD_TENANT_TOTAL_PROFILES:
+        write_value_count(out, tenant->total_profiles);
+        break;
+    case FIELD_TENANT_ACTIVE_SESSIONS:
+        write_value_count(out, load->open_sessions[row]);
+        break;
+    case FIELD_TENANT_WATERMARK:
+        if (tenant->reading.watermark.ms == NO_WATERMARK.ms) {
+            json_out_null(out);
+        } else {
+            json_out_time(out, tenant->reading.watermark.ms);
         }
+        break;
+    default:
+        write_value_typename(out, at);
+        break;
     }
-    json_out_object_end(out);
 }
 
 static void
-write_merge(struct writer *writer, const struct load *load, uint32_t row,
-            const struct graphql_selection *fields)
+write_tenant(struct writer *writer, const struct load *load, uint32_t row, const struct graphql_selection *at)
+{
+    begin_object(writer, load, row, at->children, write_tenant_field);
+}
+
+static void
+write_merge_field(struct writer *writer, const struct load *load, uint32_t row,
+                  const struct graphql_selection *at)
 {
     struct json_out *out = writer->out;
     const struct merge_row *merge = &load->merges[row];
 
-    json_out_object_begin(out);
-    for (const struct graphql_selection *at = fields; at != NULL; at = at->next) {
-        json_out_key(out, at->response_key);
-        switch ((int)at->field) {
-        case FIELD_MERGE_TENANT_ID:
-            json_out_text(out, load->tenant->tenant_id);
-            break;
-        case FIELD_MERGE_LOSER:
-            json_out_uuid(out, merge->loser);
-            break;
-        case FIELD_MERGE_WINNER:
-            json_out_uuid(out, merge->winner);
-            break;
-        case FIELD_MERGE_EVENT_TIME:
-            json_out_time(out, merge->event_time.ms);
-            break;
-        default:
-            write_value_typename(out, at);
-            break;
-        }
+    switch ((int)at->field) {
+    case FIELD_MERGE_TENANT_ID:
+        json_out_text(out, load->tenant->tenant_id);
+        break;
+    case FIELD_MERGE_LOSER:
+        json_out_uuid(out, merge->loser);
+        break;
+    case FIELD_MERGE_WINNER:
+        json_out_uuid(out, merge->winner);
+        break;
+    case FIELD_MERGE_EVENT_TIME:
+        json_out_time(out, merge->event_time.ms);
+        break;
+    default:
+        write_value_typename(out, at);
+        break;
     }
-    json_out_object_end(out);
 }
 
 /* ---- profile ---- */
 
 static void
-write_profile(struct writer *writer, const struct load *load)
+write_own_profile_field(struct writer *writer, const struct load *load, uint32_t row,
+                        const struct graphql_selection *at)
 {
-    json_out_object_begin(writer->out);
-    for (const struct graphql_selection *at = load->selection->children; at != NULL; at = at->next) {
-        json_out_key(writer->out, at->response_key);
-        if (load_branch_find(load, at) != NULL) {
-            write_child(writer, load, 0, at);
-        } else {
-            write_profile_field(writer->execute, writer->out, load, at);
-        }
+    if (load_branch_find(load, at) != NULL) {
+        write_child(writer, load, row, at);
+    } else {
+        write_profile_field(writer->execute, writer->out, load, at);
     }
-    json_out_object_end(writer->out);
 }
 
 /* ---- events ---- */
@@ -168,6 +239,9 @@ write_event_field(struct writer *writer, const struct load *load, uint32_t row,
     const struct event_row *event = load->events[row];
     struct json_out *out = writer->out;
 
+    if (write_event_text(out, event->record, at->field)) {
+        return;
+    }
     switch ((int)at->field) {
     case FIELD_EVENT_TENANT_ID:
         json_out_text(out, load->tenant->tenant_id);
@@ -196,20 +270,6 @@ write_event_field(struct writer *writer, const struct load *load, uint32_t row,
         write_value_typename(out, at);
         break;
     }
-}
-
-static void
-write_event(struct writer *writer, const struct load *load, uint32_t row,
-            const struct graphql_selection *fields)
-{
-    json_out_object_begin(writer->out);
-    for (const struct graphql_selection *at = fields; at != NULL; at = at->next) {
-        json_out_key(writer->out, at->response_key);
-        if (!write_event_text(writer->out, load->events[row]->record, at->field)) {
-            write_event_field(writer, load, row, at);
-        }
-    }
-    json_out_object_end(writer->out);
 }
 
 /* ---- sessions ---- */
@@ -282,18 +342,6 @@ write_session_field(struct writer *writer, const struct load *load, uint32_t row
     }
 }
 
-static void
-write_session(struct writer *writer, const struct load *load, uint32_t row,
-              const struct graphql_selection *fields)
-{
-    json_out_object_begin(writer->out);
-    for (const struct graphql_selection *at = fields; at != NULL; at = at->next) {
-        json_out_key(writer->out, at->response_key);
-        write_session_field(writer, load, row, at);
-    }
-    json_out_object_end(writer->out);
-}
-
 /* ---- pages ---- */
 
 static void
@@ -320,235 +368,205 @@ put_cursor(struct json_out *out, const struct load *page, uint32_t row)
 static void
 write_node(struct writer *writer, const struct load *page, uint32_t row, const struct graphql_selection *node)
 {
-    const struct graphql_selection *fields = node->children;
-
     if (page->kind == LOAD_PROFILES) {
         write_child(writer, page, row, node);
     } else if (page->kind == LOAD_EVENTS) {
-        write_event(writer, page, row, fields);
+        begin_object(writer, page, row, node->children, write_event_field);
     } else if (page->kind == LOAD_SESSIONS) {
-        write_session(writer, page, row, fields);
+        begin_object(writer, page, row, node->children, write_session_field);
     } else {
-        write_merge(writer, page, row, fields);
+        begin_object(writer, page, row, node->children, write_merge_field);
     }
 }
 
 static void
-write_nodes(struct writer *writer, const struct load *page, const struct graphql_selection *selection)
+write_edge_field(struct writer *writer, const struct load *page, uint32_t row,
+                 const struct graphql_selection *at)
 {
-    json_out_array_begin(writer->out);
-    for (uint32_t i = 0; i < page->row_count; i++) {
-        write_node(writer, page, i, selection);
+    switch ((int)at->field) {
+    case FIELD_EVENT_EDGE_CURSOR:
+    case FIELD_SESSION_EDGE_CURSOR:
+    case FIELD_MERGE_EDGE_CURSOR:
+    case FIELD_PROFILE_EDGE_CURSOR:
+        put_cursor(writer->out, page, row);
+        break;
+    case FIELD_EVENT_EDGE_NODE:
+    case FIELD_SESSION_EDGE_NODE:
+    case FIELD_MERGE_EDGE_NODE:
+    case FIELD_PROFILE_EDGE_NODE:
+        write_node(writer, page, row, at);
+        break;
+    default:
+        write_value_typename(writer->out, at);
+        break;
     }
-    json_out_array_end(writer->out);
 }
 
 static void
-write_edges(struct writer *writer, const struct load *page, const struct graphql_selection *selection)
+write_edge(struct writer *writer, const struct load *page, uint32_t row, const struct graphql_selection *at)
 {
-    struct json_out *out = writer->out;
-
-    json_out_array_begin(out);
-    for (uint32_t i = 0; i < page->row_count; i++) {
-        json_out_object_begin(out);
-        for (const struct graphql_selection *at = selection->children; at != NULL; at = at->next) {
-            json_out_key(out, at->response_key);
-            switch ((int)at->field) {
-            case FIELD_EVENT_EDGE_CURSOR:
-            case FIELD_SESSION_EDGE_CURSOR:
-            case FIELD_MERGE_EDGE_CURSOR:
-            case FIELD_PROFILE_EDGE_CURSOR:
-                put_cursor(out, page, i);
-                break;
-            case FIELD_EVENT_EDGE_NODE:
-            case FIELD_SESSION_EDGE_NODE:
-            case FIELD_MERGE_EDGE_NODE:
-            case FIELD_PROFILE_EDGE_NODE:
-                write_node(writer, page, i, at);
-                break;
-            default:
-                write_value_typename(out, at);
-                break;
-            }
-        }
-        json_out_object_end(out);
-    }
-    json_out_array_end(out);
+    begin_object(writer, page, row, at->children, write_edge_field);
 }
 
 static void
-write_page_info(struct writer *writer, const struct load *page, const struct graphql_selection *selection)
+write_page_info_field(struct writer *writer, const struct load *page, uint32_t row,
+                      const struct graphql_selection *at)
 {
     struct json_out *out = writer->out;
 
-    json_out_object_begin(out);
-    for (const struct graphql_selection *at = selection->children; at != NULL; at = at->next) {
-        json_out_key(out, at->response_key);
-        switch ((int)at->field) {
-        case FIELD_PAGE_INFO_HAS_NEXT_PAGE:
-            json_out_bool(out, page->has_next);
-            break;
-        case FIELD_PAGE_INFO_HAS_PREVIOUS_PAGE:
-            json_out_bool(out, page->has_previous);
-            break;
-        case FIELD_PAGE_INFO_START_CURSOR:
-        case FIELD_PAGE_INFO_END_CURSOR:
-            if (page->row_count == 0) {
-                json_out_null(out);
-            } else {
-                put_cursor(out, page, at->field == FIELD_PAGE_INFO_START_CURSOR ? 0 : page->row_count - 1);
-            }
-            break;
-        default:
-            write_value_typename(out, at);
-            break;
+    (void)row;
+    switch ((int)at->field) {
+    case FIELD_PAGE_INFO_HAS_NEXT_PAGE:
+        json_out_bool(out, page->has_next);
+        break;
+    case FIELD_PAGE_INFO_HAS_PREVIOUS_PAGE:
+        json_out_bool(out, page->has_previous);
+        break;
+    case FIELD_PAGE_INFO_START_CURSOR:
+    case FIELD_PAGE_INFO_END_CURSOR:
+        if (page->row_count == 0) {
+            json_out_null(out);
+        } else {
+            put_cursor(out, page, at->field == FIELD_PAGE_INFO_START_CURSOR ? 0 : page->row_count - 1);
         }
+        break;
+    default:
+        write_value_typename(out, at);
+        break;
     }
-    json_out_object_end(out);
 }
 
 static void
-write_page(struct writer *writer, const struct load *page)
+write_page_field(struct writer *writer, const struct load *page, uint32_t row,
+                 const struct graphql_selection *at)
 {
-    json_out_object_begin(writer->out);
-    for (const struct graphql_selection *at = page->selection->children; at != NULL; at = at->next) {
-        json_out_key(writer->out, at->response_key);
-        switch ((int)at->field) {
-        case FIELD_EVENT_CONNECTION_NODES:
-        case FIELD_SESSION_CONNECTION_NODES:
-        case FIELD_MERGE_CONNECTION_NODES:
-        case FIELD_PROFILE_CONNECTION_NODES:
-            write_nodes(writer, page, at);
-            break;
-        case FIELD_EVENT_CONNECTION_EDGES:
-        case FIELD_SESSION_CONNECTION_EDGES:
-        case FIELD_MERGE_CONNECTION_EDGES:
-        case FIELD_PROFILE_CONNECTION_EDGES:
-            write_edges(writer, page, at);
-            break;
-        case FIELD_EVENT_CONNECTION_PAGE_INFO:
-        case FIELD_SESSION_CONNECTION_PAGE_INFO:
-        case FIELD_MERGE_CONNECTION_PAGE_INFO:
-        case FIELD_PROFILE_CONNECTION_PAGE_INFO:
-            write_page_info(writer, page, at);
-            break;
-        case FIELD_PROFILE_CONNECTION_TOTAL_COUNT:
-            write_value_count(writer->out, page->total_count);
-            break;
-        default:
-            write_value_typename(writer->out, at);
-            break;
-        }
+    switch ((int)at->field) {
+    case FIELD_EVENT_CONNECTION_NODES:
+    case FIELD_SESSION_CONNECTION_NODES:
+    case FIELD_MERGE_CONNECTION_NODES:
+    case FIELD_PROFILE_CONNECTION_NODES:
+        begin_list(writer, page, 0, page->row_count, at, write_node);
+        break;
+    case FIELD_EVENT_CONNECTION_EDGES:
+    case FIELD_SESSION_CONNECTION_EDGES:
+    case FIELD_MERGE_CONNECTION_EDGES:
+    case FIELD_PROFILE_CONNECTION_EDGES:
+        begin_list(writer, page, 0, page->row_count, at, write_edge);
+        break;
+    case FIELD_EVENT_CONNECTION_PAGE_INFO:
+    case FIELD_SESSION_CONNECTION_PAGE_INFO:
+    case FIELD_MERGE_CONNECTION_PAGE_INFO:
+    case FIELD_PROFILE_CONNECTION_PAGE_INFO:
+        begin_object(writer, page, row, at->children, write_page_info_field);
+        break;
+    case FIELD_PROFILE_CONNECTION_TOTAL_COUNT:
+        write_value_count(writer->out, page->total_count);
+        break;
+    default:
+        write_value_typename(writer->out, at);
+        break;
     }
-    json_out_object_end(writer->out);
 }
 
 /* ---- roll-ups ---- */
 
 static void
-write_summary(struct writer *writer, const struct load *load)
+write_summary_field(struct writer *writer, const struct load *load, uint32_t row,
+                    const struct graphql_selection *at)
 {
-    const struct rollup_cell *cell = &load->rollup->cells[0];
+    const struct rollup_cell *cell = &load->rollup->cells[row];
     struct json_out *out = writer->out;
 
-    json_out_object_begin(out);
-    for (const struct graphql_selection *at = load->selection->children; at != NULL; at = at->next) {
-        json_out_key(out, at->response_key);
-        switch ((int)at->field) {
-        case FIELD_SUMMARY_USERS:
-            write_value_count(out, cell->users);
-            break;
-        case FIELD_SUMMARY_SESSIONS:
-            write_value_count(out, cell->sessions);
-            break;
-        case FIELD_SUMMARY_EVENTS:
-            write_value_count(out, cell->events);
-            break;
-        case FIELD_SUMMARY_AVG_DURATION_SEC:
-            json_out_double(out, rollup_mean_seconds(cell->closed_duration_ms, cell->closed_sessions));
-            break;
-        case FIELD_SUMMARY_EVENTS_PER_SESSION:
-            json_out_double(out, cell->sessions == 0 ? 0 : (double)cell->events / (double)cell->sessions);
-            break;
-        default:
-            write_value_typename(out, at);
-            break;
-        }
+    switch ((int)at->field) {
+    case FIELD_SUMMARY_USERS:
+        write_value_count(out, cell->users);
+        break;
+    case FIELD_SUMMARY_SESSIONS:
+        write_value_count(out, cell->sessions);
+        break;
+    case FIELD_SUMMARY_EVENTS:
+        write_value_count(out, cell->events);
+        break;
+    case FIELD_SUMMARY_AVG_DURATION_SEC:
+        json_out_double(out, rollup_mean_seconds(cell->closed_duration_ms, cell->closed_sessions));
+        break;
+    case FIELD_SUMMARY_EVENTS_PER_SESSION:
+        json_out_double(out, cell->sessions == 0 ? 0 : (double)cell->events / (double)cell->sessions);
+        break;
+    default:
+        write_value_typename(out, at);
+        break;
     }
-    json_out_object_end(out);
 }
 
-/* Points or groups. */
+/* A point or a group. Points of several series lie behind each other. */
 static void
-write_cells(struct json_out *out, const struct rollup *rollup, const struct rollup_cell *cells,
-            uint32_t count, const struct graphql_selection *fields)
+write_cell_field(struct writer *writer, const struct load *load, uint32_t row,
+                 const struct graphql_selection *at)
 {
-    json_out_array_begin(out);
-    for (uint32_t i = 0; i < count; i++) {
-        json_out_object_begin(out);
-        for (const struct graphql_selection *at = fields; at != NULL; at = at->next) {
-            json_out_key(out, at->response_key);
-            switch ((int)at->field) {
-            case FIELD_TIME_POINT_TIME:
-                json_out_time(out, rollup->from_ms + (int64_t)i * rollup->step_ms);
-                break;
-            case FIELD_GROUP_KEY:
-                json_out_text(out, cells[i].key);
-                break;
-            case FIELD_TIME_POINT_VALUE:
-            case FIELD_GROUP_VALUE:
-                json_out_double(out, cells[i].value);
-                break;
-            default:
-                write_value_typename(out, at);
-                break;
-            }
-        }
-        json_out_object_end(out);
+    const struct rollup *rollup = load->rollup;
+    struct json_out *out = writer->out;
+
+    switch ((int)at->field) {
+    case FIELD_TIME_POINT_TIME:
+        json_out_time(out, rollup->from_ms + (int64_t)(row % rollup->point_count) * rollup->step_ms);
+        break;
+    case FIELD_GROUP_KEY:
+        json_out_text(out, rollup->cells[row].key);
+        break;
+    case FIELD_TIME_POINT_VALUE:
+    case FIELD_GROUP_VALUE:
+        json_out_double(out, rollup->cells[row].value);
+        break;
+    default:
+        write_value_typename(out, at);
+        break;
     }
-    json_out_array_end(out);
 }
 
 static void
-write_series(struct json_out *out, const struct rollup *rollup, const struct graphql_selection *fields)
+write_cell(struct writer *writer, const struct load *load, uint32_t row, const struct graphql_selection *at)
 {
-    uint32_t count = rollup->group_count + (rollup->has_rest ? 1 : 0);
+    begin_object(writer, load, row, at->children, write_cell_field);
+}
 
-    json_out_array_begin(out);
-    for (uint32_t i = 0; i < count; i++) {
-        json_out_object_begin(out);
-        for (const struct graphql_selection *at = fields; at != NULL; at = at->next) {
-            json_out_key(out, at->response_key);
-            switch ((int)at->field) {
-            case FIELD_SERIES_KEY:
-                json_out_text(out, i < rollup->group_count ? rollup->groups[i].key : TEXT("(other)"));
-                break;
-            case FIELD_SERIES_POINTS:
-                write_cells(out, rollup, &rollup->cells[i * rollup->point_count], rollup->point_count,
-                            at->children);
-                break;
-            default:
-                write_value_typename(out, at);
-                break;
-            }
-        }
-        json_out_object_end(out);
+static void
+write_series_field(struct writer *writer, const struct load *load, uint32_t row,
+                   const struct graphql_selection *at)
+{
+    const struct rollup *rollup = load->rollup;
+
+    switch ((int)at->field) {
+    case FIELD_SERIES_KEY:
+        json_out_text(writer->out, row < rollup->group_count ? rollup->groups[row].key : TEXT("(other)"));
+        break;
+    case FIELD_SERIES_POINTS:
+        begin_list(writer, load, row * rollup->point_count, rollup->point_count, at, write_cell);
+        break;
+    default:
+        write_value_typename(writer->out, at);
+        break;
     }
-    json_out_array_end(out);
+}
+
+static void
+write_series(struct writer *writer, const struct load *load, uint32_t row, const struct graphql_selection *at)
+{
+    begin_object(writer, load, row, at->children, write_series_field);
 }
 
 static void
 write_rollup(struct writer *writer, const struct load *load)
 {
     const struct rollup *rollup = load->rollup;
-    const struct graphql_selection *fields = load->selection->children;
 
     if (load->selection->field == FIELD_QUERY_SUMMARY) {
-        write_summary(writer, load);
+        begin_object(writer, load, 0, load->selection->children, write_summary_field);
     } else if (rollup->is_series) {
-        write_series(writer->out, rollup, fields);
+        begin_list(writer, load, 0, rollup->group_count + (rollup->has_rest ? 1 : 0), load->selection,
+                   write_series);
     } else {
-        write_cells(writer->out, rollup, rollup->cells, rollup->cell_count, fields);
+        begin_list(writer, load, 0, rollup->cell_count, load->selection, write_cell);
     }
 }
 
@@ -578,16 +596,6 @@ is_nothing(const struct load *load)
 }
 
 static void
-write_tenants(struct writer *writer, const struct load *load)
-{
-    json_out_array_begin(writer->out);
-    for (uint32_t i = 0; i < load->row_count; i++) {
-        write_tenant(writer, load, i);
-    }
-    json_out_array_end(writer->out);
-}
-
-static void
 write_load(struct writer *writer, const struct load *load)
 {
     if (load->is_null || is_nothing(load)) {
@@ -596,26 +604,26 @@ write_load(struct writer *writer, const struct load *load)
     }
     switch (load->kind) {
     case LOAD_TENANTS:
-        write_tenants(writer, load);
+        begin_list(writer, load, 0, load->row_count, load->selection, write_tenant);
         return;
     case LOAD_TENANT:
-        write_tenant(writer, load, 0);
+        write_tenant(writer, load, 0, load->selection);
         return;
     case LOAD_PROFILE:
-        write_profile(writer, load);
+        begin_object(writer, load, 0, load->selection->children, write_own_profile_field);
         return;
     case LOAD_EVENT:
-        write_event(writer, load, 0, load->selection->children);
+        begin_object(writer, load, 0, load->selection->children, write_event_field);
         return;
     case LOAD_EVENT_SESSION:
     case LOAD_CURRENT_SESSION:
-        write_session(writer, load, 0, load->selection->children);
+        begin_object(writer, load, 0, load->selection->children, write_session_field);
         return;
     case LOAD_PROFILES:
     case LOAD_EVENTS:
     case LOAD_SESSIONS:
     case LOAD_MERGES:
-        write_page(writer, load);
+        begin_object(writer, load, 0, load->selection->children, write_page_field);
         return;
     case LOAD_ROLLUP:
         write_rollup(writer, load);
@@ -627,38 +635,64 @@ write_load(struct writer *writer, const struct load *load)
 }
 
 static void
-write_data(struct writer *writer)
+write_root_field(struct writer *writer, const struct load *root, uint32_t row,
+                 const struct graphql_selection *at)
 {
-    const struct load *root = &writer->execute->loads.root;
-    struct json_out *out = writer->out;
-
-    if (root->is_null) {
-        json_out_null(out);
-        return;
+    if (at->field == FIELD_TYPENAME) {
+        write_value_typename(writer->out, at);
+    } else if (!introspection_write(writer->out, at)) {
+        write_child(writer, root, row, at);
     }
-    json_out_object_begin(out);
-    for (const struct graphql_selection *at = writer->execute->plan->selections; at != NULL; at = at->next) {
-        json_out_key(out, at->response_key);
-        if (at->field == FIELD_TYPENAME) {
-            write_value_typename(out, at);
-        } else if (!introspection_write(out, at)) {
-            write_child(writer, root, 0, at);
-        }
-    }
-    json_out_object_end(out);
 }
 
-void
-write_answer(struct execute *execute, struct json_out *out)
+struct writer *
+write_begin(struct execute *execute, struct json_out *out)
 {
-    struct writer writer = {.execute = execute, .out = out};
+    const struct load *root = &execute->loads.root;
+    struct writer *writer = arena_take(execute->loads.arena, sizeof(*writer));
 
+    if (writer == NULL) {
+        return NULL;
+    }
+    writer->execute = execute;
+    writer->out = out;
+    writer->bytes_seen = 0;
+    writer->depth = 0;
     json_out_object_begin(out);
     json_out_key(out, TEXT("data"));
-    write_data(&writer);
-    if (graphql_errors_any(&execute->errors)) {
-        json_out_key(out, TEXT("errors"));
-        graphql_errors_write(&execute->errors, out);
+    if (root->is_null) {
+        json_out_null(out);
+    } else {
+        begin_object(writer, root, 0, execute->plan->selections, write_root_field);
     }
-    json_out_object_end(out);
+    return writer;
+}
+
+static bool
+is_time_up(struct writer *writer, uint32_t count, const struct time_slice *time)
+{
+    if (count % TURN_COUNT != 0 && json_out_bytes(writer->out) - writer->bytes_seen < TURN_BYTES) {
+        return false;
+    }
+    writer->bytes_seen = json_out_bytes(writer->out);
+    return time_slice_is_over(time);
+}
+
+enum step
+write_step(struct writer *writer, const struct time_slice *time)
+{
+    struct execute *execute = writer->execute;
+
+    for (uint32_t count = 1; writer->depth > 0 && !writer->out->is_full; count++) {
+        go_on(writer);
+        if (is_time_up(writer, count, time)) {
+            return STEP_MORE;
+        }
+    }
+    if (graphql_errors_any(&execute->errors)) {
+        json_out_key(writer->out, TEXT("errors"));
+        graphql_errors_write(&execute->errors, writer->out);
+    }
+    json_out_object_end(writer->out);
+    return STEP_DONE;
 }

@@ -16,7 +16,7 @@
 #define STOPPING_WAIT_NS (5 * NS_PER_MS)
 
 static struct mono_ns
-keeper_now(void *context)
+shard_now(void *context)
 {
     struct shard *shard = context;
 
@@ -53,6 +53,7 @@ shard_open(struct shard *shard, struct shard_options options)
     };
     here = options.id;
     timers_init(&shard->timers);
+    run_queue_init(&shard->queries, shard_now, shard);
     arena_pool_init(&shard->arenas, ARENA_BYTES_KEPT);
     arena_pool_init(&shard->answers, ARENA_BYTES_KEPT);
     r = region_init(&shard->region, options.region_bytes);
@@ -67,7 +68,7 @@ shard_open(struct shard *shard, struct shard_options options)
             .region = &shard->region,
             .arenas = &shard->answers,
             .metrics = options.metrics,
-            .now = keeper_now,
+            .now = shard_now,
             .answered = question_answered,
             .is_late = options.is_late,
             .context = shard,
@@ -262,6 +263,8 @@ shard_turn(struct shard *shard)
     note_time(shard, "replies");
     is_busy |= take_questions(shard);
     note_time(shard, "questions");
+    is_busy |= run_queue_run(&shard->queries) == STEP_MORE;
+    note_time(shard, "queries");
     is_busy |= sequencer_step(shard->sequencer, until) == STEP_MORE;
     note_time(shard, "sequencer");
     is_busy |= keeper_step(shard->keeper, until) == STEP_MORE;
@@ -269,6 +272,7 @@ shard_turn(struct shard *shard)
     if (shard->outside != NULL) {
         is_busy |= shard->outside(shard->outside_context, shard->now);
         note_time(shard, "http");
+        is_busy |= !run_queue_is_empty(&shard->queries);
     }
     scatter_flush(shard);
     note_state(shard);
@@ -336,7 +340,7 @@ bool
 shard_is_idle(const struct shard *shard)
 {
     return sequencer_is_idle(shard->sequencer) && keeper_is_idle(shard->keeper) && shard->requests_out == 0 &&
-           shard->queries_out == 0 && scatter_is_flushed(shard);
+           shard->queries_out == 0 && run_queue_is_empty(&shard->queries) && scatter_is_flushed(shard);
 }
 
 static bool

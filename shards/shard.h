@@ -4,8 +4,8 @@
 /*
  * shard - one thread's share of a node, and the turn that moves it
  *
- * A turn: time is read once; timers; replies; questions; the sequencer; the keeper; what net hangs in; then
- * everything that was sent is published once, and the shard waits in its env, if there is nothing left to do.
+ * A turn: time is read once; timers; replies; questions; a slice of the queries that go on; the sequencer; the keeper;
+ * what net hangs in; then everything that was sent is published once, and the shard waits in its env, if there is nothing left to do.
  *
  * Threads  Home only, but for shard_wake() and the words in struct node.
  * Memory   One region and one arena pool for each shard.
@@ -51,6 +51,7 @@ struct shard {
     struct subquery *first_unsent[SHARD_COUNT_MAX];
     struct subquery *last_unsent[SHARD_COUNT_MAX];
     uint32_t queries_out;
+    struct run_queue queries; /* what the coordinators of this shard have to do */
 
     /* What the layers above do in a turn: returns true when there is more to do at once. */
     bool (*outside)(void *context, struct mono_ns now);

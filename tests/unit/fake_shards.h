@@ -101,6 +101,8 @@ static struct {
     uint32_t kind_counts[QUESTION_OPEN_SESSIONS + 1]; /* asked so far */
     uint32_t ended_count;
     uint32_t abandoned_count;
+    struct mono_ns clock;
+    uint64_t ns_per_look;       /* the clock goes on when it is looked at */
     struct cube_scan cube_scan; /* the last one */
 
     struct query *query;
@@ -121,6 +123,14 @@ fake_uuid(uint32_t number)
     return uuid;
 }
 
+static inline struct mono_ns
+fake_now(void *context)
+{
+    (void)context;
+    fake.clock.ns += fake.ns_per_look;
+    return fake.clock;
+}
+
 static inline void
 given_shards(void)
 {
@@ -139,6 +149,7 @@ given_shards(void)
     fake.shard.now.ns = 1000;
     here = fake.shard.id;
     timers_init(&fake.shard.timers);
+    run_queue_init(&fake.shard.queries, fake_now, NULL);
     fake.principal = principal_open();
     fake.now_ms = 10 * MS_PER_DAY;
     arena_init(&fake.answers, &fake.pool, 0);
@@ -699,9 +710,9 @@ fake_finished(void *context)
     arena_reset(&fake.arena);
 }
 
-/* The round that is out comes back. False: none is. */
+/* The round that is out comes back, and is not worked on yet. False: none is. */
 static inline bool
-fake_round(void)
+fake_reply(void)
 {
     struct scatter *scatter = fake.scatter;
 
@@ -715,6 +726,17 @@ fake_round(void)
     scatter->outstanding = 0;
     scatter->done(scatter);
     return true;
+}
+
+/* The round that is out comes back, and is worked on. False: none is. */
+static inline bool
+fake_round(void)
+{
+    bool has_come = fake_reply();
+
+    while (run_queue_run(&fake.shard.queries) == STEP_MORE) {
+    }
+    return has_come;
 }
 
 static inline void

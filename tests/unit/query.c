@@ -162,3 +162,136 @@ TEST(everything_at_once_is_answered)
     CHECK_EQ(fake.kind_counts[QUESTION_STAMP], 1);
     CHECK(fake.round_count <= 7);
 }
+
+/* ---- slices ---- */
+
+#define LONG_FIELDS \
+    "nodes{eventId eventType tenantId anonymousId userId canonicalId eventTime receivedAt " \
+    "pageUrl referrer deviceType browser os country properties late}"
+
+static const char longest[] = "{a:events(tenantId:\"acme\" first:50){" LONG_FIELDS "} "
+                              "b:events(tenantId:\"acme\" first:50){" LONG_FIELDS "} "
+                              "c:events(tenantId:\"acme\" first:50){" LONG_FIELDS "}}";
+
+/* Its rounds have come back as far as they were sent; it is in the middle of what it does with them. */
+static void
+given_a_query_between_two_slices(void)
+{
+    given_a_lot();
+    for (uint32_t i = 0; i < 40; i++) {
+        fake_event(BOB, 6000 + i, 100 + i, "click");
+    }
+    fake.ns_per_look = RUN_QUEUE_SLICE_NS; /* each look is one too many */
+    start(longest, NULL);
+    while (fake.asked_count > 0) {
+        CHECK(fake_reply());
+        for (uint32_t i = 0; fake.asked_count == 0 && fake.answered_count == 0 && i < 5; i++) {
+            (void)run_queue_run(&fake.shard.queries);
+        }
+    }
+    CHECK_EQ(fake.answered_count, 0);
+    CHECK(!run_queue_is_empty(&fake.shard.queries));
+}
+
+static void
+then_nothing_is_left(void)
+{
+    CHECK_EQ(fake.finished_count, 1);
+    CHECK_EQ(fake.pool.bytes_taken, 0);
+    CHECK_EQ(fake.shard.timers.count, 0);
+    CHECK(run_queue_is_empty(&fake.shard.queries));
+}
+
+TEST(an_answer_is_the_same_however_it_is_sliced)
+{
+    static char whole[sizeof(fake.response)];
+    uint32_t runs = 0;
+
+    given_a_lot();
+    ask(everything, NULL);
+    memcpy(whole, said(), sizeof(whole));
+    for (uint32_t divisor = 1; divisor <= 3; divisor++) {
+        given_a_lot();
+        fake.ns_per_look = RUN_QUEUE_SLICE_NS / divisor;
+        start(everything, NULL);
+        while (fake.answered_count == 0) {
+            if (run_queue_run(&fake.shard.queries) == STEP_DONE && fake.answered_count == 0) {
+                CHECK(fake_reply());
+            }
+            runs++;
+        }
+        CHECK_TEXT(said(), whole);
+        then_nothing_is_left();
+    }
+    CHECK(runs > 60);
+}
+
+static uint32_t small_answered;
+static uint32_t small_finished;
+
+static void
+note_answered(void *context, enum query_answer_kind kind, struct text response)
+{
+    (void)context;
+    CHECK_EQ(kind, QUERY_OK);
+    CHECK(response.bytes > 0);
+    small_answered++;
+}
+
+static void
+note_finished(void *context)
+{
+    arena_reset(context);
+    small_finished++;
+}
+
+TEST(a_small_query_is_answered_before_a_large_one_that_came_first)
+{
+    struct arena arena;
+
+    given_a_query_between_two_slices();
+    arena_init(&arena, &fake.pool, 0);
+    small_answered = small_finished = 0;
+    (void)query_start(&(struct query_request){
+        .shard = &fake.shard,
+        .arena = &arena,
+        .text = TEXT("{tenant(id:\"nobody\"){id}}"),
+        .principal = fake.principal,
+        .answered = note_answered,
+        .finished = note_finished,
+        .context = &arena,
+    });
+    CHECK(fake_reply()); /* the small one's */
+    for (uint32_t i = 0; small_answered == 0; i++) {
+        CHECK(i < 10);
+        CHECK_EQ(run_queue_run(&fake.shard.queries), STEP_MORE);
+    }
+    CHECK_EQ(small_finished, 1);
+    CHECK_EQ(fake.answered_count, 0);
+    while (fake.answered_count == 0) {
+        CHECK(!run_queue_is_empty(&fake.shard.queries) || fake.asked_count > 0);
+        (void)fake_round();
+    }
+    CHECK_EQ(fake.kind, QUERY_OK);
+    then_nothing_is_left();
+}
+
+TEST(the_deadline_ends_a_query_between_two_slices)
+{
+    given_a_query_between_two_slices();
+    CHECK_EQ(timer_run(&fake.shard.timers, (struct mono_ns){.ns = 1000 + 5 * NS_PER_S}, 10), 1);
+    CHECK_EQ(fake.kind, QUERY_DEADLINE);
+    CHECK_EQ(fake.finished_count, 0); /* the queue still knows it */
+    CHECK_EQ(run_queue_run(&fake.shard.queries), STEP_DONE);
+    CHECK_EQ(fake.answered_count, 1);
+    then_nothing_is_left();
+}
+
+TEST(a_query_whose_client_is_gone_stops_at_its_next_slice)
+{
+    given_a_query_between_two_slices();
+    query_abandon(fake.query);
+    CHECK_EQ(run_queue_run(&fake.shard.queries), STEP_DONE);
+    CHECK_EQ(fake.answered_count, 0);
+    then_nothing_is_left();
+}
