@@ -14,15 +14,17 @@
  *   CELLS     hour by hour: cells, then their users
  *   EVENTS    (minutes) events of the range by event_time
  *   SESSIONS  (minutes) sessions that start in the range
- *   FINISH    rows in order, users sorted, into the arena
+ *   SORT_     the users by row, then the rows by interval and code, each
+ *   COPY_     into the arena
  *
  * Each stage stops at its deadline and goes on where it was, by hour and index or by time and key. Rows and the set
  * of (row, person) pairs grow in the region and are given back at the end; both are refused (-E2BIG) when the answer
- * would not fit its arena anyway. Only sorting the pairs is one piece: about 40 ns each.
+ * would not fit its arena anyway.
  */
 
 #define TURN_COUNT 64u
 #define MS_PER_MINUTE INT64_C(60000)
+#define SORT_COUNT 1024u /* numbers sorted between two looks at the clock */
 #define CELL_HAS_NO_ROW UINT32_MAX
 
 enum cube_stage {
@@ -30,6 +32,10 @@ enum cube_stage {
     CUBE_CELLS,
     CUBE_EVENTS,
     CUBE_SESSIONS,
+    CUBE_SORT_USERS,
+    CUBE_COPY_USERS,
+    CUBE_SORT_ROWS,
+    CUBE_COPY_ROWS,
     CUBE_FINISH,
 };
 
@@ -52,6 +58,15 @@ struct cube_work {
     uint32_t cell_index;
     uint32_t user_index;
     uint32_t user_end;
+
+    /* SORT and COPY */
+    bool is_sorting;
+    struct number_sort user_sort;
+    struct item_sort row_sort;
+    uint32_t copied;
+    uint32_t *persons;            /* in the answer's arena */
+    struct cube_row *answer_rows; /* likewise */
+    struct cube_answer *answer;
 
     /* EVENTS, SESSIONS: behind this place, once there was one. */
     bool has_place;
@@ -294,7 +309,7 @@ sum_cells(struct keeper *keeper, struct cube_work *work, const struct cube_scan 
             return STEP_MORE;
         }
     }
-    work->stage = CUBE_FINISH;
+    work->stage = CUBE_SORT_USERS;
     return STEP_DONE;
 }
 
@@ -341,7 +356,7 @@ sum_events(struct keeper *keeper, struct cube_work *work, const struct cube_scan
         }
     }
     work->has_place = false;
-    work->stage = ask->wants_sessions ? CUBE_SESSIONS : CUBE_FINISH;
+    work->stage = ask->wants_sessions ? CUBE_SESSIONS : CUBE_SORT_USERS;
     return STEP_DONE;
 }
 
@@ -375,28 +390,8 @@ sum_sessions(struct keeper *keeper, struct cube_work *work, const struct cube_sc
             return STEP_MORE;
         }
     }
-    work->stage = CUBE_FINISH;
+    work->stage = CUBE_SORT_USERS;
     return STEP_DONE;
-}
-
-/* Rows know which part of the sorted users is theirs before they are put in order themselves. */
-static bool
-copy_users(struct arena *arena, struct cube_work *work)
-{
-    uint32_t *persons = arena_take(arena, (uint64_t)work->user_count * sizeof(*persons));
-
-    if (persons == NULL) {
-        return false;
-    }
-    sort_numbers(work->users, work->user_count);
-    for (uint32_t i = 0; i < work->user_count; i++) {
-        struct person_set *users = &work->rows[work->users[i] >> 32].users;
-        persons[i] = (uint32_t)work->users[i];
-        if (users->count++ == 0) {
-            users->persons = &persons[i];
-        }
-    }
-    return true;
 }
 
 static int
@@ -417,35 +412,105 @@ is_zero(const struct cube_row *row)
     return row->events == 0 && row->sessions == 0;
 }
 
-static int
-copy_rows(struct arena *arena, struct cube_work *work, struct cube_answer *answer)
-{
-    struct cube_row *rows = arena_take(arena, (uint64_t)work->row_count * sizeof(*rows));
+/* What is behind the sums: the users in order and into the arena, then the rows. */
 
-    if (rows == NULL || !copy_users(arena, work)) {
-        return fault_new(-E2BIG);
+static enum step
+sort_users(struct cube_work *work, const struct time_slice *time)
+{
+    if (!work->is_sorting) {
+        number_sort_begin(&work->user_sort, work->users, work->user_count);
+        work->is_sorting = true;
     }
-    sort_items(work->rows, work->row_count, sizeof(*work->rows), compare_rows);
-    answer->rows = rows;
-    for (uint32_t i = 0; i < work->row_count; i++) {
-        if (!is_zero(&work->rows[i])) {
-            rows[answer->count++] = work->rows[i];
+    while (!number_sort_go_on(&work->user_sort, SORT_COUNT)) {
+        if (time_slice_is_over(time)) {
+            return STEP_MORE;
         }
     }
-    return 0;
+    work->is_sorting = false;
+    work->stage = CUBE_COPY_USERS;
+    return STEP_DONE;
+}
+
+/* Rows know which part of the sorted users is theirs before they are put in order themselves. */
+static enum step
+copy_users(struct arena *arena, struct cube_work *work, const struct time_slice *time)
+{
+    if (work->persons == NULL) {
+        work->persons = arena_take(arena, (uint64_t)work->user_count * sizeof(*work->persons));
+    }
+    if (work->persons == NULL) {
+        work->stage = CUBE_FINISH;
+        return STEP_DONE;
+    }
+    for (uint32_t i = work->copied; i < work->user_count; i++) {
+        struct person_set *users = &work->rows[work->users[i] >> 32].users;
+        work->persons[i] = (uint32_t)work->users[i];
+        if (users->count++ == 0) {
+            users->persons = &work->persons[i];
+        }
+        if (is_time_up(i + 1, time)) {
+            work->copied = i + 1;
+            return STEP_MORE;
+        }
+    }
+    work->stage = CUBE_SORT_ROWS;
+    return STEP_DONE;
+}
+
+static enum step
+sort_rows(struct cube_work *work, const struct time_slice *time)
+{
+    if (!work->is_sorting) {
+        item_sort_begin(&work->row_sort, work->rows, work->row_count, sizeof(*work->rows), compare_rows);
+        work->is_sorting = true;
+        work->copied = 0;
+    }
+    while (!item_sort_go_on(&work->row_sort, TURN_COUNT)) {
+        if (time_slice_is_over(time)) {
+            return STEP_MORE;
+        }
+    }
+    work->is_sorting = false;
+    work->stage = CUBE_COPY_ROWS;
+    return STEP_DONE;
+}
+
+static enum step
+copy_rows(struct arena *arena, struct cube_work *work, const struct time_slice *time)
+{
+    if (work->answer == NULL) {
+        struct cube_answer *answer = arena_take_zero(arena, sizeof(*answer));
+
+        work->answer_rows = arena_take(arena, (uint64_t)work->row_count * sizeof(*work->answer_rows));
+        if (answer == NULL || work->answer_rows == NULL) {
+            work->stage = CUBE_FINISH;
+            return STEP_DONE;
+        }
+        answer->rows = work->answer_rows;
+        work->answer = answer;
+    }
+    for (uint32_t i = work->copied; i < work->row_count; i++) {
+        if (!is_zero(&work->rows[i])) {
+            work->answer_rows[work->answer->count++] = work->rows[i];
+        }
+        if (is_time_up(i + 1, time)) {
+            work->copied = i + 1;
+            return STEP_MORE;
+        }
+    }
+    work->stage = CUBE_FINISH;
+    return STEP_DONE;
 }
 
 static void
 finish(struct keeper *keeper, struct asked *asked)
 {
     struct question *question = asked->question;
-    struct cube_answer *answer = arena_take_zero(&question->arena, sizeof(*answer));
-    int fault = answer == NULL ? -E2BIG : 0;
+    struct cube_work *work = asked->cube_work;
+    int fault = work != NULL && is_too_big(work) ? -E2BIG : 0;
 
-    if (fault == 0 && asked->cube_work != NULL) {
-        fault = is_too_big(asked->cube_work) ? -E2BIG : copy_rows(&question->arena, asked->cube_work, answer);
-    }
-    question->answer.cube = answer;
+    question->answer.cube =
+        work != NULL ? work->answer : arena_take_zero(&question->arena, sizeof(struct cube_answer));
     keeper_finish(keeper, asked, fault);
 }
 
@@ -465,9 +530,13 @@ close_due(struct keeper *keeper, struct cube_work *work, struct share *share, st
 }
 
 static enum step
-run_stage(struct keeper *keeper, struct cube_work *work, const struct cube_scan *ask, struct share *share,
-          struct event_ms watermark, const struct time_slice *time)
+run_stage(struct keeper *keeper, struct asked *asked, struct share *share, struct event_ms watermark,
+          const struct time_slice *time)
 {
+    struct cube_work *work = asked->cube_work;
+    struct arena *arena = &asked->question->arena;
+    const struct cube_scan *ask = asked->question->ask.cube;
+
     switch (work->stage) {
     case CUBE_CLOSE:
         return close_due(keeper, work, share, watermark, time);
@@ -477,6 +546,14 @@ run_stage(struct keeper *keeper, struct cube_work *work, const struct cube_scan 
         return sum_events(keeper, work, ask, share, time);
     case CUBE_SESSIONS:
         return sum_sessions(keeper, work, ask, share, watermark, time);
+    case CUBE_SORT_USERS:
+        return sort_users(work, time);
+    case CUBE_COPY_USERS:
+        return copy_users(arena, work, time);
+    case CUBE_SORT_ROWS:
+        return sort_rows(work, time);
+    case CUBE_COPY_ROWS:
+        return copy_rows(arena, work, time);
     case CUBE_FINISH:
         break;
     }
@@ -499,8 +576,8 @@ keeper_answer_cube(struct keeper *keeper, struct asked *asked, const struct time
     }
     struct event_ms watermark = keeper_watermark_of(keeper, question);
 
-    while (asked->cube_work->stage != CUBE_FINISH) {
-        if (run_stage(keeper, asked->cube_work, ask, share, watermark, time) == STEP_MORE) {
+    while (asked->cube_work->stage != CUBE_FINISH && !is_too_big(asked->cube_work)) {
+        if (run_stage(keeper, asked, share, watermark, time) == STEP_MORE) {
             return STEP_MORE;
         }
     }

@@ -31,40 +31,70 @@ sift(char *items, uint64_t at, uint64_t count, uint32_t bytes, int (*compare)(co
 }
 
 void
-sort_items(void *items, uint64_t count, uint32_t item_bytes, int (*compare)(const void *a, const void *b))
+item_sort_begin(struct item_sort *sort, void *items, uint64_t count, uint32_t item_bytes,
+                int (*compare)(const void *a, const void *b))
 {
     REQUIRE(item_bytes <= SORT_ITEM_BYTES_MAX);
-    for (uint64_t at = count / 2; at > 0; at--) {
-        sift(items, at - 1, count, item_bytes, compare);
+    *sort = (struct item_sort){
+        .items = items,
+        .count = count,
+        .item_bytes = item_bytes,
+        .compare = compare,
+        .heap_left = count / 2,
+        .left = count,
+    };
+}
+
+bool
+item_sort_go_on(struct item_sort *sort, uint64_t piece_count)
+{
+    for (; sort->heap_left > 0 && piece_count > 0; piece_count--) {
+        sift(sort->items, --sort->heap_left, sort->count, sort->item_bytes, sort->compare);
     }
-    for (uint64_t left = count; left > 1; left--) {
-        swap(items, (char *)items + (left - 1) * item_bytes, item_bytes);
-        sift(items, 0, left - 1, item_bytes, compare);
+    for (; sort->left > 1 && piece_count > 0; piece_count--) {
+        sort->left--;
+        swap(sort->items, sort->items + sort->left * sort->item_bytes, sort->item_bytes);
+        sift(sort->items, 0, sort->left, sort->item_bytes, sort->compare);
+    }
+    return sort->left <= 1;
+}
+
+void
+sort_items(void *items, uint64_t count, uint32_t item_bytes, int (*compare)(const void *a, const void *b))
+{
+    struct item_sort sort;
+
+    item_sort_begin(&sort, items, count, item_bytes, compare);
+    (void)item_sort_go_on(&sort, UINT64_MAX);
+}
+
+/* Numbers: radix exchange by bit. Reads in order, and ends early on short runs. */
+
+#define SHORT_RUN 24u
+
+void
+number_sort_begin(struct number_sort *sort, uint64_t *numbers, uint64_t count)
+{
+    sort->numbers = numbers;
+    sort->count = count;
+    sort->seen = 0;
+    sort->all = 0;
+    sort->depth = 0;
+}
+
+static void
+push(struct number_sort *sort, uint64_t begin, uint64_t end, uint64_t bit)
+{
+    if (end - begin > 1) {
+        ASSERT(sort->depth < NUMBER_SORT_DEPTH);
+        sort->ranges[sort->depth++] =
+            (struct number_range){.begin = begin, .end = end, .low = begin, .high = end, .bit = bit};
     }
 }
 
-/* Radix exchange by bit: reads in order, and ends early on short runs. */
 static void
-sort_by_bits(uint64_t *numbers, uint64_t count, uint64_t bit)
+insert_all(uint64_t *numbers, uint64_t count)
 {
-    while (count > 24 && bit > 0) {
-        uint64_t low = 0;
-        uint64_t high = count;
-        while (low < high) {
-            if ((numbers[low] & bit) == 0) {
-                low++;
-                continue;
-            }
-            high--;
-            uint64_t spare = numbers[low];
-            numbers[low] = numbers[high];
-            numbers[high] = spare;
-        }
-        bit >>= 1;
-        sort_by_bits(numbers, low, bit);
-        numbers += low;
-        count -= low;
-    }
     for (uint64_t i = 1; i < count; i++) {
         uint64_t number = numbers[i];
         uint64_t at = i;
@@ -75,15 +105,78 @@ sort_by_bits(uint64_t *numbers, uint64_t count, uint64_t bit)
     }
 }
 
+/* Numbers without the bit to the front, those with it behind them. */
+static uint64_t
+part(uint64_t *numbers, struct number_range *range, uint64_t piece_count)
+{
+    while (range->low < range->high && piece_count > 0) {
+        piece_count--;
+        if ((numbers[range->low] & range->bit) == 0) {
+            range->low++;
+            continue;
+        }
+        range->high--;
+        uint64_t spare = numbers[range->low];
+        numbers[range->low] = numbers[range->high];
+        numbers[range->high] = spare;
+    }
+    return piece_count;
+}
+
+static bool
+look_at_bits(struct number_sort *sort, uint64_t piece_count)
+{
+    uint64_t left = sort->count - sort->seen;
+    uint64_t end = sort->seen + (left < piece_count ? left : piece_count);
+
+    for (; sort->seen < end; sort->seen++) {
+        sort->all |= sort->numbers[sort->seen];
+    }
+    if (sort->seen < sort->count) {
+        return false;
+    }
+    if (sort->all != 0) {
+        push(sort, 0, sort->count, UINT64_C(1) << (63 - __builtin_clzll(sort->all)));
+    }
+    return true;
+}
+
+bool
+number_sort_go_on(struct number_sort *sort, uint64_t piece_count)
+{
+    if (sort->seen < sort->count && !look_at_bits(sort, piece_count)) {
+        return false;
+    }
+    while (sort->depth > 0 && piece_count > 0) {
+        struct number_range *range = &sort->ranges[sort->depth - 1];
+
+        if (range->end - range->begin <= SHORT_RUN || range->bit == 0) {
+            uint64_t count = range->end - range->begin;
+
+            if (count <= SHORT_RUN) { /* else all are equal */
+                insert_all(sort->numbers + range->begin, count);
+            }
+            piece_count -= count < piece_count ? count : piece_count;
+            sort->depth--;
+            continue;
+        }
+        piece_count = part(sort->numbers, range, piece_count);
+        if (range->low == range->high) {
+            struct number_range done = *range;
+
+            sort->depth--;
+            push(sort, done.low, done.end, done.bit >> 1);
+            push(sort, done.begin, done.low, done.bit >> 1);
+        }
+    }
+    return sort->depth == 0;
+}
+
 void
 sort_numbers(uint64_t *numbers, uint64_t count)
 {
-    uint64_t all = 0;
+    struct number_sort sort;
 
-    for (uint64_t i = 0; i < count; i++) {
-        all |= numbers[i];
-    }
-    if (all != 0) {
-        sort_by_bits(numbers, count, UINT64_C(1) << (63 - __builtin_clzll(all)));
-    }
+    number_sort_begin(&sort, numbers, count);
+    (void)number_sort_go_on(&sort, UINT64_MAX);
 }

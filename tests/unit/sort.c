@@ -74,3 +74,43 @@ TEST(numbers_of_any_size_are_put_in_order)
     sort_numbers(numbers, 0);
     free(numbers);
 }
+
+TEST(a_sort_in_pieces_comes_to_the_same)
+{
+    enum { COUNT = 3000 };
+    static uint64_t numbers[COUNT];
+    static struct item items[COUNT];
+    struct number_sort number_sort;
+    struct item_sort item_sort;
+    uint64_t dice = 7;
+
+    for (uint64_t piece = 1; piece < 10000; piece = piece * 7 + 1) {
+        for (uint32_t shift = 0; shift < 64; shift += 21) {
+            uint32_t calls = 1;
+
+            for (uint32_t i = 0; i < COUNT; i++) {
+                dice = dice * UINT64_C(6364136223846793005) + 1;
+                numbers[i] = i % 3 == 0 ? 5 : dice >> shift;
+                items[i].number = (uint32_t)(dice >> 33);
+            }
+            number_sort_begin(&number_sort, numbers, COUNT);
+            while (!number_sort_go_on(&number_sort, piece)) {
+                calls++;
+            }
+            CHECK(calls * piece >= COUNT);
+            item_sort_begin(&item_sort, items, COUNT, sizeof(items[0]), compare);
+            for (calls = 1; !item_sort_go_on(&item_sort, piece);) {
+                calls++;
+            }
+            CHECK(calls * piece >= COUNT);
+            for (uint32_t i = 1; i < COUNT; i++) {
+                CHECK(numbers[i - 1] <= numbers[i]);
+                CHECK(items[i - 1].number <= items[i].number);
+            }
+        }
+    }
+    number_sort_begin(&number_sort, numbers, 0);
+    CHECK(number_sort_go_on(&number_sort, 1));
+    item_sort_begin(&item_sort, items, 0, sizeof(items[0]), compare);
+    CHECK(item_sort_go_on(&item_sort, 1));
+}
