@@ -316,6 +316,13 @@ add_conflict_below(struct overlap *overlap, struct conflicts *conflicts, struct 
     }
 }
 
+/* Nothing more is to be found out, or nobody would read of it. */
+static bool
+is_enough(const struct overlap *overlap, const struct conflicts *conflicts)
+{
+    return overlap->is_over || conflicts->count == conflicts->count_max;
+}
+
 /* ---- two fields ---- */
 
 static struct graphql_type_ref
@@ -350,57 +357,64 @@ is_simple(const struct graphql_ast_selection *node)
     return node->arguments == NULL && !node->has_selections;
 }
 
-/* Why the two cannot be one; empty: they can. */
-static bool
-differ(struct overlap *overlap, enum relation relation, const struct graphql_ast_selection *left,
-       const struct graphql_ast_selection *right, struct graphql_words *words)
-{
-    struct graphql_type_ref left_type = return_type(left);
-    struct graphql_type_ref right_type = return_type(right);
-    char from[GRAPHQL_REF_BYTES_MAX];
-    char to[GRAPHQL_REF_BYTES_MAX];
+enum difference {
+    DIFFERENT_NOT,
+    DIFFERENT_FIELDS,
+    DIFFERENT_ARGUMENTS,
+    DIFFERENT_TYPES,
+};
 
+/* Why the two cannot be one. */
+static enum difference
+difference_of(struct overlap *overlap, enum relation relation, const struct graphql_ast_selection *left,
+              const struct graphql_ast_selection *right)
+{
     if (relation == TOGETHER && !text_equal(left->name, right->name)) {
-        graphql_words_add(words, "\"%.*s\" and \"%.*s\" are different fields", GRAPHQL_NAME(left->name),
-                          GRAPHQL_NAME(right->name));
-        return true;
+        return DIFFERENT_FIELDS;
     }
     if (relation == TOGETHER && left->arguments != right->arguments) {
         if (!spend(overlap, left->arguments_bytes / COMPARED_BYTES_PER_UNIT)) {
-            return false;
+            return DIFFERENT_NOT;
         }
         if (!graphql_ast_arguments_equal(left->arguments, right->arguments)) {
-            graphql_words_add(words, "they have differing arguments");
-            return true;
+            return DIFFERENT_ARGUMENTS;
         }
     }
-    if (!is_shape_equal(left_type, right_type)) {
-        graphql_words_add(words, "they return conflicting types \"%s\" and \"%s\"",
-                          graphql_ref_print(left_type, from), graphql_ref_print(right_type, to));
-        return true;
+    return is_shape_equal(return_type(left), return_type(right)) ? DIFFERENT_NOT : DIFFERENT_TYPES;
+}
+
+static void
+report_difference(struct overlap *overlap, struct conflicts *conflicts, struct text key,
+                  enum difference difference, const struct graphql_ast_selection *left,
+                  const struct graphql_ast_selection *right)
+{
+    struct graphql_words words = {.bytes = 0};
+    char from[GRAPHQL_REF_BYTES_MAX];
+    char to[GRAPHQL_REF_BYTES_MAX];
+
+    switch (difference) {
+    case DIFFERENT_NOT:
+        return;
+    case DIFFERENT_FIELDS:
+        graphql_words_add(&words, "\"%.*s\" and \"%.*s\" are different fields", GRAPHQL_NAME(left->name),
+                          GRAPHQL_NAME(right->name));
+        break;
+    case DIFFERENT_ARGUMENTS:
+        graphql_words_add(&words, "they have differing arguments");
+        break;
+    case DIFFERENT_TYPES:
+        graphql_words_add(&words, "they return conflicting types \"%s\" and \"%s\"",
+                          graphql_ref_print(return_type(left), from),
+                          graphql_ref_print(return_type(right), to));
+        break;
     }
-    return false;
+    (void)add_conflict(overlap, conflicts, key, left, right, graphql_words_text(&words));
 }
 
 static bool
 have_different_parents(const struct graphql_ast_selection *left, const struct graphql_ast_selection *right)
 {
     return left->parent != TYPE_NONE && right->parent != TYPE_NONE && left->parent != right->parent;
-}
-
-/* True: they differ, and that is told. */
-static bool
-report_difference(struct overlap *overlap, struct conflicts *conflicts, enum relation relation,
-                  struct text key, const struct graphql_ast_selection *left,
-                  const struct graphql_ast_selection *right)
-{
-    struct graphql_words words = {.bytes = 0};
-
-    if (!differ(overlap, relation, left, right, &words)) {
-        return false;
-    }
-    (void)add_conflict(overlap, conflicts, key, left, right, graphql_words_text(&words));
-    return true;
 }
 
 static void
@@ -410,6 +424,7 @@ compare_fields(struct overlap *overlap, struct conflicts *conflicts, enum relati
     struct conflicts below = {.count_max = CONFLICTS_BELOW_MAX};
     struct graphql_overlap_set *left_set;
     struct graphql_overlap_set *right_set;
+    enum difference difference;
 
     if (!spend(overlap, 1)) {
         return;
@@ -420,8 +435,12 @@ compare_fields(struct overlap *overlap, struct conflicts *conflicts, enum relati
     if (have_different_parents(left, right)) {
         relation = EXCLUSIVE;
     }
-    if (report_difference(overlap, conflicts, relation, key, left, right) || !left->has_selections ||
-        !right->has_selections || !enter(overlap)) {
+    difference = difference_of(overlap, relation, left, right);
+    if (difference != DIFFERENT_NOT) {
+        report_difference(overlap, conflicts, key, difference, left, right);
+        return;
+    }
+    if (!left->has_selections || !right->has_selections || !enter(overlap)) {
         return;
     }
     left_set = set_of(overlap, &left->set, left->selections);
@@ -448,8 +467,10 @@ compare_keys(struct overlap *overlap, struct conflicts *conflicts, enum relation
         if (other == NULL) {
             continue;
         }
-        for (const struct overlap_field *a = key->first; a != NULL && !overlap->is_over; a = a->next) {
-            for (const struct overlap_field *b = other->first; b != NULL && !overlap->is_over; b = b->next) {
+        for (const struct overlap_field *a = key->first; a != NULL && !is_enough(overlap, conflicts);
+             a = a->next) {
+            for (const struct overlap_field *b = other->first; b != NULL && !is_enough(overlap, conflicts);
+                 b = b->next) {
                 compare_fields(overlap, conflicts, relation, key->key, a->node, b->node);
             }
         }
@@ -490,7 +511,8 @@ compare_with_fragment(struct overlap *overlap, struct conflicts *conflicts, enum
         return;
     }
     compare_keys(overlap, conflicts, relation, set, other);
-    for (const struct overlap_spread *at = other->spreads; at != NULL && !overlap->is_over; at = at->next) {
+    for (const struct overlap_spread *at = other->spreads; at != NULL && !is_enough(overlap, conflicts);
+         at = at->next) {
         compare_with_fragment(overlap, conflicts, relation, set, at->fragment);
     }
     overlap->depth--;
@@ -524,11 +546,11 @@ compare_fragments(struct overlap *overlap, struct conflicts *conflicts, enum rel
         return;
     }
     compare_keys(overlap, conflicts, relation, left_set, right_set);
-    for (const struct overlap_spread *at = right_set->spreads; at != NULL && !overlap->is_over;
+    for (const struct overlap_spread *at = right_set->spreads; at != NULL && !is_enough(overlap, conflicts);
          at = at->next) {
         compare_fragments(overlap, conflicts, relation, left, at->fragment);
     }
-    for (const struct overlap_spread *at = left_set->spreads; at != NULL && !overlap->is_over;
+    for (const struct overlap_spread *at = left_set->spreads; at != NULL && !is_enough(overlap, conflicts);
          at = at->next) {
         compare_fragments(overlap, conflicts, relation, at->fragment, right);
     }
@@ -540,14 +562,18 @@ compare_sets(struct overlap *overlap, struct conflicts *conflicts, enum relation
              struct graphql_overlap_set *left, struct graphql_overlap_set *right)
 {
     compare_keys(overlap, conflicts, relation, left, right);
-    for (const struct overlap_spread *at = right->spreads; at != NULL && !overlap->is_over; at = at->next) {
+    for (const struct overlap_spread *at = right->spreads; at != NULL && !is_enough(overlap, conflicts);
+         at = at->next) {
         compare_with_fragment(overlap, conflicts, relation, left, at->fragment);
     }
-    for (const struct overlap_spread *at = left->spreads; at != NULL && !overlap->is_over; at = at->next) {
+    for (const struct overlap_spread *at = left->spreads; at != NULL && !is_enough(overlap, conflicts);
+         at = at->next) {
         compare_with_fragment(overlap, conflicts, relation, right, at->fragment);
     }
-    for (const struct overlap_spread *a = left->spreads; a != NULL && !overlap->is_over; a = a->next) {
-        for (const struct overlap_spread *b = right->spreads; b != NULL && !overlap->is_over; b = b->next) {
+    for (const struct overlap_spread *a = left->spreads; a != NULL && !is_enough(overlap, conflicts);
+         a = a->next) {
+        for (const struct overlap_spread *b = right->spreads; b != NULL && !is_enough(overlap, conflicts);
+             b = b->next) {
             compare_fragments(overlap, conflicts, relation, a->fragment, b->fragment);
         }
     }
@@ -559,8 +585,10 @@ static void
 compare_within(struct overlap *overlap, struct conflicts *conflicts, struct graphql_overlap_set *set)
 {
     for (const struct overlap_key *key = set->keys; key != NULL; key = key->next) {
-        for (const struct overlap_field *a = key->first; a != NULL && !overlap->is_over; a = a->next) {
-            for (const struct overlap_field *b = a->next; b != NULL && !overlap->is_over; b = b->next) {
+        for (const struct overlap_field *a = key->first; a != NULL && !is_enough(overlap, conflicts);
+             a = a->next) {
+            for (const struct overlap_field *b = a->next; b != NULL && !is_enough(overlap, conflicts);
+                 b = b->next) {
                 compare_fields(overlap, conflicts, TOGETHER, key->key, a->node, b->node);
             }
         }
@@ -568,9 +596,11 @@ compare_within(struct overlap *overlap, struct conflicts *conflicts, struct grap
     if (set->keys == NULL && set->spread_count < 2) {
         return;
     }
-    for (const struct overlap_spread *a = set->spreads; a != NULL && !overlap->is_over; a = a->next) {
+    for (const struct overlap_spread *a = set->spreads; a != NULL && !is_enough(overlap, conflicts);
+         a = a->next) {
         compare_with_fragment(overlap, conflicts, TOGETHER, set, a->fragment);
-        for (const struct overlap_spread *b = a->next; b != NULL && !overlap->is_over; b = b->next) {
+        for (const struct overlap_spread *b = a->next; b != NULL && !is_enough(overlap, conflicts);
+             b = b->next) {
             compare_fragments(overlap, conflicts, TOGETHER, a->fragment, b->fragment);
         }
     }

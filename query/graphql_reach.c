@@ -137,6 +137,9 @@ report_cycle(struct reach *reach, const struct way *way)
     uint32_t length = 1;
     uint32_t count;
 
+    if (graphql_errors_enough(reach->errors)) {
+        return;
+    }
     while (begin->from != target) {
         begin = begin->before;
         length++;
@@ -344,7 +347,8 @@ check_variables(struct reach *reach, struct graphql_ast_definition *operation)
         if (at->visit != visit) {
             continue;
         }
-        for (const struct graphql_variable_use *use = at->uses->variables; use != NULL; use = use->next) {
+        for (const struct graphql_variable_use *use = at->uses->variables;
+             use != NULL && !graphql_errors_enough(reach->errors); use = use->next) {
             const struct graphql_ast_variable *variable = find_variable(operation, use->value->text);
 
             if (variable == NULL) {

@@ -203,7 +203,8 @@ function mutateOnce(roll) {
       }
     }
   }
-  return tokens.join(' ')
+  const separators = [' ', ' ', ' ', ' ', '\n', '\r\n', ' # said\n', ', ']
+  return tokens.map((token) => token + separators[roll(separators.length)]).join('')
 }
 
 const repeat = (count, make) => Array.from({ length: count }, (_, i) => make(i)).join(' ')

@@ -329,6 +329,32 @@ TEST(a_fragment_bomb_is_refused_before_it_explodes)
     refuses(source, NULL, "TOO_COMPLEX");
 }
 
+/* NAME0ITEM NAME1ITEM ... */
+static const char *
+repeated(const char *before, const char *name, const char *item, int count, const char *after)
+{
+    struct written written = {.to = source, .room = sizeof(source)};
+
+    write_on(&written, "%s", before);
+    for (int i = 0; i < count; i++) {
+        write_on(&written, "%s%d%s ", name, i, item);
+    }
+    write_on(&written, "%s", after);
+    return source;
+}
+
+TEST(what_is_too_much_of_one_thing_is_refused_by_name)
+{
+    refuses(repeated("{", "a", ":__typename", 700, "}"), NULL, "TOO_MANY_TOKENS");
+    refuses(repeated("{", "a", ":events(tenantId:1 first:1000){nodes{late}}", 100, "}"), NULL, "TOO_COSTLY");
+    refuses(repeated("{__typename ", "@skip(if:", ")", 270, "}"), NULL, "GRAPHQL_VALIDATION_FAILED");
+    refuses(repeated("{__typename ", "@a", "", 900, "}"), NULL, "GRAPHQL_VALIDATION_FAILED");
+    CHECK_EQ(plan.errors.count, GRAPHQL_ERRORS_MAX);
+    refuses(repeated("{...F} fragment F on Query{", "a", ":__typename ...F", 200, "}"), NULL,
+            "GRAPHQL_VALIDATION_FAILED");
+    CHECK_EQ(plan.errors.count, GRAPHQL_ERRORS_MAX);
+}
+
 TEST(equal_long_arguments_are_merged)
 {
     struct written written = {.to = source, .room = sizeof(source)};
