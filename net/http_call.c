@@ -229,6 +229,7 @@ add_cors(struct http_call *call, h2o_req_t *request)
     add_header(request, TEXT("access-control-allow-origin"), origin);
     add_header(request, TEXT("access-control-allow-credentials"), TEXT("true"));
     add_header(request, TEXT("vary"), TEXT("Origin"));
+    add_header(request, TEXT("access-control-expose-headers"), TEXT("Retry-After")); /* SDKs keep to it */
     if (call->method == HTTP_OPTIONS) {
         add_header(request, TEXT("access-control-allow-methods"), TEXT("GET,POST,HEAD,OPTIONS"));
         add_header(request, TEXT("access-control-max-age"), TEXT("86400"));

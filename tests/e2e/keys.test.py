@@ -403,6 +403,7 @@ def a_tenant_that_sends_too_much_is_told_when_to_come_back():
             check_equal(answer.status, 429, f'{credential}: {answer}')
             check(answer.headers['retry-after'] in ('1', '2'), answer.headers['retry-after'])
             check_equal(answer.headers.get('access-control-allow-origin'), ORIGIN, 'allowed origin')
+            check_equal(answer.headers.get('access-control-expose-headers'), 'Retry-After', 'what scripts may see')
             check(answer.json()['error'], answer)
         check_equal(send(1, 'write_other').status, 200, 'of another tenant')
         until(lambda: send(1, 'write_shop').status == 200, 10, 'room')
