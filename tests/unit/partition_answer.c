@@ -19,6 +19,28 @@ TEST(nobody_is_resolved_from_nothing)
     then_nothing_is_left();
 }
 
+TEST(one_identifier_of_two_tenants_stands_for_two_people)
+{
+    struct uuid other;
+
+    given_a_partition();
+    other = event((struct sent){.tenant = "b", .device = "d", .user = "v", .event_time = T0})->canonical;
+    resolve(RESOLVE_ANONYMOUS, "d");
+    CHECK(!question.answer.resolve->is_known);
+    event((struct sent){.device = "d", .user = "u", .event_time = T0});
+    CHECK_EQ(outcome.event.person, 0);
+    resolve(RESOLVE_ANONYMOUS, "d");
+    CHECK_TEXT(question.answer.resolve->owner, "u");
+    resolve(RESOLVE_USER, "v");
+    CHECK(!question.answer.resolve->is_known);
+
+    char canonical[UUID_TEXT_BYTES];
+    uuid_format(other, canonical);
+    resolve(RESOLVE_CANONICAL, canonical);
+    CHECK(!question.answer.resolve->is_known);
+    then_nothing_is_left();
+}
+
 TEST(merged_people_are_listed_oldest_merge_first_and_the_winner_last)
 {
     const struct resolve_answer *answer;
