@@ -19,6 +19,7 @@
 #include "core/env.h"
 #include "core/version.h"
 #include "net/config.h"
+#include "net/import.h"
 #include "net/produce.h"
 #include "net/serve.h"
 
@@ -39,6 +40,7 @@ static const struct {
 } commands[] = {
     {"serve", serve_main, "runs a node"},
     {"produce", produce_main, "sends the events of people who do not exist"},
+    {"import", import_main, "sends files of events to a node"},
     {"config", config_main, "prints the configuration, or checks a file"},
     {"version", version_main, "says which program this is, and what this machine offers it"},
 };

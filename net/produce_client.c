@@ -27,7 +27,7 @@
  * an epoll_wait.
  */
 
-#define HEAD_BYTES_MAX 512u
+#define HEAD_BYTES_MAX 2048u
 #define ANSWER_PADDING 64u
 #define HOST_BYTES_MAX 256u
 #define EVENTS_A_TURN 256
@@ -297,14 +297,19 @@ static void
 write_head(struct produce_client *client, struct connection *connection, uint32_t body_bytes)
 {
     bool is_v6 = strchr(client->host, ':') != NULL;
+    const char *key = client->options.key;
+    const char *once = connection->batch.idempotency_key;
     char head[HEAD_BYTES_MAX * 2];
-    int bytes = snprintf(head, sizeof(head),
-                         "POST %s%s HTTP/1.1\r\n"
-                         "Host: %s%s%s:%s\r\n"
-                         "Content-Type: application/x-ndjson\r\n"
-                         "Content-Length: %u\r\n\r\n",
-                         client->prefix, client->options.path, is_v6 ? "[" : "", client->host,
-                         is_v6 ? "]" : "", client->port, body_bytes);
+    int bytes = snprintf(
+        head, sizeof(head),
+        "POST %s%s HTTP/1.1\r\n"
+        "Host: %s%s%s:%s\r\n"
+        "%s%s%s%s%s%s"
+        "Content-Type: application/x-ndjson\r\n"
+        "Content-Length: %u\r\n\r\n",
+        client->prefix, client->options.path, is_v6 ? "[" : "", client->host, is_v6 ? "]" : "", client->port,
+        key != NULL ? "X-Write-Key: " : "", key != NULL ? key : "", key != NULL ? "\r\n" : "",
+        once[0] != '\0' ? "Idempotency-Key: " : "", once, once[0] != '\0' ? "\r\n" : "", body_bytes);
 
     if (bytes < 0 || (uint32_t)bytes > HEAD_BYTES_MAX) {
         refuse(client, "%s: too long", client->options.url);
@@ -318,8 +323,11 @@ write_head(struct produce_client *client, struct connection *connection, uint32_
 static void
 ask_for_body(struct produce_client *client, struct connection *connection)
 {
-    uint32_t bytes = client->options.fill(client->options.context, connection->request + HEAD_BYTES_MAX,
-                                          &connection->batch);
+    uint32_t bytes;
+
+    connection->batch.idempotency_key[0] = '\0';
+    bytes = client->options.fill(client->options.context, connection->request + HEAD_BYTES_MAX,
+                                 &connection->batch);
 
     REQUIRE(bytes <= client->options.body_bytes_max);
     if (bytes > 0) {
@@ -458,6 +466,19 @@ pause_connection(struct produce_client *client, struct connection *connection, c
     connection->due_at.ns = produce_client_now().ns + seconds * NS_PER_S;
 }
 
+/* True: there is nothing more to do for this body. */
+static bool
+settle(struct produce_client *client, const struct connection *connection, uint32_t status, struct text body)
+{
+    const struct produce_client_options *options = &client->options;
+
+    if (status == 200) {
+        options->answered(options->context, &connection->batch, body);
+        return true;
+    }
+    return options->refused != NULL && options->refused(options->context, &connection->batch, status, body);
+}
+
 static void
 take_answer(struct produce_client *client, struct connection *connection, const struct answer *answer)
 {
@@ -466,13 +487,12 @@ take_answer(struct produce_client *client, struct connection *connection, const 
     struct mono_ns due_at;
 
     connection->backoff_ns = 0;
-    if (answer->status == 200) {
+    if (is_later(answer->status)) {
+        pause_connection(client, connection, answer);
+    } else if (settle(client, connection, answer->status, body)) {
         connection->has_body = false;
         connection->state = STATE_READY;
         client->counts.unanswered--;
-        client->options.answered(client->options.context, &connection->batch, body);
-    } else if (is_later(answer->status)) {
-        pause_connection(client, connection, answer);
     } else {
         refuse(client, "the server answered %u: %.*s", answer->status,
                (int)(body.bytes > 300 ? 300 : body.bytes), body.data);

@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * produce_client - bodies go out over some connections, and each comes back answered
+ * produce_client - bodies of events go out over some connections, and each comes back answered
  *
  * HTTP/1.1, keep-alive, one request at a time on each connection. A connection that is idle asks for a body; it keeps
  * it until it is answered, so that the same bytes go out again when the connection is lost, or when the answer is
@@ -29,15 +29,19 @@ enum produce_client_answer {
     PRODUCE_CLIENT_REFUSED = 1,
 };
 
+#define PRODUCE_IDEMPOTENCY_BYTES 80u
+
 /* What a body is, to who filled it. */
 struct produce_batch {
-    uint32_t count;          /* events in it */
-    struct mono_ns ready_at; /* when it could have gone out */
+    uint32_t count;                                  /* events in it */
+    struct mono_ns ready_at;                         /* when it could have gone out */
+    char idempotency_key[PRODUCE_IDEMPOTENCY_BYTES]; /* "": none. As a header, so printable ASCII */
 };
 
 struct produce_client_options {
     const char *url;  /* http://HOST[:PORT][/PREFIX] */
     const char *path; /* after the prefix: "/v1/events" */
+    const char *key;  /* a write key, printable ASCII; NULL: none */
     uint32_t connection_count;
     uint32_t body_bytes_max;
     uint32_t answer_bytes_max;
@@ -45,6 +49,11 @@ struct produce_client_options {
     uint32_t (*fill)(void *context, char *body, struct produce_batch *out_batch);
     /* It was answered with 200. 64 bytes after the answer are readable. */
     void (*answered)(void *context, const struct produce_batch *batch, struct text answer);
+    /*
+     * It was refused for good. True: that is settled, go on with the next one; NULL or false: it ends here. The same
+     * 64 bytes are readable.
+     */
+    bool (*refused)(void *context, const struct produce_batch *batch, uint32_t status, struct text answer);
     void *context;
 };
 

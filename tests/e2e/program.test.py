@@ -12,8 +12,8 @@ import threading
 from node import (STOP_SECONDS, Client, Died, Node, check, check_equal, event, free_port, lines, main, millrace, now_ms,
                   test, until)
 
-SUBCOMMANDS = ['serve', 'produce', 'config', 'version']
-LATER_SUBCOMMANDS = ['import', 'check']  # told of by --help once they are there
+SUBCOMMANDS = ['serve', 'produce', 'import', 'config', 'version']
+LATER_SUBCOMMANDS = ['check']  # told of by --help once they are there
 RESTART_COUNT = 3
 METRIC = re.compile(r'# (HELP|TYPE) \w+ .+|\w+(\{([a-z_]+="[^"]*",?)*\})? [-+0-9.eNaInf]+')
 

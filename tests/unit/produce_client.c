@@ -28,6 +28,10 @@ static uint32_t bodies_left; /* that fill() will still give */
 static uint32_t fill_count;
 static uint32_t answer_count;
 static char last_answer[256];
+static const char *key;
+static const char *idempotency_key = "";
+static uint32_t settled_status; /* that refused() settles */
+static uint32_t refused_count;
 static char received[BODY_BYTES + 4096];
 static uint32_t received_bytes;
 
@@ -41,7 +45,18 @@ fill(void *context, char *body, struct produce_batch *out_batch)
     bodies_left--;
     memset(body, 'a' + (int)(fill_count++ % 26), body_bytes);
     *out_batch = (struct produce_batch){.count = 1, .ready_at = produce_client_now()};
+    snprintf(out_batch->idempotency_key, sizeof(out_batch->idempotency_key), "%s", idempotency_key);
     return body_bytes;
+}
+
+static bool
+refused(void *context, const struct produce_batch *batch, uint32_t status, struct text answer)
+{
+    (void)context;
+    CHECK_EQ(batch->count, 1);
+    CHECK(answer.bytes > 0);
+    refused_count++;
+    return status == settled_status;
 }
 
 static void
@@ -83,7 +98,9 @@ open_url(const char *url)
             .body_bytes_max = BODY_BYTES,
             .answer_bytes_max = 1024,
             .fill = fill,
+            .key = key,
             .answered = answered,
+            .refused = settled_status > 0 ? refused : NULL,
         },
         &client, problem);
 }
@@ -331,4 +348,44 @@ TEST(what_no_repeating_cures_ends_it)
     take_request();
     say("HTTP/1.1 200 OK\r\nContent-Length: 999999\r\n\r\n");
     check_refused("too much");
+}
+
+TEST(headers_are_those_that_were_asked_for)
+{
+    given_a_server(1, 10);
+    take_request();
+    CHECK(strstr(received, "X-Write-Key") == NULL);
+    CHECK(strstr(received, "Idempotency-Key") == NULL);
+
+    key = "k-1";
+    idempotency_key = "import-1";
+    given_a_server(1, 10);
+    take_request();
+    CHECK(strstr(received, "\r\nX-Write-Key: k-1\r\nIdempotency-Key: import-1\r\n") != NULL);
+    drop_peer();
+    received[0] = '\0';
+    take_request(); /* again, with the same head */
+    CHECK(strstr(received, "\r\nX-Write-Key: k-1\r\nIdempotency-Key: import-1\r\n") != NULL);
+    key = NULL;
+    idempotency_key = "";
+}
+
+TEST(a_refusal_may_be_settled_and_the_next_body_goes_out)
+{
+    settled_status = 413;
+    refused_count = 0;
+    given_a_server(3, 10);
+    CHECK_EQ(take_request(), 'a');
+    say("HTTP/1.1 413 Large\r\nContent-Length: 2\r\n\r\n{}");
+    CHECK_EQ(take_request(), 'b');
+    CHECK_EQ(refused_count, 1);
+    CHECK_EQ(produce_client_counts(client).unanswered, 1);
+    say("HTTP/1.1 413 Large\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}");
+    CHECK_EQ(turn(), 0);
+    drop_peer();
+    CHECK_EQ(take_request(), 'c');
+    say("HTTP/1.1 401 No\r\nContent-Length: 9\r\n\r\nwrong key");
+    check_refused("401: wrong key");
+    CHECK_EQ(refused_count, 3);
+    settled_status = 0;
 }
