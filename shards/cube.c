@@ -194,7 +194,7 @@ void
 cube_prefetch(const struct cube *cube, struct event_ms at, const uint32_t *code, uint32_t person,
               uint32_t step)
 {
-    if (cube->last >= cube->hour_count) {
+    if (cube->last >= cube->hour_count || step > 3) {
         return;
     }
     if (step == 0) {

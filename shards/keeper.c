@@ -7,9 +7,10 @@
 #include <errno.h>
 
 #define KEEPER_MAGIC 0x6b656570u
-#define TURN_COUNT 32u        /* messages of one lane between two looks at the clock */
-#define ROUND_SHARE_COUNT 64u /* shares looked at in a step for sessions that have closed */
-#define CLOSE_COUNT 256u      /* sessions closed of one share in a step */
+#define TURN_COUNT 32u          /* messages of one lane between two looks at the clock */
+#define ROUND_EVENT_COUNT 2048u /* a busy keeper begins a round not sooner than after so many events */
+#define ROUND_SHARE_COUNT 64u   /* shares looked at in a step for sessions that have closed */
+#define CLOSE_COUNT 256u        /* sessions closed of one share in a step */
 
 /* Until the first settings record of a partition; every log begins with one. */
 static const struct settings_record settings_first = {
@@ -402,14 +403,21 @@ close_share(struct keeper *keeper, struct share *share)
                        CLOSE_COUNT) < CLOSE_COUNT;
 }
 
-/* Closing work for everyone, a little at a time. It moves counts only; answers never wait for it. */
+/*
+ * Closing work for everyone, a little at a time. It moves counts only; answers never wait for it. Each share that is
+ * looked at is a wait for memory, so while there are events it is not done at each turn's end.
+ */
 static bool
-go_round(struct keeper *keeper)
+go_round(struct keeper *keeper, bool is_busy)
 {
     if (keeper->round == NULL) {
         if (!keeper->wants_round) {
             return false;
         }
+        if (is_busy && keeper->event_count - keeper->round_event_count < ROUND_EVENT_COUNT) {
+            return true;
+        }
+        keeper->round_event_count = keeper->event_count;
         keeper->wants_round = false;
         keeper->round = keeper->shares;
     }
@@ -427,6 +435,7 @@ keeper_step(struct keeper *keeper, struct mono_ns until)
 {
     REQUIRE(keeper->magic == KEEPER_MAGIC);
     REQUIRE_HERE(keeper->options.home);
+    uint64_t event_count = keeper->event_count;
     bool has_more;
 
     keeper_free_outgoing(keeper);
@@ -438,7 +447,7 @@ keeper_step(struct keeper *keeper, struct mono_ns until)
         wake_questions(keeper);
     } while (has_more && !is_over(keeper, until));
     has_more = run_queue_run(&keeper->tasks) == STEP_MORE || has_more;
-    has_more = go_round(keeper) || has_more;
+    has_more = go_round(keeper, keeper->event_count != event_count) || has_more;
     /* Nobody rings when a hand-over lane has room again. */
     has_more = keeper->giving != NULL || has_more;
     return has_more ? STEP_MORE : STEP_DONE;

@@ -159,9 +159,10 @@ struct keeper {
     uint32_t asked_count;         /* questions that are unanswered */
     uint32_t asked_waiting_count; /* of those, in lists of partitions */
 
-    struct share *shares; /* all */
-    struct share *round;  /* where the closing round goes on; NULL: none is running */
-    bool wants_round;     /* the clock moved since it began */
+    struct share *shares;       /* all */
+    struct share *round;        /* where the closing round goes on; NULL: none is running */
+    bool wants_round;           /* the clock moved since it began */
+    uint64_t round_event_count; /* events there were when it began */
     uint64_t profile_count;
     uint64_t event_count;
 };
@@ -184,7 +185,7 @@ uint64_t keeper_applied_count(const struct keeper_partition *partition);
 
 /* keeper_prefetch.c */
 
-#define KEEPER_BATCH_COUNT 16u /* messages whose waits for memory overlap */
+#define KEEPER_BATCH_COUNT 32u /* messages whose waits for memory overlap */
 
 /* These messages will be applied next. */
 void keeper_prefetch(const struct keeper *keeper, const struct message *batch, uint32_t count);

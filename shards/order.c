@@ -63,7 +63,7 @@ seek_chunk(const struct order *order, int64_t time, const void *key, order_compa
 void
 order_prefetch(const struct order *order, uint32_t step)
 {
-    if (order->chunk_count == 0) {
+    if (order->chunk_count == 0 || step > 2) {
         return;
     }
     if (step == 0) {
