@@ -7,13 +7,36 @@
 
 #define MS_PER_MINUTE INT64_C(60000)
 
+/*
+ *   BEGIN, WAIT_TENANT, WAIT_CUBE
+ *   COUNT_GROUPS, MAKE_GROUPS   (of a dimension) a cell for each code that any slice has, with its sums
+ *   ADD                         (without, and for the points of a series) the slices' sums into their cells
+ *   COUNT_USERS, JOIN_USERS     (users) the sets of all slices, joined for each cell
+ *   WAIT_USERS
+ *   VALUES
+ *   SORT, WAIT_CODES, SORT_KEYS (of a dimension) the largest groups; for a series, WAIT_CUBE again
+ *
+ * What is done for each row or cell is done in pieces: a step is one of them.
+ */
 enum rollup_stage {
     ROLLUP_BEGIN,
     ROLLUP_WAIT_TENANT,
     ROLLUP_WAIT_CUBE,
+    ROLLUP_COUNT_GROUPS,
+    ROLLUP_MAKE_GROUPS,
+    ROLLUP_ADD,
+    ROLLUP_COUNT_USERS,
+    ROLLUP_JOIN_USERS,
     ROLLUP_WAIT_USERS,
+    ROLLUP_VALUES,
+    ROLLUP_SORT,
     ROLLUP_WAIT_CODES,
+    ROLLUP_SORT_KEYS,
 };
+
+#define PIECE_COUNT 512u          /* rows or cells of a step */
+#define PIECE_PERSON_COUNT 32768u /* or numbers of people */
+#define PIECE_SORT_COUNT 128u     /* or cells put in order */
 
 double
 rollup_mean_seconds(uint64_t duration_ms, uint64_t count)
@@ -247,6 +270,8 @@ ask_cube(struct loads *loads, struct load *load)
     return load_ask_slices(loads, &question, NULL, 0, &load->questions);
 }
 
+static void begin_users(struct load *load);
+
 static void
 add_row(struct rollup_cell *cell, const struct cube_row *row)
 {
@@ -286,67 +311,129 @@ cell_of(const struct rollup *rollup, const struct cube_row *row)
     return &rollup->cells[begin];
 }
 
-/* One cell for each code that any slice has. */
-static bool
-make_groups(struct loads *loads, struct load *load)
+/* The least code that is next in some slice, CODE_UNKNOWN at the end: rows are by code. */
+static uint32_t
+next_code(const struct load *load)
 {
-    struct rollup *rollup = load->rollup;
-    uint64_t count = 0;
-    uint64_t *codes;
+    const uint32_t *heads = load->rollup->heads;
+    uint32_t least = CODE_UNKNOWN;
 
-    for (uint32_t i = 0; i < load->questions.count; i++) {
-        count += load->questions.at[i].answer.cube->count;
-    }
-    codes = arena_take(loads->arena, count * sizeof(*codes));
-    if (codes == NULL) {
-        return false;
-    }
-    count = 0;
     for (uint32_t i = 0; i < load->questions.count; i++) {
         const struct cube_answer *answer = load->questions.at[i].answer.cube;
 
-        for (uint32_t j = 0; j < answer->count; j++) {
-            codes[count++] = answer->rows[j].code;
+        if (heads[i] < answer->count && answer->rows[heads[i]].code < least) {
+            least = answer->rows[heads[i]].code;
         }
     }
-    sort_numbers(codes, count);
-    for (uint64_t i = 0; i < count; i++) {
-        if (rollup->cell_count == 0 || codes[rollup->cell_count - 1] != codes[i]) {
-            codes[rollup->cell_count++] = codes[i];
+    return least;
+}
+
+/* All rows of the code are taken; into the cell, unless it is NULL. */
+static void
+take_code(struct load *load, uint32_t code, struct rollup_cell *cell)
+{
+    uint32_t *heads = load->rollup->heads;
+
+    for (uint32_t i = 0; i < load->questions.count; i++) {
+        const struct cube_answer *answer = load->questions.at[i].answer.cube;
+
+        if (heads[i] < answer->count && answer->rows[heads[i]].code == code) {
+            if (cell != NULL) {
+                add_row(cell, &answer->rows[heads[i]]);
+            }
+            heads[i]++;
         }
     }
-    rollup->cells = arena_take_zero(loads->arena, rollup->cell_count * sizeof(*rollup->cells));
-    if (rollup->cells == NULL) {
-        return false;
-    }
-    for (uint32_t i = 0; i < rollup->cell_count; i++) {
-        rollup->cells[i].code = (uint32_t)codes[i];
+}
+
+static bool
+count_groups(struct loads *loads, struct load *load)
+{
+    struct rollup *rollup = load->rollup;
+
+    for (uint32_t i = 0; i < PIECE_COUNT; i++) {
+        uint32_t code = next_code(load);
+
+        if (code == CODE_UNKNOWN) {
+            memset(rollup->heads, 0, load->questions.count * sizeof(*rollup->heads));
+            rollup->cells = arena_take_zero(loads->arena, rollup->cell_count * sizeof(*rollup->cells));
+            rollup->cell_count = 0;
+            load->stage = ROLLUP_MAKE_GROUPS;
+            return rollup->cells != NULL;
+        }
+        take_code(load, code, NULL);
+        rollup->cell_count++;
     }
     return true;
 }
 
-/* The sets of all slices, joined for each cell. */
 static bool
-join_users(struct loads *loads, struct load *load)
+make_groups(struct load *load)
 {
     struct rollup *rollup = load->rollup;
-    uint64_t total = 0;
-    uint32_t *persons;
 
-    rollup->sets = arena_take_zero(loads->arena, rollup->cell_count * sizeof(*rollup->sets));
-    if (rollup->sets == NULL) {
-        return false;
-    }
-    for (uint32_t i = 0; i < load->questions.count; i++) {
-        const struct cube_answer *answer = load->questions.at[i].answer.cube;
+    for (uint32_t i = 0; i < PIECE_COUNT; i++) {
+        uint32_t code = next_code(load);
 
-        for (uint32_t j = 0; j < answer->count; j++) {
-            rollup->sets[cell_of(rollup, &answer->rows[j]) - rollup->cells].count +=
-                answer->rows[j].users.count;
-            total += answer->rows[j].users.count;
+        if (code == CODE_UNKNOWN) {
+            begin_users(load);
+            return true;
         }
+        rollup->cells[rollup->cell_count].code = code;
+        take_code(load, code, &rollup->cells[rollup->cell_count++]);
     }
-    persons = arena_take(loads->arena, total * sizeof(*persons));
+    return true;
+}
+
+/* The row that is next of all slices, one after the other; NULL at the end. */
+static const struct cube_row *
+next_row(const struct load *load)
+{
+    struct rollup *rollup = load->rollup;
+
+    while (rollup->slice < load->questions.count) {
+        const struct cube_answer *answer = load->questions.at[rollup->slice].answer.cube;
+
+        if (rollup->row < answer->count) {
+            return &answer->rows[rollup->row++];
+        }
+        rollup->slice++;
+        rollup->row = 0;
+    }
+    rollup->slice = 0;
+    return NULL;
+}
+
+static bool
+add_rows(struct load *load)
+{
+    for (uint32_t i = 0; i < PIECE_COUNT; i++) {
+        const struct cube_row *row = next_row(load);
+
+        if (row == NULL) {
+            begin_users(load);
+            return true;
+        }
+        add_row(cell_of(load->rollup, row), row);
+    }
+    return true;
+}
+
+/* ---- users ---- */
+
+static struct person_set *
+set_of(const struct rollup *rollup, const struct cube_row *row)
+{
+    return &rollup->sets[cell_of(rollup, row) - rollup->cells];
+}
+
+/* Where the numbers of each cell will be. */
+static bool
+make_sets(struct loads *loads, struct load *load)
+{
+    struct rollup *rollup = load->rollup;
+    uint32_t *persons = arena_take(loads->arena, rollup->person_count * sizeof(*persons));
+
     if (persons == NULL) {
         return false;
     }
@@ -355,19 +442,30 @@ join_users(struct loads *loads, struct load *load)
         persons += rollup->sets[i].count;
         rollup->sets[i].count = 0;
     }
-    for (uint32_t i = 0; i < load->questions.count; i++) {
-        const struct cube_answer *answer = load->questions.at[i].answer.cube;
+    load->stage = ROLLUP_JOIN_USERS;
+    return true;
+}
 
-        for (uint32_t j = 0; j < answer->count; j++) {
-            const struct person_set *users = &answer->rows[j].users;
-            struct person_set *set = &rollup->sets[cell_of(rollup, &answer->rows[j]) - rollup->cells];
+static bool
+count_users(struct loads *loads, struct load *load)
+{
+    struct rollup *rollup = load->rollup;
 
-            if (users->count > 0) {
-                memcpy((uint32_t *)(uintptr_t)set->persons + set->count, users->persons,
-                       users->count * sizeof(*persons));
-                set->count += users->count;
-            }
+    if (rollup->sets == NULL) {
+        rollup->sets = arena_take_zero(loads->arena, rollup->cell_count * sizeof(*rollup->sets));
+        rollup->person_count = 0;
+    }
+    if (rollup->sets == NULL) {
+        return false;
+    }
+    for (uint32_t i = 0; i < PIECE_COUNT; i++) {
+        const struct cube_row *row = next_row(load);
+
+        if (row == NULL) {
+            return make_sets(loads, load);
         }
+        set_of(rollup, row)->count += row->users.count;
+        rollup->person_count += row->users.count;
     }
     return true;
 }
@@ -376,12 +474,8 @@ static bool
 ask_users(struct loads *loads, struct load *load)
 {
     const struct load_tenant *tenant = load->tenant;
-    struct question *question;
+    struct question *question = load_question(loads, QUESTION_USERS, tenant->partition, &tenant->reading);
 
-    if (!join_users(loads, load)) {
-        return false;
-    }
-    question = load_question(loads, QUESTION_USERS, tenant->partition, &tenant->reading);
     if (question == NULL) {
         return false;
     }
@@ -391,6 +485,40 @@ ask_users(struct loads *loads, struct load *load)
     load->stage = ROLLUP_WAIT_USERS;
     load->round_due = loads->round + 1;
     return true;
+}
+
+static bool
+join_users(struct loads *loads, struct load *load)
+{
+    struct rollup *rollup = load->rollup;
+    uint64_t person_count = 0;
+
+    for (uint32_t i = 0; i < PIECE_COUNT && person_count < PIECE_PERSON_COUNT; i++) {
+        const struct cube_row *row = next_row(load);
+
+        if (row == NULL) {
+            return ask_users(loads, load);
+        }
+        if (row->users.count > 0) {
+            struct person_set *set = set_of(rollup, row);
+
+            memcpy((uint32_t *)(uintptr_t)set->persons + set->count, row->users.persons,
+                   row->users.count * sizeof(*set->persons));
+            set->count += row->users.count;
+            person_count += row->users.count;
+        }
+    }
+    return true;
+}
+
+static void
+begin_users(struct load *load)
+{
+    struct rollup *rollup = load->rollup;
+
+    rollup->sets = NULL;
+    rollup->next = 0;
+    load->stage = rollup->scan.wants_users && rollup->cell_count > 0 ? ROLLUP_COUNT_USERS : ROLLUP_VALUES;
 }
 
 /* ---- values ---- */
@@ -434,6 +562,26 @@ ask_points(struct loads *loads, struct load *load)
     return series_ask(loads, load);
 }
 
+/* What has no value is no group. */
+static void
+begin_sort(struct rollup *rollup)
+{
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < rollup->cell_count; i++) {
+        if (rollup_counted(rollup, &rollup->cells[i]) == 0) {
+            continue;
+        }
+        if (rollup->is_series && rollup->cells[i].code == CODE_OTHER) {
+            rollup->has_other = true; /* with the rest, never a series of its own */
+            continue;
+        }
+        rollup->cells[count++] = rollup->cells[i];
+    }
+    rollup->cell_count = count;
+    item_sort_begin(&rollup->sort, rollup->cells, count, sizeof(*rollup->cells), compare_values);
+}
+
 /* Those that may be on the page: as many as it holds, and those that are no less than the last of them. */
 static bool
 ask_codes(struct loads *loads, struct load *load)
@@ -441,28 +589,19 @@ ask_codes(struct loads *loads, struct load *load)
     struct rollup *rollup = load->rollup;
     const struct load_tenant *tenant = load->tenant;
     struct question *question;
-    uint32_t count = 0;
+    uint32_t count = rollup->cell_count;
     uint32_t *codes;
-    bool has_other = false;
 
-    for (uint32_t i = 0; i < rollup->cell_count; i++) {
-        if (rollup_counted(rollup, &rollup->cells[i]) == 0) {
-            continue;
-        }
-        if (rollup->is_series && rollup->cells[i].code == CODE_OTHER) {
-            has_other = true; /* with the rest, never a series of its own */
-            continue;
-        }
-        rollup->cells[count++] = rollup->cells[i];
+    if (!item_sort_go_on(&rollup->sort, PIECE_SORT_COUNT)) {
+        return true;
     }
-    sort_items(rollup->cells, count, sizeof(*rollup->cells), compare_values);
     rollup->cell_count = count < rollup->first ? count : rollup->first;
     while (rollup->cell_count > 0 && rollup->cell_count < count &&
            rollup->cells[rollup->cell_count].value >= rollup->cells[rollup->first - 1].value) {
         rollup->cell_count++;
     }
     if (rollup->cell_count == 0) {
-        return has_other ? ask_points(loads, load) : finish(load);
+        return rollup->has_other ? ask_points(loads, load) : finish(load);
     }
     codes = arena_take(loads->arena, rollup->cell_count * sizeof(*codes));
     question = load_question(loads, QUESTION_CODES, tenant->partition, &tenant->reading);
@@ -482,22 +621,32 @@ ask_codes(struct loads *loads, struct load *load)
 }
 
 static bool
-take_values(struct loads *loads, struct load *load)
+take_values(struct load *load)
 {
     struct rollup *rollup = load->rollup;
+    uint32_t left = rollup->cell_count - rollup->next;
+    uint32_t end = rollup->next + (left < PIECE_COUNT ? left : PIECE_COUNT);
 
-    for (uint32_t i = 0; i < rollup->cell_count; i++) {
-        struct rollup_cell *cell = &rollup->cells[i];
+    for (; rollup->next < end; rollup->next++) {
+        struct rollup_cell *cell = &rollup->cells[rollup->next];
 
         cell->value = rollup->metric == ENUM_METRIC_AVG_SESSION_DURATION_SEC
                           ? rollup_mean_seconds(cell->closed_duration_ms, cell->closed_sessions)
                           : (double)rollup_counted(rollup, cell);
     }
+    if (rollup->next < rollup->cell_count) {
+        return true;
+    }
     if (rollup->groups != NULL) {
         series_take(rollup);
         return finish(load);
     }
-    return rollup->scan.has_dimension ? ask_codes(loads, load) : finish(load);
+    if (!rollup->scan.has_dimension) {
+        return finish(load);
+    }
+    begin_sort(rollup);
+    load->stage = ROLLUP_SORT;
+    return true;
 }
 
 static bool
@@ -508,20 +657,15 @@ take_cube(struct loads *loads, struct load *load)
     if (load_has_failed(loads, load, load->questions)) {
         return true;
     }
-    if (rollup->scan.has_dimension && rollup->groups == NULL && !make_groups(loads, load)) {
-        return false;
+    rollup->slice = 0;
+    rollup->row = 0;
+    load->stage = ROLLUP_ADD;
+    if (rollup->scan.has_dimension && rollup->groups == NULL) {
+        rollup->heads = arena_take_zero(loads->arena, load->questions.count * sizeof(*rollup->heads));
+        load->stage = ROLLUP_COUNT_GROUPS;
+        return rollup->heads != NULL;
     }
-    for (uint32_t i = 0; i < load->questions.count; i++) {
-        const struct cube_answer *answer = load->questions.at[i].answer.cube;
-
-        for (uint32_t j = 0; j < answer->count; j++) {
-            add_row(cell_of(rollup, &answer->rows[j]), &answer->rows[j]);
-        }
-    }
-    if (rollup->scan.wants_users && rollup->cell_count > 0) {
-        return ask_users(loads, load);
-    }
-    return take_values(loads, load);
+    return true;
 }
 
 static bool
@@ -535,7 +679,8 @@ take_users(struct loads *loads, struct load *load)
     for (uint32_t i = 0; i < rollup->cell_count; i++) {
         rollup->cells[i].users = load->questions.at[0].answer.users[i];
     }
-    return take_values(loads, load);
+    load->stage = ROLLUP_VALUES;
+    return true;
 }
 
 static bool
@@ -549,7 +694,19 @@ take_codes(struct loads *loads, struct load *load)
     for (uint32_t i = 0; i < rollup->cell_count; i++) {
         rollup->cells[i].key = load->questions.at[0].answer.codes[i];
     }
-    sort_items(rollup->cells, rollup->cell_count, sizeof(*rollup->cells), compare_values);
+    item_sort_begin(&rollup->sort, rollup->cells, rollup->cell_count, sizeof(*rollup->cells), compare_values);
+    load->stage = ROLLUP_SORT_KEYS;
+    return true;
+}
+
+static bool
+sort_keys(struct loads *loads, struct load *load)
+{
+    struct rollup *rollup = load->rollup;
+
+    if (!item_sort_go_on(&rollup->sort, PIECE_SORT_COUNT)) {
+        return true;
+    }
     if (rollup->cell_count > rollup->first) {
         rollup->cell_count = rollup->first;
     }
@@ -566,10 +723,26 @@ rollup_step(struct loads *loads, struct load *load)
         return ask_cube(loads, load);
     case ROLLUP_WAIT_CUBE:
         return take_cube(loads, load);
+    case ROLLUP_COUNT_GROUPS:
+        return count_groups(loads, load);
+    case ROLLUP_MAKE_GROUPS:
+        return make_groups(load);
+    case ROLLUP_ADD:
+        return add_rows(load);
+    case ROLLUP_COUNT_USERS:
+        return count_users(loads, load);
+    case ROLLUP_JOIN_USERS:
+        return join_users(loads, load);
     case ROLLUP_WAIT_USERS:
         return take_users(loads, load);
+    case ROLLUP_VALUES:
+        return take_values(load);
+    case ROLLUP_SORT:
+        return ask_codes(loads, load);
     case ROLLUP_WAIT_CODES:
         return take_codes(loads, load);
+    case ROLLUP_SORT_KEYS:
+        return sort_keys(loads, load);
     }
     base_die("ASSERT", "a stage of a roll-up", __FILE__, __LINE__);
 }

@@ -14,6 +14,7 @@
  */
 
 #include "query/load.h"
+#include "shards/sort.h"
 
 #define ROLLUP_POINTS_MAX 10000u
 #define ROLLUP_MINUTES_MAX 1440u
@@ -43,6 +44,15 @@ struct rollup {
     struct rollup_cell *cells;
     uint32_t cell_count;
     struct person_set *sets; /* of the cells */
+    uint64_t person_count;   /* of all of them */
+
+    /* Where the next piece goes on. */
+    uint32_t *heads; /* of each slice's rows, by code */
+    uint32_t slice;  /* and its row: of all rows, slice by slice */
+    uint32_t row;
+    uint32_t next; /* cell */
+    struct item_sort sort;
+    bool has_other; /* the group of codes that have no number is there */
 
     /* Of timeSeriesBy, whose cells are at first groups as those of a breakdown: see series.h. */
     bool is_series;

@@ -524,6 +524,18 @@ fake_cube_row(const struct cube_scan *scan, struct cube_row row)
     return row;
 }
 
+static inline int
+fake_compare_cubes(const void *a, const void *b)
+{
+    const struct cube_row *left = a;
+    const struct cube_row *right = b;
+
+    if (left->bucket != right->bucket) {
+        return left->bucket < right->bucket ? -1 : 1;
+    }
+    return (left->code > right->code) - (left->code < right->code);
+}
+
 static inline void
 fake_cubes(struct question *question)
 {
@@ -536,6 +548,7 @@ fake_cubes(struct question *question)
             rows[answer->count++] = fake_cube_row(question->ask.cube, fake.cube[i].row);
         }
     }
+    qsort(rows, answer->count, sizeof(*rows), fake_compare_cubes);
     answer->rows = rows;
     question->answer.cube = answer;
 }
