@@ -9,8 +9,10 @@
 #define BYTES_MAX_MAX (UINT64_C(1) << 62) /* rounding up and a header may be added without a wrap */
 
 struct arena_chunk {
-    struct arena_chunk *next;
-    uint64_t bytes; /* of data */
+    struct arena_chunk *next;       /* of the arena, or of the pool's free ones */
+    struct arena_chunk *next_taken; /* of the pool */
+    struct arena_chunk **link;      /* who points at us there */
+    uint64_t bytes;                 /* of data */
     uint64_t bytes_used;
     uint64_t is_pooled;
     alignas(ALIGN_BYTES) uint8_t data[];
@@ -49,6 +51,40 @@ arena_pool_trim(struct arena_pool *pool)
     pool->free_count = 0;
 }
 
+static void
+note_taken(struct arena_pool *pool, struct arena_chunk *chunk)
+{
+    chunk->next_taken = pool->taken;
+    chunk->link = &pool->taken;
+    if (pool->taken != NULL) {
+        pool->taken->link = &chunk->next_taken;
+    }
+    pool->taken = chunk;
+    pool->bytes_taken += chunk->bytes;
+}
+
+static void
+note_put(struct arena_pool *pool, struct arena_chunk *chunk)
+{
+    *chunk->link = chunk->next_taken;
+    if (chunk->next_taken != NULL) {
+        chunk->next_taken->link = chunk->link;
+    }
+    ASSERT(pool->bytes_taken >= chunk->bytes);
+    pool->bytes_taken -= chunk->bytes;
+}
+
+void
+arena_pool_drop(struct arena_pool *pool)
+{
+    while (pool->taken != NULL) {
+        struct arena_chunk *chunk = pool->taken;
+
+        note_put(pool, chunk);
+        free(chunk);
+    }
+}
+
 static struct arena_chunk *
 pool_take(struct arena_pool *pool)
 {
@@ -64,7 +100,7 @@ pool_take(struct arena_pool *pool)
         }
     }
     *chunk = (struct arena_chunk){.bytes = ARENA_CHUNK_BYTES, .is_pooled = true};
-    pool->bytes_taken += chunk->bytes;
+    note_taken(pool, chunk);
     return chunk;
 }
 
@@ -77,16 +113,14 @@ heap_take(struct arena_pool *pool, uint64_t bytes)
         return NULL;
     }
     *chunk = (struct arena_chunk){.bytes = bytes, .bytes_used = bytes, .is_pooled = false};
-    pool->bytes_taken += bytes;
+    note_taken(pool, chunk);
     return chunk;
 }
 
 static void
 pool_put(struct arena_pool *pool, struct arena_chunk *chunk)
 {
-    ASSERT(pool->bytes_taken >= chunk->bytes);
-    pool->bytes_taken -= chunk->bytes;
-
+    note_put(pool, chunk);
     if (!chunk->is_pooled || (pool->free_count + 1) * ARENA_CHUNK_BYTES > pool->bytes_kept_max) {
         free(chunk);
         return;

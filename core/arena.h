@@ -23,6 +23,7 @@ struct arena_chunk;
 /* The free chunks of one shard. */
 struct arena_pool {
     struct arena_chunk *free;
+    struct arena_chunk *taken; /* those in arenas */
     uint64_t free_count;
     uint64_t bytes_taken; /* in arenas now; a metric */
     uint64_t bytes_kept_max;
@@ -39,6 +40,8 @@ struct arena {
 /* Boot. Keeps at most bytes_kept_max of free chunks. */
 void arena_pool_init(struct arena_pool *pool, uint64_t bytes_kept_max);
 void arena_pool_deinit(struct arena_pool *pool);
+/* Home. What is in arenas is gone, wherever they are: nobody may look at them any more, nor reset them. */
+void arena_pool_drop(struct arena_pool *pool);
 /* Home. Gives free chunks back to the system. */
 void arena_pool_trim(struct arena_pool *pool);
 

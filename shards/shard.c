@@ -117,6 +117,7 @@ shard_close(struct shard *shard)
     shard->keeper = NULL;
     region_deinit(&shard->region);
     arena_pool_trim(&shard->arenas);
+    arena_pool_drop(&shard->answers); /* of questions that nobody came to give back */
     arena_pool_trim(&shard->answers);
 }
 

@@ -205,3 +205,21 @@ TEST(a_large_take_does_not_waste_the_chunk_in_use)
     then_nothing_is_left();
 }
 #endif
+
+TEST(what_nobody_gives_back_goes_with_its_pool)
+{
+    struct arena_pool lost;
+    struct arena arenas[3];
+
+    arena_pool_init(&lost, 1 << 20);
+    for (uint32_t i = 0; i < COUNT_OF(arenas); i++) {
+        arena_init(&arenas[i], &lost, 0);
+        CHECK(arena_take(&arenas[i], 100) != NULL);
+        CHECK(arena_take(&arenas[i], 2 * ARENA_CHUNK_BYTES) != NULL);
+    }
+    arena_reset(&arenas[1]);
+    CHECK(lost.bytes_taken > 0);
+    arena_pool_drop(&lost);
+    CHECK_EQ(lost.bytes_taken, 0);
+    arena_pool_deinit(&lost);
+}

@@ -229,3 +229,30 @@ TEST(answers_held_by_one_query_do_not_stop_the_others_answers)
     }
     then_all_memory_is_back();
 }
+
+TEST(a_node_that_ends_in_the_middle_of_answers_leaves_nothing)
+{
+    static struct question questions[40];
+
+    given_a_world();
+    given_a_node(2);
+    world_send(0, (struct world_event){.tenant = world_tenant_of(1), .id = "1"}, 1);
+    begin(&queries[0], 0);
+    for (uint32_t i = 0; i < COUNT_OF(questions); i++) {
+        questions[i] = (struct question){.kind = QUESTION_TENANTS, .target = 1};
+        CHECK(scatter_add(&queries[0].scatter, &questions[i]));
+    }
+    CHECK_EQ(scatter_go(&queries[0].scatter), 1);
+    world_turn(0);
+    world.clock.ns_per_look = RUN_QUEUE_SLICE_NS;
+    world_turn(1);
+    world.clock.ns_per_look = 0;
+    CHECK(questions[0].answer.tenants != NULL);                       /* some are answered, */
+    CHECK(questions[COUNT_OF(questions) - 1].answer.tenants == NULL); /* some are not */
+    CHECK_EQ(queries[0].done_count, 0);
+    CHECK(world.shards[1].answers.bytes_taken > 0);
+    world_stop();
+    CHECK_EQ(world.shards[1].answers.bytes_taken, 0);
+    arena_reset(&queries[0].arena);
+    then_the_world_ends();
+}
