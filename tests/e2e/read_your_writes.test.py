@@ -65,6 +65,11 @@ QUERY_MORE = '''query($tenant: ID!, $canonical: ID!, $event: ID!, $from: DateTim
   }
   open: sessions(tenantId: $tenant, first: 1000, filter: { open: true }) { nodes { eventCount } }
   sessions(tenantId: $tenant, first: 1000, filter: { canonicalId: $canonical }) { nodes { eventCount } }
+  profiles(tenantId: $tenant, first: 3, orderBy: TOTAL_EVENTS_DESC) {
+    nodes { canonicalId userId totalEvents } totalCount
+  }
+  countriesByDay: timeSeriesBy(tenantId: $tenant, metric: EVENTS, by: COUNTRY, interval: DAY, from: $from, to: $to,
+                               first: 2) { key points { value } }
   usersByDay: timeSeries(tenantId: $tenant, metric: USERS, interval: DAY, from: $from, to: $to) { value }
   sessionsByDay: timeSeries(tenantId: $tenant, metric: SESSIONS, interval: DAY, from: $from, to: $to) { value }
   eventsByHour: timeSeries(tenantId: $tenant, metric: EVENTS, interval: HOUR, from: $from, to: $to) { value }
@@ -250,6 +255,16 @@ class Model:
         def sessions_by(field):
             return groups(session[0].get(field) or NONE for session in sessions)
 
+        def events_by_day(countries):
+            counts = collections.Counter(each['event_time'] // DAY for each in self.events
+                                         if (each.get('country') or NONE) in countries)
+            return [{'value': counts[day]} for day in days]
+
+        most = sorted(self.people, key=lambda each: (len(each.events), each.canonical), reverse=True)
+        countries = [each['key'] for each in top(each.get('country') or NONE for each in self.events)]
+        series = [{'key': each, 'points': events_by_day([each])} for each in countries[:2]]
+        if countries[2:]:
+            series.append({'key': '(other)', 'points': events_by_day(countries[2:])})
         clicks = [each for each in by_time(person.events)[::-1] if each['event_type'] == 'click']
         session = next(session for session in sessions if wanted in session)
         return {
@@ -258,6 +273,10 @@ class Model:
             'event': {'session': {'events': {'nodes': [{'eventId': each['event_id']} for each in session[::-1]]}}},
             'events': {'nodes': [{'eventId': each['event_id']} for each in clicks[:1000]]},
             'sessions': {'nodes': [{'eventCount': len(session)} for session in person.sessions[::-1]]},
+            'profiles': {'nodes': [{'canonicalId': each.canonical, 'userId': each.user,
+                                    'totalEvents': len(each.events)} for each in most[:3]],
+                         'totalCount': len(self.people)},
+            'countriesByDay': series,
             'usersByDay': [{'value': present[day]} for day in days],
             'sessionsByDay': [{'value': starts[day]} for day in days],
             'eventsByHour': [{'value': by_hour[hour]} for hour in hours],
