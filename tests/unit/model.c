@@ -584,6 +584,43 @@ TEST(values_beyond_the_dictionary_are_other)
     CHECK_TEXT(text_at(answer(MODEL_TIME_SERIES, &variables), "timeSeries"),
                "[{\"time\":\"2026-06-01T00:00:00.000Z\",\"value\":2},{\"time\":\"2026-06-02T00:00:00.000Z\","
                "\"value\":0}]");
+    variables.where_count = 0;
+    variables.metric = MODEL_METRIC_EVENTS;
+    variables.first = 1; /* not (other), which has as many: it is in the rest */
+    CHECK_TEXT(text_at(answer(MODEL_TIME_SERIES_BY, &variables), "timeSeriesBy"),
+               "[{\"key\":\"DE\",\"points\":[{\"time\":\"2026-06-01T00:00:00.000Z\",\"value\":2},"
+               "{\"time\":\"2026-06-02T00:00:00.000Z\",\"value\":0}]},"
+               "{\"key\":\"(other)\",\"points\":[{\"time\":\"2026-06-01T00:00:00.000Z\",\"value\":4},"
+               "{\"time\":\"2026-06-02T00:00:00.000Z\",\"value\":1}]}]");
+    done();
+}
+
+TEST(people_are_listed_once_each_where_they_stand)
+{
+    struct model_variables variables = {.tenant_id = TEXT("t"), .first = 2, .order = MODEL_TOTAL_EVENTS};
+    const struct model_json *got;
+
+    given_an_empty_model();
+    event(NOON, TEXT("u"), TEXT(""), TEXT("DE"));
+    event(NOON + 3 * MINUTE, TEXT(""), TEXT("a"), TEXT("FR"));
+    event(NOON + 4 * MINUTE, TEXT(""), TEXT("b"), TEXT(""));
+    event(NOON + 5 * MINUTE, TEXT(""), TEXT("b"), TEXT("DE"));
+    event(NOON + 6 * MINUTE, TEXT("u"), TEXT("a"), TEXT("")); /* a is merged into u, who has three now */
+    event(NOON + 1 * MINUTE, TEXT("v"), TEXT(""), TEXT(""));
+    got = answer(MODEL_PROFILES, &variables);
+    CHECK_TEXT(text_at(got, "profiles.nodes.0.userId"), "u");
+    CHECK_TEXT(text_at(got, "profiles.nodes.0.totalEvents"), "3");
+    CHECK_TEXT(text_at(got, "profiles.nodes.0.lastCountry"), "FR");
+    CHECK_TEXT(text_at(got, "profiles.nodes.1.totalEvents"), "2");
+    CHECK_TEXT(text_at(got, "profiles.totalCount"), "3");
+    CHECK_TEXT(text_at(got, "profiles.pageInfo.hasNextPage"), "true");
+    variables.identified = MODEL_NO;
+    variables.has_from = true; /* exactly its last event's time */
+    variables.from_ms = NOON + 5 * MINUTE;
+    CHECK_TEXT(text_at(answer(MODEL_PROFILES, &variables), "profiles.totalCount"), "1");
+    variables.has_to = true;
+    variables.to_ms = NOON + 5 * MINUTE;
+    CHECK_TEXT(text_at(answer(MODEL_PROFILES, &variables), "profiles.totalCount"), "0");
     done();
 }
 
