@@ -187,11 +187,49 @@ check_listen(struct settings *settings)
     return 0;
 }
 
+static uint32_t
+count_of(struct text text, char wanted)
+{
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < text.bytes; i++) {
+        count += text.data[i] == wanted;
+    }
+    return count;
+}
+
+/* What no Host and no Origin could ever be. An IPv6 address has more colons than one. */
+static int
+check_names(struct settings *settings)
+{
+    const struct conf_texts *hosts = &settings->net_hosts;
+    const struct conf_texts *origins = &settings->net_origins;
+
+    for (uint32_t i = 0; i < hosts->count; i++) {
+        if (count_of(hosts->item[i], '/') > 0 || count_of(hosts->item[i], '[') > 0 ||
+            count_of(hosts->item[i], ':') == 1) {
+            return refuse(settings, "net.hosts", "a name or an address, without scheme and port");
+        }
+    }
+    for (uint32_t i = 0; i < origins->count; i++) {
+        const char *origin = origins->item[i].data;
+        bool has_scheme = strncmp(origin, "http://", 7) == 0 || strncmp(origin, "https://", 8) == 0;
+
+        if (!has_scheme || count_of(origins->item[i], '/') != 2 ||
+            origin[origins->item[i].bytes - 1] == '/') {
+            return refuse(settings, "net.origins",
+                          "scheme, host and port alone, like https://cdp.example.org");
+        }
+    }
+    return 0;
+}
+
 int
 settings_check(struct settings *settings)
 {
     int r = check_listen(settings);
 
+    r = r == 0 ? check_names(settings) : r;
     if (r != 0) {
         return r;
     }

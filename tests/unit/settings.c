@@ -59,6 +59,29 @@ TEST(what_does_not_fit_is_said_with_its_line)
     CHECK_TEXT(settings.conf.problem, "f:5: log.block_bytes: not a whole multiple of 4KiB");
 }
 
+TEST(names_that_nothing_could_match_are_refused)
+{
+    static const char *const bad[] = {"net: {hosts: [\"cdp.example.org:443\"]}",
+                                      "net: {hosts: [\"https://cdp.example.org\"]}",
+                                      "net: {hosts: [\"[fd00::1]\"]}",
+                                      "net: {hosts: [a/b]}",
+                                      "net: {origins: [cdp.example.org]}",
+                                      "net: {origins: [\"*\"]}",
+                                      "net: {origins: [\"https://\"]}",
+                                      "net: {origins: [\"https://cdp.example.org/\"]}",
+                                      "net: {origins: [\"https://cdp.example.org/app\"]}",
+                                      "net: {origins: [\"ftp://cdp.example.org\"]}"};
+
+    for (uint32_t i = 0; i < COUNT_OF(bad); i++) {
+        given_yaml(bad[i]);
+        CHECK_EQ(settings_check(&settings), CONF_REFUSED);
+        CHECK(strstr(settings.conf.problem, "f:1: net.") == settings.conf.problem);
+    }
+    given_yaml(
+        "net: {hosts: [cdp.example.org, fd00::1, 10.0.0.1], origins: [\"https://a.b:8443\", \"http://c\"]}");
+    CHECK_EQ(settings_check(&settings), 0);
+}
+
 TEST(a_key_says_who_and_until_when)
 {
     const struct settings_write_key *key;
