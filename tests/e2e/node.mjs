@@ -87,7 +87,7 @@ export class Node {
 
   async gql(query, variables) {
     const answer = await fetch(`${this.url}/graphql`, {
-      method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ query, variables }),
+      method: 'POST', headers: { 'content-type': 'application/json', ...this.headers }, body: JSON.stringify({ query, variables }),
     })
     const said = await answer.json()
     if (said.errors) throw new Error(JSON.stringify(said.errors))

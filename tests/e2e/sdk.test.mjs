@@ -4,6 +4,9 @@
 // The SDKs as npm has them, unmodified, against a node: what they were told is found by GraphQL, and a node that is
 // killed under them costs nothing.
 
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+
 import { main, same, until } from './node.mjs'
 
 const DELIVERED_MS = 40_000 // SDKs wait longer from try to try
@@ -126,6 +129,32 @@ const tests = {
     for (const tenant of ['segment', 'rudder', 'rudder-plain', 'segment-killed', 'rudder-killed']) {
       await checkPeople(node, tenant)
     }
+  },
+
+  async 'with keys each delivers to the tenant of its key, and a wrong key to none'(node) {
+    const keys = { 'segment-key': 'wk-segment-1', 'rudder-key': 'wk-rudder-1', token: 'rt-of-all' }
+    for (const [name, secret] of Object.entries(keys)) writeFileSync(join(node.directory, name), secret)
+    const path = (name) => JSON.stringify(join(node.directory, name))
+    writeFileSync(join(node.directory, 'keys.yaml'), `keys:
+  write:
+    - {key_file: ${path('segment-key')}, tenant: keyed-segment}
+    - {key_file: ${path('rudder-key')}, tenant: keyed-rudder}
+  read:
+    - {token_file: ${path('token')}, tenants: ["*"]}
+`)
+    await node.kill()
+    await node.start('--config', join(node.directory, 'keys.yaml'))
+    node.headers = { authorization: `Bearer ${keys.token}` }
+    const before = await node.gql('{ tenants { id } }')
+    for (const [make, key] of [[segment, 'wk-nobodys'], [segment, 'wk-segment-1'], [rudder, 'wk-rudder-1']]) {
+      const sdk = await make(node, key)
+      calls.first(sdk)
+      calls.then(sdk)
+      await (make === segment ? sdk.closeAndFlush({ timeout: DELIVERED_MS }) : sdk.flush())
+    }
+    await checkPeople(node, 'keyed-segment')
+    await checkPeople(node, 'keyed-rudder')
+    same((await node.gql('{ tenants { id } }')).tenants.length, before.tenants.length + 2, 'tenants')
   },
 }
 
