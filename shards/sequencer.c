@@ -250,6 +250,9 @@ grant_credit(struct sequencer *sequencer)
     uint64_t room = commit_log_room(sequencer->log);
     uint64_t outstanding = promised(sequencer);
 
+    if (!sequencer->settings_appended) {
+        room = 0; /* they come first */
+    }
     for (uint32_t to = 0; to < node->shard_count && outstanding < room; to++) {
         uint64_t wanted = node->credit_bytes - (sequencer->granted[to] - sequencer->processed[to]);
         uint64_t share = (room - outstanding) / (node->shard_count - to);
@@ -371,6 +374,21 @@ is_all_applied(const struct sequencer *sequencer)
     return true;
 }
 
+/*
+ * A disk without room refuses events and keeps no answers away: until it has some, what the log says about settings holds.
+ * No event can come before the new ones, because nobody has credit. A log that says nothing yet has no answers either.
+ */
+static bool
+may_answer_without(const struct sequencer *sequencer)
+{
+    for (uint32_t p = 0; p < sequencer->node->partition_count; p++) {
+        if (sequencer->partitions[p] != NULL && sequencer->partitions[p]->newest_settings.header.bytes == 0) {
+            return false;
+        }
+    }
+    return commit_log_is_disk_full(sequencer->log);
+}
+
 static enum step
 start(struct sequencer *sequencer, struct mono_ns until)
 {
@@ -379,7 +397,12 @@ start(struct sequencer *sequencer, struct mono_ns until)
     }
     if (!sequencer->settings_appended) {
         sequencer->settings_appended = append_settings(sequencer);
-        return sequencer->settings_appended ? STEP_MORE : STEP_DONE; /* the log tries again, and wakes us */
+        if (sequencer->settings_appended) {
+            return STEP_MORE;
+        }
+        if (!may_answer_without(sequencer)) {
+            return STEP_DONE; /* the log tries again, and wakes us */
+        }
     }
     if (is_all_applied(sequencer)) {
         sequencer->is_ready = true;
@@ -427,7 +450,8 @@ beat(struct timer *timer)
         is_needed |= partition != NULL && partition_needs_clock(partition);
     }
     /* What is promised to clients is not spent on the clock. */
-    if (is_needed && sequencer->is_ready && commit_log_room(sequencer->log) > promised(sequencer)) {
+    if (is_needed && sequencer->is_ready && sequencer->settings_appended &&
+        commit_log_room(sequencer->log) > promised(sequencer)) {
         commit_log_beat(sequencer->log);
     }
     timer_start(sequencer->options.timers, timer,
@@ -564,6 +588,8 @@ sequencer_step(struct sequencer *sequencer, struct mono_ns until)
     sequencer_release_passed(sequencer);
     if (!sequencer->is_ready) {
         step = start(sequencer, until);
+    } else if (!sequencer->settings_appended) {
+        sequencer->settings_appended = append_settings(sequencer);
     } else if (take_parts(sequencer, until) == STEP_MORE) {
         step = STEP_MORE;
     }

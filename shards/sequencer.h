@@ -62,7 +62,7 @@ void sequencer_ask(struct sequencer *sequencer, struct subquery *subquery);
 
 /* Simulation. Lets up to `count` late look-ups arrive; returns how many are still out. */
 uint64_t sequencer_look_ups_arrive(struct sequencer *sequencer, uint64_t count);
-/* Home. The replay is applied and the settings are in the log. */
+/* Home. The replay is applied, and the settings are in the log or the disk has no room for them. */
 bool sequencer_is_ready(const struct sequencer *sequencer);
 /* Home. No part in hand, everything durable, applied and passed. */
 bool sequencer_is_idle(const struct sequencer *sequencer);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "core/hash.h"
+#include "storage/segment.h"
 
 #define MANIFEST_NAME "manifest"
 #define MANIFEST_NAME_NEW "manifest.tmp"
@@ -412,18 +413,28 @@ encode(const struct manifest *manifest, uint8_t *bytes, uint64_t count)
     memcpy(bytes, &preface, sizeof(preface));
 }
 
-/* A temporary file of an earlier, unfinished save is overwritten; what it has beyond our size is cut off by
-   taking it away first. */
+/*
+ * Empty, or of this size. What an earlier save left behind is overwritten in place where it can be: then no room is
+ * asked for, and there may be none.
+ */
 static int
-open_new(struct disk *disk, struct disk_file *out_file)
+open_new(struct disk *disk, uint64_t count, struct disk_file *out_file)
 {
     int r = disk->ops->open(disk, MANIFEST_NAME_NEW, DISK_OPEN_CREATE, out_file);
 
-    if (r == -EEXIST) {
-        r = disk->ops->unlink(disk, MANIFEST_NAME_NEW);
-        if (r != 0) {
-            return fault_new(r);
-        }
+    if (r != -EEXIST) {
+        return r != 0 ? fault_new(r) : 0;
+    }
+    r = disk->ops->open(disk, MANIFEST_NAME_NEW, DISK_OPEN_EXISTING, out_file);
+    if (r != 0) {
+        return fault_new(r);
+    }
+    if (disk->ops->zero_fill(disk, *out_file, count) == 0) {
+        return 0;
+    }
+    disk->ops->close(disk, *out_file);
+    r = disk->ops->unlink(disk, MANIFEST_NAME_NEW);
+    if (r == 0) {
         r = disk->ops->open(disk, MANIFEST_NAME_NEW, DISK_OPEN_CREATE, out_file);
     }
     return r != 0 ? fault_new(r) : 0;
@@ -433,7 +444,7 @@ static int
 write_new(struct disk *disk, const uint8_t *bytes, uint64_t count)
 {
     struct disk_file file;
-    int r = open_new(disk, &file);
+    int r = open_new(disk, count, &file);
 
     if (r != 0) {
         return fault_up(r);
@@ -444,6 +455,28 @@ write_new(struct disk *disk, const uint8_t *bytes, uint64_t count)
     }
     disk->ops->close(disk, file);
     return r != 0 ? fault_new(r) : 0;
+}
+
+/*
+ * Room for the next save, so that a node with a full disk can start: it has to say where the epoch before ended. When
+ * there is none it is tried again then; the file that was just replaced gave some back.
+ */
+static int
+keep_room(struct disk *disk, uint64_t count)
+{
+    uint64_t epoch_bytes_max =
+        sizeof(struct epoch_head) + MANIFEST_STREAM_COUNT_MAX * sizeof(struct stream_entry);
+    struct disk_file file;
+    int r = disk->ops->open(disk, MANIFEST_NAME_NEW, DISK_OPEN_CREATE, &file);
+
+    if (r == 0) {
+        r = disk->ops->zero_fill(disk, file, align_up(count + epoch_bytes_max, DISK_SECTOR_BYTES));
+        disk->ops->close(disk, file);
+    }
+    if (r == 0) {
+        r = disk->ops->sync_folder(disk, "");
+    }
+    return r != 0 && !segment_is_disk_full(r) ? fault_new(r) : 0;
 }
 
 int
@@ -467,5 +500,9 @@ manifest_save(struct disk *disk, const struct manifest *manifest)
         return fault_new(r);
     }
     r = disk->ops->sync_folder(disk, "");
-    return r != 0 ? fault_new(r) : 0;
+    if (r != 0) {
+        return fault_new(r);
+    }
+    r = keep_room(disk, count);
+    return r != 0 ? fault_up(r) : 0;
 }

@@ -6,7 +6,8 @@
  *
  * Store id, secret, the numbers fixed at creation, and every start of a node (an epoch) with the number
  * of log streams it had and, once known, where each of them ended. Written as a whole: temporary file,
- * fsync, rename, fsync of the directory; with a checksum of itself.
+ * fsync, rename, fsync of the directory; with a checksum of itself. The temporary file of the next save is there
+ * already, preallocated: where the disk has no room left a node must still be able to start.
  *
  * An epoch that is not named here does not exist: its segment files may be overwritten. So an epoch is
  * dropped, or a stream_begins raised, and the manifest saved, before commit_log_recycle*() is told.

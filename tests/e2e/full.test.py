@@ -27,10 +27,10 @@ def total(node):
     return sum(tenant['totalEvents'] for tenant in node.gql('{ tenants { totalEvents } }')['tenants'])
 
 
-def fill(node, status, has_new_people):
+def fill(node, status, has_new_people, first=0):
     """Sends until it is refused for good. How many events were accepted, and the last refusal."""
     accepted_count = refusal_count = 0
-    for number in range(REQUEST_COUNT_MAX):
+    for number in range(first, first + REQUEST_COUNT_MAX):
         answer = node.post('/v1/events', batch(number, has_new_people))
         if answer.status == 200:
             accepted_count += answer.json()['accepted']
@@ -62,6 +62,42 @@ def a_full_disk_refuses_events_with_507_and_takes_them_again_when_there_is_room(
         node.kill()
         node.start('--shards', '3')
         check_equal(total(node), count, 'events after a start on a full disk')
+        subprocess.run([*DIES_WITH_PARENT, *node.wrapper, 'mount', '-o', 'remount,size=200m', node.data], check=True)
+        until(lambda: takes_an_event(node, 'after'), 20, 'an event that is accepted again')
+        node.kill()
+        node.start('--shards', '1')
+        check_equal(total(node), count + 1, 'events at the end')
+
+
+def free_bytes(node):
+    """On the node's disk, which only its own programs see."""
+    answer = subprocess.run([*DIES_WITH_PARENT, *node.wrapper, 'stat', '--file-system', '--format=%a', node.data], check=True,
+                            capture_output=True, text=True)
+    return int(answer.stdout)
+
+
+def fill_to_the_last_byte(node):
+    subprocess.run([*DIES_WITH_PARENT, *node.wrapper, 'sh', '-c', 'cat /dev/zero > "$1/ballast" 2> /dev/null', 'sh', node.data],
+                   check=False)
+    check_equal(free_bytes(node), 0, 'free bytes')
+
+
+@test()
+def a_node_starts_without_a_free_byte_and_with_other_settings_and_answers():
+    with contextlib.ExitStack() as stack:
+        node = stack.enter_context(Node(starts=False, environment={'MILLRACE_LOG_SEGMENT_BYTES': '4MiB'}))
+        node.wrapper = stack.enter_context(file_system('tmpfs', node.data, 'size=32m'))
+        node.start('--shards', '2')
+        count, _ = fill(node, 507, has_new_people=False)
+        for life, shards in enumerate('2312'):
+            node.kill()
+            fill_to_the_last_byte(node)
+            node.environment['MILLRACE_SESSIONS_GAP'] = f'{20 + life}m'
+            node.start('--shards', shards)
+            check_equal(total(node), count, f'events in life {life}')
+            more, _ = fill(node, 507, has_new_people=False, first=(life + 1) * REQUEST_COUNT_MAX)
+            count += more
+            check(life == 0 or more == 0, f'{more} events more in life {life}, without a free byte')
         subprocess.run([*DIES_WITH_PARENT, *node.wrapper, 'mount', '-o', 'remount,size=200m', node.data], check=True)
         until(lambda: takes_an_event(node, 'after'), 20, 'an event that is accepted again')
         node.kill()

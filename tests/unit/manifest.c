@@ -204,6 +204,32 @@ TEST(a_newer_version_is_refused_with_words)
     sim_disk_destroy(sim);
 }
 
+TEST(the_next_save_has_its_room_already)
+{
+    struct manifest manifest = a_manifest();
+    struct manifest loaded;
+    uint64_t now_bytes;
+    uint64_t next_bytes;
+    uint64_t epoch;
+    uint8_t *bytes;
+
+    given_a_disk(1);
+    for (uint32_t i = 0; i < 3; i++) {
+        CHECK_EQ(manifest_save(disk, &manifest), 0);
+        CHECK_EQ(sim_disk_snapshot(sim, "manifest", &bytes, &now_bytes), 0);
+        free(bytes);
+        CHECK_EQ(sim_disk_snapshot(sim, "manifest.tmp", &bytes, &next_bytes), 0);
+        free(bytes);
+        CHECK(next_bytes >= now_bytes + MANIFEST_STREAM_COUNT_MAX * 24); /* a start adds an epoch */
+        CHECK_EQ(manifest_add_epoch(&manifest, MANIFEST_STREAM_COUNT_MAX, &epoch), 0);
+    }
+    CHECK_EQ(manifest_load(disk, &loaded, reason), 0);
+    CHECK_EQ(loaded.epoch_count, 4);
+    manifest_deinit(&loaded);
+    manifest_deinit(&manifest);
+    sim_disk_destroy(sim);
+}
+
 TEST(a_crash_while_saving_leaves_the_old_one_or_the_new_one)
 {
     for (uint64_t seed = 0; seed < 10; seed++) {

@@ -386,12 +386,14 @@ TEST(a_node_whose_disk_is_full_starts_and_answers_questions)
     then_the_world_ends();
 }
 
-TEST(new_settings_wait_for_room_without_spinning)
+TEST(new_settings_wait_for_room_without_spinning_or_keeping_answers_away)
 {
     bool is_busy = false;
+    uint64_t position;
 
     given_a_world();
     given_a_node(1);
+    world_send(0, (struct world_event){.id = "1"}, 1);
     world_crash();
     world.is_full = true;
     world.rules.session_gap_ms = 1000;
@@ -403,11 +405,22 @@ TEST(new_settings_wait_for_room_without_spinning)
         is_busy |= world_turn(i);
     }
     CHECK(!is_busy); /* the log tries again every second */
-    CHECK(!node_is_ready(&world.node));
+    CHECK(node_is_ready(&world.node));
+    CHECK_EQ(world_stamp("acme").total_events, 1);
+    world_begin(&first, 3); /* one of each partition: some shard has no room */
+    for (uint16_t p = 0; p < WORLD_PARTITION_COUNT; p++) {
+        CHECK(world_add(&first, (struct world_event){.tenant = world_tenant_of(p), .id = "2"}));
+    }
+    CHECK_EQ(world_submit(&first), INGEST_DISK_FULL);
+    position = world_stamp("acme").reading.position;
     world.is_full = false;
     world_pass(1001);
     world_rest();
-    CHECK(node_is_ready(&world.node));
+    CHECK_EQ(world_stamp("acme").reading.position, position + 1); /* the settings, before any event */
+    CHECK_EQ(world_submit(&first), 0);
+    world_rest();
+    CHECK_EQ(first.accepted, WORLD_PARTITION_COUNT);
+    world_end(&first);
     then_the_world_ends();
 }
 
