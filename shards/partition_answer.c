@@ -421,6 +421,14 @@ answer_resolve(struct partition *partition, struct question *question)
     return STORE_LATER;
 }
 
+static void
+set_fault(struct question *question, int fault)
+{
+    arena_reset(&question->arena);
+    memset(&question->answer, 0, sizeof(question->answer));
+    question->fault = fault;
+}
+
 struct question *
 partition_answered(struct partition *partition)
 {
@@ -437,6 +445,9 @@ partition_answered(struct partition *partition)
     *at = question->next;
     question->next = NULL;
     partition->late_answered_count--;
+    if (question->fault != 0) {
+        set_fault(question, question->fault);
+    }
     return question;
 }
 
@@ -692,14 +703,6 @@ answer(struct partition *partition, struct question *question, const struct time
         base_die("REQUIRE", "a question to a partition", __FILE__, __LINE__);
     }
     return step == STEP_MORE ? PARTITION_MORE : 0;
-}
-
-static void
-set_fault(struct question *question, int fault)
-{
-    arena_reset(&question->arena);
-    memset(&question->answer, 0, sizeof(question->answer));
-    question->fault = fault;
 }
 
 int

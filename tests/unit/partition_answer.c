@@ -499,6 +499,7 @@ TEST(an_answer_that_does_not_fit_is_too_big_however_late_it_is)
             CHECK(store_arrive(&partition.identities, 9) > 0);
             CHECK(partition_answered(&partition) == &question);
         }
+        CHECK((question.fault == -E2BIG) == (question.answer.resolve == NULL));
         CHECK(question.fault == -E2BIG || question.answer.resolve->is_known);
         CHECK(bytes_max > 48 || question.fault == -E2BIG);
         arena_reset(&question.arena);
