@@ -432,16 +432,25 @@ bool
 introspection_write(struct json_out *out, const struct graphql_selection *selection)
 {
     enum graphql_type type;
+    struct json_out own; /* so that its bytes can be counted */
+    struct text written;
 
+    json_out_init(&own, out->arena);
     switch ((int)selection->field) {
     case FIELD_QUERY_SCHEMA:
-        write_schema(out, selection->children);
-        return true;
+        write_schema(&own, selection->children);
+        break;
     case FIELD_QUERY_TYPE:
         type = graphql_type_find(graphql_argument(selection, ARGUMENT_QUERY_TYPE_NAME)->text);
-        write_ref_or_null(out, type != TYPE_NONE, ref_of(type), selection->children);
-        return true;
+        write_ref_or_null(&own, type != TYPE_NONE, ref_of(type), selection->children);
+        break;
     default:
         return false;
     }
+    written = json_out_finish(&own);
+    out->is_full |= written.data == NULL;
+    if (written.data != NULL) {
+        json_out_raw(out, written);
+    }
+    return true;
 }

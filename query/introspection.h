@@ -8,7 +8,7 @@
  * is told from the outside in: NON_NULL, LIST, then the named one.
  *
  * Threads  Home shard only.
- * Limits   INTROSPECTION_BYTES_MAX for one answer, since a document of 2 000 tokens could ask for millions of
+ * Limits   INTROSPECTION_BYTES_MAX for one of the two, since a document of 2 000 tokens could ask for millions of
  *          names in one turn. Planning bounds how often types enter each other (graphql_request.h).
  * Errors   When the arena or the limit is full the writer goes quiet, as json_out has it.
  */
@@ -16,7 +16,7 @@
 #include "core/json_out.h"
 #include "query/graphql_request.h"
 
-#define INTROSPECTION_BYTES_MAX (2u << 20) /* thirty times what tools ask for */
+#define INTROSPECTION_BYTES_MAX (512u << 10) /* some six times what tools ask for */
 
 /* Home. True when the field is one of ours: then its value was written. */
 MUST_USE bool introspection_write(struct json_out *out, const struct graphql_selection *selection);

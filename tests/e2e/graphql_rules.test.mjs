@@ -298,6 +298,10 @@ const tests = {
       took[bomb] = Math.round(performance.now() - began)
       same(took[bomb] < BOMB_MS, true, `${bomb}: in less than ${BOMB_MS} ms`)
     }
+    const types = (name) => `type { ...${name} ofType { ...${name} ofType { ofType { ...${name} } } } }`
+    const { errors } = await ask(node, `{ __schema { types { ...A } } } fragment A on __Type { fields { ${types('B')} } }
+      fragment B on __Type { fields { ${types('C')} } } fragment C on __Type { fields { ${repeat(500, (i) => `a${i}: name`)} } }`)
+    same(codes(errors), ['TOO_LARGE'], 'an introspection out of proportion')
     console.log(`-- milliseconds: ${JSON.stringify(took)}`)
   },
 }
