@@ -299,6 +299,22 @@ TEST(a_server_that_is_gone_is_waited_for)
     turn_until_answered(1);
 }
 
+TEST(a_full_disk_and_a_limited_rate_are_later_too)
+{
+    given_a_server(1, 10);
+    CHECK_EQ(take_request(), 'a');
+    say("HTTP/1.1 507 Full\r\nContent-Length: 2\r\n\r\n{}");
+    CHECK_EQ(take_request(), 'a');
+    CHECK_EQ(produce_client_counts(client).status_later, 507);
+    say("HTTP/1.1 429 Limit\r\nRetry-After: 1\r\nContent-Length: 2\r\n\r\n{}");
+    CHECK_EQ(take_request(), 'a');
+    CHECK_EQ(produce_client_counts(client).status_later, 429);
+    CHECK_EQ(produce_client_counts(client).later, 2);
+    say("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    turn_until_answered(1);
+    CHECK_EQ(fill_count, 1);
+}
+
 TEST(later_is_after_what_the_server_says)
 {
     uint64_t began;
