@@ -831,6 +831,31 @@ TEST(a_wider_gap_opens_sessions_again)
     then_the_world_ends();
 }
 
+TEST(a_keeper_that_is_never_idle_closes_sessions_too)
+{
+    struct progress *progress;
+    uint32_t turns = 0;
+
+    given_a_world(1, 64, 8);
+    send_event(4, T0, "a", (struct extra){0});
+    progress = world_payload(sizeof(*progress) + sizeof(struct progress_tenant));
+    progress->tenant_count = 1;
+    progress->wall.ms = T0 + 31 * MINUTE + 10001; /* W = T0 + 30 min + 1 ms */
+    progress->tenants[0] = (struct progress_tenant){
+        .clock = {.watermark = {.ms = T0 - MINUTE}, .block_wall = {.ms = T0}, .is_live = true}};
+    world_send(0, (struct message){.kind = MESSAGE_PROGRESS, .position = 1, .payload = progress});
+    do {
+        send_event(5, T0 + 31 * MINUTE, "a", (struct extra){0});
+        publish();
+        (void)turn(0);
+        turns++;
+    } while (turns < 4096 && keeper_counts(world.keepers[0]).sessions_open > 1);
+    CHECK_EQ(keeper_counts(world.keepers[0]).sessions_open, 1); /* the one that goes on */
+    CHECK(turns > 1);
+    run_until_quiet();
+    then_the_world_ends();
+}
+
 TEST(silence_closes_sessions_of_a_live_tenant)
 {
     struct question question = {.kind = QUESTION_OPEN_SESSIONS, .target = 0};
