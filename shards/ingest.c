@@ -91,15 +91,15 @@ ingest_add(struct ingest_request *request, const struct event_draft *draft, uint
 {
     const struct node *node = request->shard->node;
     uint32_t bytes = record_event_bytes(draft);
-    struct ingest_run *run = run_of(
-        request, record_partition(node->secret, draft->text[EVENT_TENANT_ID], node->partition_count), bytes);
+    uint16_t partition = record_partition(node->secret, draft->text[EVENT_TENANT_ID], node->partition_count);
+    struct ingest_run *run = run_of(request, partition, bytes);
 
     REQUIRE(bytes != 0);
     if (run == NULL || !make_room(request, run, bytes)) {
         request->is_full = true;
         return false;
     }
-    record_write_event(run->records + run->bytes, draft, node->secret, node->partition_count);
+    record_write_event_in(run->records + run->bytes, draft, node->secret, partition);
     run->bytes += bytes;
     run->indexes[run->count++] = index;
     request->count++;

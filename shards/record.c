@@ -41,6 +41,13 @@ void
 record_write_event(void *to, const struct event_draft *draft, const uint8_t secret[32],
                    uint32_t partition_count)
 {
+    record_write_event_in(to, draft, secret,
+                          record_partition(secret, draft->text[EVENT_TENANT_ID], partition_count));
+}
+
+void
+record_write_event_in(void *to, const struct event_draft *draft, const uint8_t secret[32], uint16_t partition)
+{
     struct event_record *record = to;
     uint32_t end = 0;
 
@@ -50,7 +57,7 @@ record_write_event(void *to, const struct event_draft *draft, const uint8_t secr
     record->received_at = draft->received_at;
     record->id_hash =
         hash128_keyed(key_at(secret, KEY_OF_IDS), draft->text[EVENT_TENANT_ID], draft->text[EVENT_EVENT_ID]);
-    record->partition = record_partition(secret, draft->text[EVENT_TENANT_ID], partition_count);
+    record->partition = partition;
     for (uint32_t i = 0; i < EVENT_TEXT_COUNT; i++) {
         struct text text = draft->text[i];
         if (text.bytes > 0) {

@@ -107,6 +107,9 @@ uint32_t record_event_bytes(const struct event_draft *draft);
    come from the secret, the tenant and the number of partitions. */
 void record_write_event(void *to, const struct event_draft *draft, const uint8_t secret[32],
                         uint32_t partition_count);
+/* Any thread. The same for who knows the partition already. */
+void record_write_event_in(void *to, const struct event_draft *draft, const uint8_t secret[32],
+                           uint16_t partition);
 /* Any thread. Where a tenant's events are sequenced. */
 uint16_t record_partition(const uint8_t secret[32], struct text tenant_id, uint32_t partition_count);
 /* Any thread. True when `bytes` at `records` begin with a well-formed record (sizes, kinds, ends in order). */
