@@ -377,6 +377,30 @@ def open_connections(node):
 # ---- Memory. ----
 
 @test()
+def who_asks_before_sending_is_checked_and_counted_too():
+    with Stream() as stream:
+        stream.send(request(b'', 'Expect: 100-continue\r\nTransfer-Encoding: chunked\r\n'))
+        check(b' 100 ' in stream.socket.recv(100), 'told to go on')
+        stream.send(b'0x5\r\nhello\r\n')
+        check_equal(stream.answer()[0], 400, 'broken chunks')
+        check(stream.is_at_its_end(), 'more')
+    head = request(b'', f'Expect: 100-continue\r\nContent-Length: {UPLOAD_BYTES}\r\n')
+    with contextlib.ExitStack() as stack:
+        streams = [stack.enter_context(Stream()) for _ in range(UPLOAD_COUNT)]
+        for stream in streams:
+            stream.send(head)
+        for stream in streams:
+            check(b' 100 ' in stream.socket.recv(100), 'told to go on')
+        for stream in streams:
+            with contextlib.suppress(OSError):
+                stream.send(b'x' * (UPLOAD_BYTES // 2))
+        _node.ingest([an_event()])
+        memory = max(_node.memory_bytes(), _node.memory_bytes('VmHWM'))
+        check(memory < MEMORY_MAX, f'{memory // MIB} MiB')
+    until(takes_a_large_body, 10, 'room again')
+
+
+@test()
 def half_sent_bodies_take_no_more_than_their_memory():
     head = request(b'', f'Content-Length: {UPLOAD_BYTES}\r\n')
     half = lines([an_event()]) * (UPLOAD_BYTES // 2 // len(lines([an_event()])))
