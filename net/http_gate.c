@@ -36,15 +36,22 @@ input_of(const struct http_connection *connection, uint64_t at)
 
 /* ---- Memory. ---- */
 
+static uint64_t
+buffer_bytes(const struct http_connection *connection)
+{
+    uint64_t bytes = connection->socket != NULL ? connection->socket->input->capacity : 0;
+
+    return bytes > HTTP_BUFFER_BYTES_USUAL ? bytes : 0;
+}
+
 void
 http_connection_count(struct http_connection *connection)
 {
     struct http_server *server = connection->server;
     _Atomic uint64_t *counter = &server->shared->bodies[server->shard->id.n].bytes;
-    uint64_t bytes = connection->socket != NULL ? connection->socket->input->capacity : 0;
+    uint64_t bytes = buffer_bytes(connection);
     uint64_t sum = atomic_load_explicit(counter, memory_order_relaxed);
 
-    bytes = bytes > HTTP_BUFFER_BYTES_USUAL ? bytes : 0;
     if (bytes != connection->counted_bytes) {
         /* Relaxed: a limit of memory may be a little late. */
         atomic_store_explicit(counter, sum + bytes - connection->counted_bytes, memory_order_relaxed);
@@ -52,13 +59,15 @@ http_connection_count(struct http_connection *connection)
     }
 }
 
+/* With what has just come. It is cut before that is counted, so that nobody else is refused for it. */
 static bool
 is_over_budget(const struct http_connection *connection)
 {
     const struct http_shared *shared = connection->server->shared;
+    uint64_t bytes = buffer_bytes(connection);
 
-    return connection->counted_bytes > 0 &&
-           http_shared_body_bytes(shared) > shared->settings->net_body_memory_bytes;
+    return bytes > 0 && http_shared_body_bytes(shared) - connection->counted_bytes + bytes >
+                            shared->settings->net_body_memory_bytes;
 }
 
 /* ---- Refusals. ---- */
@@ -195,11 +204,11 @@ on_read(h2o_socket_t *socket, const char *problem)
         throw_input_away(connection);
         return;
     }
-    http_connection_count(connection);
     if (is_over_budget(connection)) {
         http_gate_cut(connection);
         return;
     }
+    http_connection_count(connection);
     look_at_input(connection, socket->bytes_read);
 }
 
