@@ -12,6 +12,7 @@ REQUEST_COUNT_MAX = 3000
 BATCH_COUNT = 200
 TENANT_COUNT = 40
 PERSON_COUNT = 50
+LIVES_MIN = 3
 REFUSAL_COUNT = 20  # one after the other, before we believe it
 
 
@@ -89,7 +90,7 @@ def a_node_starts_without_a_free_byte_and_with_other_settings_and_answers():
         node.wrapper = stack.enter_context(file_system('tmpfs', node.data, 'size=32m'))
         node.start('--shards', '2')
         count, _ = fill(node, 507, has_new_people=False)
-        for life, shards in enumerate('2312'):
+        for life, shards in enumerate('23123123'):
             node.kill()
             fill_to_the_last_byte(node)
             node.environment['MILLRACE_SESSIONS_GAP'] = f'{20 + life}m'
@@ -97,7 +98,10 @@ def a_node_starts_without_a_free_byte_and_with_other_settings_and_answers():
             check_equal(total(node), count, f'events in life {life}')
             more, _ = fill(node, 507, has_new_people=False, first=(life + 1) * REQUEST_COUNT_MAX)
             count += more
-            check(life == 0 or more == 0, f'{more} events more in life {life}, without a free byte')
+            if life >= LIVES_MIN and more == 0:
+                break  # no file was left of the lives before: not even the settings had room
+        else:
+            raise AssertionError('each life found room, without a free byte')
         subprocess.run([*DIES_WITH_PARENT, *node.wrapper, 'mount', '-o', 'remount,size=200m', node.data], check=True)
         until(lambda: takes_an_event(node, 'after'), 20, 'an event that is accepted again')
         node.kill()
