@@ -737,7 +737,7 @@ import_main(int argc, char **argv)
 {
     static struct importer importer; /* its batch is large */
     struct sigaction action = {.sa_handler = stop_signalled};
-    int file_count;
+    int file_count = 0;
     int status;
 
     importer = (struct importer){.client = NULL};
