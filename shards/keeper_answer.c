@@ -819,7 +819,7 @@ begin(struct keeper *keeper, struct question *question)
     keeper->asked_waiting_count++;
 }
 
-/* The next one that can be answered; NULL when all that are left wait, or are answered. */
+/* The next one that can be answered; NULL when all that are left wait. */
 static struct asked *
 take_ready(struct keeper *keeper, struct subquery *subquery)
 {
@@ -849,6 +849,7 @@ answer_message(struct task *task, const struct time_slice *time)
         if (asked == NULL) {
             return STEP_DONE;
         }
+        const bool is_last = subquery->unanswered == 1; /* behind its answer the message may be gone */
         if (scatter_is_unwanted(subquery->scatter)) {
             keeper_finish(keeper, asked, -ETIMEDOUT);
         } else if (answer(keeper, asked, time) == STEP_MORE) {
@@ -857,8 +858,12 @@ answer_message(struct task *task, const struct time_slice *time)
             subquery->last_asked = asked->next != NULL ? subquery->last_asked : asked;
             return STEP_MORE;
         }
+        if (is_last) {
+            return STEP_DONE;
+        }
+        /* Not without work: the others may be answered without this task, and then it must not be in the queue. */
         if (count % QUESTION_COUNT == 0 && time_slice_is_over(time)) {
-            return STEP_MORE;
+            return subquery->first_asked != NULL || subquery->unbegun != NULL ? STEP_MORE : STEP_DONE;
         }
     }
 }

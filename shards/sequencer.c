@@ -520,7 +520,7 @@ wake_questions(struct sequencer *sequencer)
     }
 }
 
-/* The next one that can be answered; NULL when all that are left wait, or are answered. */
+/* The next one that can be answered; NULL when all that are left wait. */
 static struct question *
 take_ready(struct sequencer *sequencer, struct subquery *subquery)
 {
@@ -555,6 +555,8 @@ answer_message(struct task *task, const struct time_slice *time)
         if (question == NULL) {
             return STEP_DONE;
         }
+        const bool is_last = subquery->unanswered == 1; /* behind its answer the message may be gone */
+
         partition = sequencer->partitions[question->target];
         if (scatter_is_unwanted(subquery->scatter)) {
             partition_forget(partition, question);
@@ -570,8 +572,12 @@ answer_message(struct task *task, const struct time_slice *time)
         if (r == 0) {
             sequencer->options.answered(sequencer->options.context, question);
         }
+        if (is_last) {
+            return STEP_DONE;
+        }
+        /* Not without work: the others may be answered without this task, and then it must not be in the queue. */
         if (count % QUESTION_COUNT == 0 && time_slice_is_over(time)) {
-            return STEP_MORE;
+            return subquery->first_ready != NULL || subquery->unbegun != NULL ? STEP_MORE : STEP_DONE;
         }
     }
 }

@@ -67,6 +67,7 @@ world_answered(void *context, struct question *question)
     (void)context;
     world.answered = question;
     world.answered_count++;
+    question->subquery->unanswered--;
 }
 
 static bool
@@ -349,7 +350,7 @@ send_half(uint16_t partition, const struct applied_merge *merge, enum message_ki
                                                      });
 }
 
-static void
+__attribute__((unused)) static void
 send_merge(uint16_t partition, uint32_t loser, uint32_t winner)
 {
     const struct applied_merge *merge = make_merge(partition, loser, winner);
