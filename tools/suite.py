@@ -24,6 +24,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 E2E_SECONDS_MAX = 300
+E2E_OF_THREADS = ['paging.test.mjs', 'read_your_writes.test.py']  # shards at work for each other, under TSan
 E2E_SECONDS_MAX_LONG = 3600
 
 
@@ -173,23 +174,25 @@ def e2e_file(path, environment):
     return name, passed, failures, skips, seconds
 
 
-def e2e(count, options):
+def e2e(count, options, kind='release', chosen=None):
     """Files take turns, as many as there are cores; each starts its own node on a port of its own."""
     files = sorted(path for path in glob.glob(os.path.join(ROOT, 'tests', 'e2e', '*.test.*'))
                    if os.access(path, os.X_OK) and re.search(r'\.(sh|py|mjs)$', path)
-                   and all(word.lower() in os.path.basename(path).lower() for word in options.words))
-    program = os.path.join(options.build, 'release', 'millrace')
+                   and all(word.lower() in os.path.basename(path).lower() for word in options.words)
+                   and (chosen is None or os.path.basename(path) in chosen))
+    program = os.path.join(options.build, kind, 'millrace')
+    stage = 'e2e' if kind == 'release' else f'e2e {kind}'
     if not files:
         return
     if not os.path.exists(program):
-        count.add('e2e', 0, [], [('all', 'there is no program yet')], 0)
+        count.add(stage, 0, [('all', 'there is no program yet')], [], 0)
         return
     environment = dict(os.environ, MILLRACE=program, MILLRACE_LOG_FORMAT='json')
     if options.long:
         environment['MILLRACE_LONG'] = '1'
     with ThreadPoolExecutor(options.jobs) as pool:
         for name, passed, failures, skips, seconds in pool.map(lambda path: e2e_file(path, environment), files):
-            count.add(f'e2e {name}', passed, failures, skips, seconds)
+            count.add(f'{stage} {name}', passed, failures, skips, seconds)
 
 
 def fuzz_target(options, noun):
@@ -222,10 +225,13 @@ def everything(count, options):
         if build(count, options, 'debug'):
             pool.submit(meson_suite, count, options, 'debug', 'unit', 'unit')
             pool.submit(sim, count, options, 'debug')
-        if build(count, options, 'tsan'):
+        has_tsan = build(count, options, 'tsan')
+        if has_tsan:
             pool.submit(meson_suite, count, options, 'tsan', 'threads', 'threads')
         has_release = build(count, options, 'release')
         has_fuzz = build(count, options, 'fuzz')
+    if has_tsan:
+        e2e(count, options, 'tsan', E2E_OF_THREADS)
     if has_fuzz:
         fuzz(count, options)
     if has_release:
