@@ -10,6 +10,7 @@
 
 #include "core/here.h"
 
+#define MEMORY_BYTES_MIN (16u << 20)
 #define MEMORY_PERCENT 60u
 
 static const struct conf_row write_key_rows[] = {
@@ -232,6 +233,9 @@ settings_check(struct settings *settings)
     r = r == 0 ? check_names(settings) : r;
     if (r != 0) {
         return r;
+    }
+    if (settings->storage_memory_bytes != 0 && settings->storage_memory_bytes < MEMORY_BYTES_MIN) {
+        return refuse(settings, "storage.memory", "less than 16MiB, and not 0");
     }
     if (settings->log_block_bytes > settings->log_segment_bytes / 16) {
         return refuse(settings, "log.block_bytes", "more than a sixteenth of log.segment_bytes");

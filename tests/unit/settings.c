@@ -57,6 +57,11 @@ TEST(what_does_not_fit_is_said_with_its_line)
     given_yaml("net:\n  body_memory: 16MiB\n  body_bytes_max: 16MiB\nlog:\n  block_bytes: 262145\n");
     CHECK_EQ(settings_check(&settings), CONF_REFUSED);
     CHECK_TEXT(settings.conf.problem, "f:5: log.block_bytes: not a whole multiple of 4KiB");
+    given_yaml("storage:\n  memory: 1MiB\n");
+    CHECK_EQ(settings_check(&settings), CONF_REFUSED);
+    CHECK_TEXT(settings.conf.problem, "f:2: storage.memory: less than 16MiB, and not 0");
+    given_yaml("storage: {memory: 16MiB}");
+    CHECK_EQ(settings_check(&settings), 0);
 }
 
 TEST(names_that_nothing_could_match_are_refused)
