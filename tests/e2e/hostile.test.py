@@ -220,6 +220,23 @@ def what_is_no_http_is_400_in_json():
 
 
 @test()
+def one_empty_line_before_a_request_does_not_count():
+    good, first = an_ingest()
+    again, second = an_ingest()
+    health = b'GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n'
+    sent = good + b'\r\n' + again + b'\r\n' + health
+    for cut in (0, 1, 2, len(good), len(good) + 1, len(good) + 2, len(good) + 3, len(sent) - len(health) - 1):
+        with Stream() as stream:
+            stream.send((b'\r\n' + sent)[:cut], (b'\r\n' + sent)[cut:])
+            check_equal([stream.answer()[0] for _ in range(3)], [200] * 3, f'statuses, cut at {cut}')
+    check(has_event(first) and has_event(second), 'events behind empty lines')
+    refused(400, b'\r\n\r\n' + health)
+    for hides in smuggler('Content-Length: 5\r\nContent-Length: %d\r\n'), smuggler('Content-Length: %d\nX: 1\r\n'):
+        refused(400, b'\r\n' + hides[0])
+        check(not has_event(hides[1]), 'an empty line hid an event')
+
+
+@test()
 def a_head_that_is_too_long_is_431_in_json():
     refused(431, b'GET /healthz HTTP/1.1\r\nHost: a\r\n', b'X: 1\r\n' * 100, b'\r\n')
     refused(431, b'GET /healthz HTTP/1.1\r\nHost: a\r\nX: ' + b'a' * 200_000)
