@@ -407,7 +407,6 @@ say_status(struct producer *producer, struct mono_ns now)
                 times_ms(&producer->since, 0.99));
     }
     fprintf(stderr, "%s\n", trouble(producer, note, sizeof(note)));
-    producer->said_at = now;
     producer->answered_said = producer->answered;
     producer->since = (struct times){.total = 0};
 }
@@ -589,8 +588,11 @@ say(struct producer *producer, struct mono_ns now)
     if (producer->options.is_history) {
         say_progress(producer, now);
         producer->said_at = now;
-    } else if (now.ns >= producer->said_at.ns + STATUS_NS && !producer->options.is_quiet) {
-        say_status(producer, now);
+    } else if (now.ns >= producer->said_at.ns + STATUS_NS) {
+        if (!producer->options.is_quiet) {
+            say_status(producer, now);
+        }
+        producer->said_at = now; /* said or not: waits end at the next one */
     }
 }
 

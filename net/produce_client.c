@@ -320,7 +320,8 @@ write_head(struct produce_client *client, struct connection *connection, uint32_
     memcpy(connection->request + connection->request_begin, head, (uint32_t)bytes);
 }
 
-static void
+/* False: there is nothing now, for this connection or another. */
+static bool
 ask_for_body(struct produce_client *client, struct connection *connection)
 {
     uint32_t bytes;
@@ -337,6 +338,7 @@ ask_for_body(struct produce_client *client, struct connection *connection)
         write_head(client, connection, bytes);
         send_request(client, connection);
     }
+    return bytes > 0;
 }
 
 static void
@@ -594,12 +596,13 @@ static struct mono_ns
 start_due(struct produce_client *client, struct mono_ns until)
 {
     struct mono_ns now = produce_client_now();
+    bool may_ask = true;
 
     for (uint32_t i = 0; i < client->options.connection_count && !client->is_refused; i++) {
         struct connection *connection = &client->connections[i];
 
-        if (connection->state == STATE_READY && !connection->has_body) {
-            ask_for_body(client, connection);
+        if (may_ask && connection->state == STATE_READY && !connection->has_body) {
+            may_ask = ask_for_body(client, connection);
         }
         if (connection->state == STATE_READY) {
             continue;
@@ -618,28 +621,30 @@ start_due(struct produce_client *client, struct mono_ns until)
     return until;
 }
 
-static int
-wait_ms(struct mono_ns until)
+/* To the microsecond: what is sent late counts as late. */
+static struct timespec
+wait_of(struct mono_ns until)
 {
     uint64_t now = produce_client_now().ns;
+    uint64_t wait = until.ns > now ? until.ns - now : 0;
 
-    if (until.ns <= now) {
-        return 0;
-    }
-    return until.ns - now > 1000 * NS_PER_MS ? 1000 : (int)((until.ns - now + NS_PER_MS - 1) / NS_PER_MS);
+    wait = wait < NS_PER_S ? wait : NS_PER_S;
+    return (struct timespec){.tv_sec = (time_t)(wait / NS_PER_S), .tv_nsec = (long)(wait % NS_PER_S)};
 }
 
 int
 produce_client_turn(struct produce_client *client, struct mono_ns until)
 {
     struct epoll_event events[EVENTS_A_TURN];
+    struct timespec wait;
     int count;
 
     until = start_due(client, until);
     if (client->is_refused) {
         return PRODUCE_CLIENT_REFUSED;
     }
-    count = epoll_wait(client->epoll, events, EVENTS_A_TURN, wait_ms(until));
+    wait = wait_of(until);
+    count = epoll_pwait2(client->epoll, events, EVENTS_A_TURN, &wait, NULL);
     for (int i = 0; i < count && !client->is_refused; i++) {
         handle(client, events[i].data.ptr, events[i].events);
     }

@@ -11,6 +11,7 @@ import datetime
 import http.server
 import json
 import re
+import resource
 import signal
 import subprocess
 import threading
@@ -170,6 +171,20 @@ def a_producer_without_a_node_waits_for_one():
             node.start()
             check_equal(producer.end()['accepted'], 500, 'accepted')
         check_equal(total(node), 500, 'events of the node')
+
+
+@test()
+def a_quiet_producer_sleeps_until_an_event_is_due():
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    with recorder() as (url, bodies):
+        run = subprocess.run([MILLRACE, 'produce', '--url', url, '--rate', '20/s', '--duration', '3s', '--users', '100',
+                              '--quiet'], stdin=subprocess.DEVNULL, capture_output=True, timeout=60, env=settings_only(),
+                             check=False)
+        check_equal(run.returncode, 0, f'exit status; it said {run.stderr}')
+        check(len(bodies) > 10, f'{len(bodies)} bodies')
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    check(used < 0.5, f'{used} s of CPU in 3 s')
 
 
 @test()
