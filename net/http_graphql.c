@@ -18,8 +18,14 @@
 
 /* 2 000 tokens and their variables; parsing this takes some milliseconds. */
 #define GRAPHQL_BODY_BYTES_MAX (1u << 20)
-/* Of a shard: what answers take is bounded by it; more would not be faster. */
-#define QUERIES_RUNNING_MAX 16u
+/*
+ * Of a shard: so many run whatever they take, and more as long as all together take little, so that those that are
+ * long and look at much do not keep out those that are short. What is short is answered between two slices of what is
+ * long, but it has to begin.
+ */
+#define QUERIES_LARGE_MAX 16u
+#define QUERIES_RUNNING_MAX 128u
+#define QUERIES_BYTES_SMALL (64u << 20)
 
 struct work {
     struct http_call *call;
@@ -124,16 +130,28 @@ queries_of(const struct http_call *call)
     return &call->shared->queries[call->shard->id.n];
 }
 
+static bool
+has_place(const struct http_call *call)
+{
+    uint32_t running = queries_of(call)->running;
+
+    return running < QUERIES_LARGE_MAX ||
+           (running < QUERIES_RUNNING_MAX &&
+            call->shard->arenas.bytes_taken + call->shard->answers.bytes_taken < QUERIES_BYTES_SMALL);
+}
+
 static enum step start_waiting(struct http_call *call, struct mono_ns until);
 
-/* A place is free: the next one begins in a later turn, so that a row of short ones does not grow the stack. */
+/* The next ones begin in a later turn, so that a row of short ones does not grow the stack. */
 static void
-leave_place(struct http_queries *queries)
+leave_place(const struct http_call *call)
 {
-    struct http_call *next = queries->first_waiting;
+    struct http_queries *queries = queries_of(call);
 
     queries->running--;
-    if (next != NULL) {
+    while (queries->first_waiting != NULL && has_place(call)) {
+        struct http_call *next = queries->first_waiting;
+
         queries->first_waiting = ((struct work *)next->work)->next_waiting;
         queries->running++;
         http_call_queue(next, start_waiting);
@@ -147,7 +165,7 @@ finished(void *context)
 
     work->running = NULL;
     work->is_over = true;
-    leave_place(queries_of(work->call));
+    leave_place(work->call);
     http_call_let_go(work->call);
 }
 
@@ -203,7 +221,7 @@ start_waiting(struct http_call *call, struct mono_ns until)
     if (call->request != NULL) {
         refuse(call, work->media, 503, NULL, "UNAVAILABLE", "too many queries are running: try again");
     }
-    leave_place(queries_of(call));
+    leave_place(call);
     http_call_let_go(call);
     return STEP_DONE;
 }
@@ -215,7 +233,7 @@ run(struct work *work)
     struct http_queries *queries = queries_of(call);
 
     http_call_hold(call); /* until finished */
-    if (queries->running < QUERIES_RUNNING_MAX) {
+    if (queries->first_waiting == NULL && has_place(call)) {
         queries->running++;
         start(work);
         return;

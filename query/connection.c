@@ -108,6 +108,36 @@ filter_person(struct loads *loads, struct load *load, const struct graphql_value
     return person != NULL;
 }
 
+static void
+want_value(struct load_where *where, enum dimension dimension, struct text equals)
+{
+    if (equals.bytes > 0) {
+        where->values[where->count++] = (struct dimension_value){.dimension = dimension, .equals = equals};
+    }
+}
+
+/* So that nobody looks through all events for what none has. False: arena full. */
+static bool
+want_values(struct loads *loads, struct load *load)
+{
+    const struct event_scan *scan = load->event_scan;
+    struct load_where *where = arena_take_zero(loads->arena, sizeof(*where));
+
+    if (where == NULL) {
+        return false;
+    }
+    where->values = arena_take_zero(loads->arena, 3 * sizeof(*where->values));
+    if (where->values == NULL) {
+        return false;
+    }
+    want_value(where, DIMENSION_EVENT_TYPE, scan->event_type);
+    want_value(where, DIMENSION_DEVICE_TYPE, scan->device_type);
+    want_value(where, DIMENSION_COUNTRY, scan->country);
+    load_where_want(load->tenant, where);
+    load->wanted = where;
+    return true;
+}
+
 static bool
 begin_events(struct loads *loads, struct load *load, const struct graphql_value *filter, struct text after)
 {
@@ -126,6 +156,9 @@ begin_events(struct loads *loads, struct load *load, const struct graphql_value 
         filter_time(filter, INPUT_EVENT_FILTER_TO, &scan->to);
         filter_tri(filter, INPUT_EVENT_FILTER_LATE, &scan->late);
         if (!filter_person(loads, load, filter, INPUT_EVENT_FILTER_CANONICAL_ID)) {
+            return false;
+        }
+        if (load->selection->field == FIELD_QUERY_EVENTS && !want_values(loads, load)) {
             return false;
         }
     }
@@ -225,6 +258,17 @@ wants_previous(const struct load *load)
     return false;
 }
 
+static bool
+wants_what_is_unseen(const struct load *load)
+{
+    for (uint32_t i = 0; load->wanted != NULL && i < load->wanted->count; i++) {
+        if (load->wanted->values[i].is_unseen) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Nothing can be in this list, whatever the slices have. */
 static bool
 is_surely_empty(const struct load *load)
@@ -241,7 +285,7 @@ is_surely_empty(const struct load *load)
         return true;
     }
     if (load->kind == LOAD_EVENTS) {
-        return load->event_scan->from.ms >= load->event_scan->to.ms;
+        return load->event_scan->from.ms >= load->event_scan->to.ms || wants_what_is_unseen(load);
     }
     return load->kind == LOAD_SESSIONS && load->session_scan->from.ms >= load->session_scan->to.ms;
 }

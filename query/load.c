@@ -280,6 +280,14 @@ load_tenant_get(struct loads *loads, struct text tenant_id)
     return tenant;
 }
 
+void
+load_where_want(struct load_tenant *tenant, struct load_where *where)
+{
+    ASSERT(tenant->stamp == NULL);
+    where->next = tenant->wheres;
+    tenant->wheres = where;
+}
+
 /* The values of all wheres as one array. */
 static void
 ask_stamp(struct loads *loads, struct load_tenant *tenant)

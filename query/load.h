@@ -138,7 +138,8 @@ struct load {
     bool has_after;
     bool has_next;
     bool has_previous;
-    uint64_t total_count; /* profiles that pass the filter */
+    uint64_t total_count;      /* profiles that pass the filter */
+    struct load_where *wanted; /* values that events must have; NULL: they were not looked up */
     union {
         struct profile_scan *profile_scan;
         struct event_scan *event_scan;
@@ -215,6 +216,8 @@ MUST_USE bool load_ask_slices(struct loads *loads, const struct question *questi
 
 /* Home. A tenant; its stamp is asked for with the next round when it is new. NULL: arena full. */
 struct load_tenant *load_tenant_get(struct loads *loads, struct text tenant_id);
+/* Home. The tenant's stamp looks these values up; before it is asked for, so at the root only. */
+void load_where_want(struct load_tenant *tenant, struct load_where *where);
 /* Home. A person; asked for with the next round when it is new. NULL: arena full. */
 struct load_person *load_person_get(struct loads *loads, struct load_tenant *tenant, int by,
                                     struct text value);

@@ -91,10 +91,7 @@ rollup_take_where(struct loads *loads, struct load *load, const struct graphql_v
             value->equals = equals->text;
         }
     }
-    /* Before the tenant's stamp is asked for: all roll-ups are at the root. */
-    ASSERT(load->tenant->stamp == NULL);
-    where->next = load->tenant->wheres;
-    load->tenant->wheres = where;
+    load_where_want(load->tenant, where); /* all roll-ups are at the root */
     return true;
 }
 

@@ -148,6 +148,7 @@ admit(struct dictionary *dictionary, struct dictionary_value *value, uint32_t co
         return fault_new(-ENOMEM);
     }
     if (row->count >= dictionary->day_count_max) {
+        dictionary->has_refused = true;
         *out_code = CODE_OTHER;
         return 0;
     }
@@ -193,6 +194,7 @@ dictionary_code(struct dictionary *dictionary, struct text text, int64_t day, ui
         return fault_new(-ENOMEM);
     }
     if (row->count >= dictionary->day_count_max) {
+        dictionary->has_refused = true;
         *out_code = CODE_OTHER;
         return 0;
     }
@@ -225,6 +227,12 @@ dictionary_find(const struct dictionary *dictionary, struct text text)
         return CODE_NONE;
     }
     return text_equal(text, TEXT("(other)")) ? CODE_OTHER : CODE_UNKNOWN;
+}
+
+bool
+dictionary_is_unseen(const struct dictionary *dictionary, struct text text)
+{
+    return !dictionary->has_refused && dictionary_find(dictionary, text) == CODE_UNKNOWN;
 }
 
 struct text

@@ -26,6 +26,8 @@ struct dictionary {
     struct table admitted; /* (day, code) pairs of days that are not the value's newest */
     struct map by_admission;
     uint32_t day_count_max;
+    bool
+        has_refused; /* some value had no code on some day: it may have none at all, and events nevertheless */
 };
 
 /* day_count_max: DICTIONARY_DAY_COUNT_MAX but in tests. */
@@ -36,5 +38,7 @@ MUST_USE int dictionary_code(struct dictionary *dictionary, struct text value, i
                              uint32_t *out_code);
 /* Home. The code that a value has, CODE_UNKNOWN when it never got one. Changes nothing. */
 uint32_t dictionary_find(const struct dictionary *dictionary, struct text value);
+/* Home. No event has this value; false when that is not known. */
+bool dictionary_is_unseen(const struct dictionary *dictionary, struct text value);
 /* Home. "(none)", "(other)" or the value; lent for ever. */
 struct text dictionary_text(const struct dictionary *dictionary, uint32_t code);

@@ -81,10 +81,13 @@ answer_stamp(const struct partition *partition, struct question *question)
 
         if (value->is_missing) {
             value->code = CODE_NONE;
+        } else if (tenant == NULL) {
+            value->code = CODE_UNKNOWN;
         } else {
-            value->code = tenant == NULL
-                              ? CODE_UNKNOWN
-                              : dictionary_find(&tenant->dictionaries[value->dimension], value->equals);
+            const struct dictionary *dictionary = &tenant->dictionaries[value->dimension];
+
+            value->code = dictionary_find(dictionary, value->equals);
+            value->is_unseen = dictionary_is_unseen(dictionary, value->equals);
         }
     }
     question->answer.stamp = answer;

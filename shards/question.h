@@ -131,7 +131,9 @@ struct dimension_value {
     enum dimension dimension;
     bool is_missing; /* equals: null */
     struct text equals;
-    uint32_t code; /* answered */
+    /* Answered. */
+    uint32_t code;
+    bool is_unseen; /* no event has it: of CODE_UNKNOWN some may, under CODE_OTHER */
 };
 
 struct tenant_row {

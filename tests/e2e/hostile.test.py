@@ -16,7 +16,8 @@ import select
 import socket
 import time
 
-from node import Idle, Node, Skipped, check, check_equal, event, lines, main, now_ms, short, test, until
+from node import (Idle, Node, Skipped, check, check_equal, event, lines, main, millrace, now_ms, short, test,
+                  until)
 
 KIB = 1 << 10
 MIB = 1 << 20
@@ -493,6 +494,27 @@ def queries_that_want_too_much_are_refused_by_name():
     query_refused('{ events(tenantId: "t", first: 99999999999) { nodes { eventId } } }', 'first', 'Int')
     query_refused('{ events(tenantId: "t", first: 500) { nodes { session { events(first: 500) { nodes { eventId } } } } } }',
                   'cost')
+
+
+@test(120)
+def queries_that_look_at_everything_keep_no_short_one_out():
+    with Node('--shards', '2') as node, contextlib.ExitStack() as stack:
+        status, _, said = millrace('produce', '--url', node.url, '--rate', '0', '--tenants', '1', '--count', '400000', seconds=60)
+        check_equal(status, 0, said)
+        tenant = node.gql('{ tenants { id } }')['tenants'][0]['id']
+        who = node.gql('query($t: ID!) { events(tenantId: $t, first: 1) { nodes { canonicalId } } }', t=tenant)['events']['nodes'][0]
+        long = '{' + ' '.join(f'a{i}: events(tenantId: "{tenant}", first: 9, filter: {{late: true}}) '
+                              '{ nodes { eventId } }' for i in range(60)) + '}'
+        streams = [stack.enter_context(Stream(node)) for _ in range(60)]
+        for stream in streams:
+            stream.send(request(json.dumps({'query': long}).encode(), 'Content-Type: application/json\r\n', '/graphql'))
+        for _ in range(200):
+            found = node.gql('query($t: ID!, $i: ID!) { profile(tenantId: $t, id: $i) { canonicalId } }', t=tenant, i=who['canonicalId'])
+            check_equal(found['profile'], who, 'somebody')
+        check(not readable([stream.socket for stream in streams], 0), 'the short ones waited for long ones, or those were too short to tell')
+        for stream in streams:
+            said = stream.answer()[1]
+            check('data' in said or said['errors'][0]['extensions']['code'] == 'DEADLINE', short(said))
 
 
 @test()

@@ -66,6 +66,32 @@ TEST(nothing_is_an_empty_page)
     }
 }
 
+TEST(nobody_looks_for_events_with_what_none_has)
+{
+    static const char *const filters[] = {"eventType:\"unseen\"", "country:\"unseen\"",
+                                          "deviceType:\"unseen\" eventType:\"click\"",
+                                          "country:\"unseen\" late:false from:\"2026-01-01T00:00:00Z\""};
+    char query[256];
+
+    for (uint32_t i = 0; i < COUNT_OF(filters); i++) {
+        given_shards();
+        fake_event(ANN, 5000, 1, "click");
+        snprintf(query, sizeof(query), "{events(tenantId:\"acme\" filter:{%s}){nodes{eventId}}}", filters[i]);
+        ask(query, NULL);
+        CHECK_TEXT(said(), "{\"data\":{\"events\":{\"nodes\":[]}}}");
+        CHECK_EQ(fake.event_scans, 0);
+    }
+    given_shards();
+    fake_event(ANN, 5000, 1, "click");
+    ask("{a:events(tenantId:\"acme\" filter:{eventType:\"unseen\"}){nodes{eventType}} "
+        "b:events(tenantId:\"acme\" filter:{eventType:\"click\"}){nodes{eventType}} "
+        "c:summary(tenantId:\"acme\" from:\"2026-01-01T00:00:00Z\" to:\"2026-01-02T00:00:00Z\"){events}}",
+        NULL);
+    CHECK_TEXT(said(), "{\"data\":{\"a\":{\"nodes\":[]},\"b\":{\"nodes\":[{\"eventType\":\"click\"}]},"
+                       "\"c\":{\"events\":0}}}");
+    CHECK(fake.event_scans > 0);
+}
+
 TEST(events_of_all_slices_come_newest_first)
 {
     given_shards();

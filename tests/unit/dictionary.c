@@ -141,6 +141,31 @@ TEST(ten_thousand_values_a_day)
     then_nothing_is_left();
 }
 
+TEST(a_value_is_unseen_until_it_comes_and_nobody_knows_once_one_was_refused)
+{
+    given_a_dictionary(2);
+    CHECK(dictionary_is_unseen(&dictionary, TEXT("a")));
+    CHECK(!dictionary_is_unseen(&dictionary, TEXT("(none)")));
+    CHECK(!dictionary_is_unseen(&dictionary, TEXT("(other)")));
+    CHECK_EQ(code("a", 1), CODE_FIRST);
+    CHECK(!dictionary_is_unseen(&dictionary, TEXT("a")));
+    CHECK_EQ(code("b", 1), CODE_FIRST + 1);
+    CHECK(dictionary_is_unseen(&dictionary, TEXT("c")));
+    CHECK_EQ(code("c", 1), CODE_OTHER);
+    CHECK(!dictionary_is_unseen(&dictionary, TEXT("c")));
+    CHECK(!dictionary_is_unseen(&dictionary, TEXT("d")));
+    then_nothing_is_left();
+
+    /* Known on another day, refused on this one. */
+    given_a_dictionary(1);
+    CHECK_EQ(code("a", 1), CODE_FIRST);
+    CHECK_EQ(code("b", 2), CODE_FIRST + 1);
+    CHECK(dictionary_is_unseen(&dictionary, TEXT("c")));
+    CHECK_EQ(code("a", 2), CODE_OTHER);
+    CHECK(!dictionary_is_unseen(&dictionary, TEXT("c")));
+    then_nothing_is_left();
+}
+
 /* Values and days in any order, against the rule said plainly. */
 TEST(a_dictionary_knows_what_a_plain_table_knows)
 {

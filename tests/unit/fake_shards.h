@@ -96,6 +96,7 @@ static struct {
     struct scatter *scatter;
     struct question *asked[16384];
     uint32_t asked_count; /* in the round that was sent last */
+    uint32_t event_scans; /* so many slices were asked for events */
     uint32_t added_count; /* and in the next one */
     uint32_t round_count;
     uint32_t kind_counts[QUESTION_OPEN_SESSIONS + 1]; /* asked so far */
@@ -271,6 +272,7 @@ fake_stamp(struct question *question)
         value->code = text_equal(value->equals, TEXT("one")) ? 2 : value->code;
         value->code = text_equal(value->equals, TEXT("two")) ? 3 : value->code;
         value->code = value->is_missing ? CODE_NONE : value->code;
+        value->is_unseen = text_equal(value->equals, TEXT("unseen"));
     }
     question->answer.stamp = answer;
 }
@@ -438,6 +440,7 @@ fake_events(struct question *question)
     struct events_answer *answer = fake_take(sizeof(*answer));
     struct event_row *rows = fake_take(FAKE_ROWS_MAX * sizeof(*rows));
 
+    fake.event_scans++;
     for (uint32_t i = 0; i < fake.event_count; i++) {
         const struct event_row *row = &fake.events[i].row;
         bool passes = question->kind == QUESTION_EVENT

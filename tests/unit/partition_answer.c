@@ -306,6 +306,7 @@ TEST(a_stamp_looks_values_up_and_adds_none)
         {.dimension = DIMENSION_COUNTRY, .equals = TEXT("FR")},
         {.dimension = DIMENSION_COUNTRY, .is_missing = true},
         {.dimension = DIMENSION_OS, .equals = TEXT("DE")},
+        {.dimension = DIMENSION_COUNTRY, .equals = TEXT("(other)")},
     };
 
     given_a_partition();
@@ -323,6 +324,10 @@ TEST(a_stamp_looks_values_up_and_adds_none)
         CHECK_EQ(values[1].code, CODE_UNKNOWN);
         CHECK_EQ(values[2].code, CODE_NONE);
         CHECK_EQ(values[3].code, CODE_UNKNOWN);
+        CHECK_EQ(values[4].code, CODE_OTHER);
+        for (uint32_t v = 0; v < COUNT_OF(values); v++) {
+            CHECK_EQ(values[v].is_unseen, values[v].code == CODE_UNKNOWN);
+        }
         arena_reset(&question.arena);
     }
     then_nothing_is_left();
