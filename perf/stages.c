@@ -328,6 +328,27 @@ send_progress(struct partition *partition)
     });
 }
 
+/* As the sequencer asks ahead for the next events. */
+static void
+prefetch_events(uint32_t at)
+{
+    struct event_ahead ahead[PARTITION_AHEAD_COUNT];
+    uint32_t before[PARTITION_COUNT] = {0};
+    uint32_t count = 0;
+
+    while (count < COUNT_OF(ahead) && at < bench.block_bytes) {
+        const struct event_record *record = (const void *)(bench.block + at);
+
+        ahead[count++] = (struct event_ahead){
+            .partition = &bench.partitions[record->partition],
+            .record = record,
+            .before = before[record->partition]++,
+        };
+        at += record->header.bytes;
+    }
+    partition_prefetch(ahead, count);
+}
+
 STAGE
 stage_apply(void)
 {
@@ -339,6 +360,9 @@ stage_apply(void)
         const struct event_record *record = (const void *)(bench.block + at);
         struct partition *partition = &bench.partitions[record->partition];
 
+        if (count % PARTITION_AHEAD_COUNT == 0) {
+            prefetch_events(at);
+        }
         REQUIRE(partition_apply_event(partition, record, partition->applied_count,
                                       (struct wall_ms){.ms = bench.now_ms}, &outcome) == 0);
         for (uint32_t i = 0; i < outcome.merge_count; i++) {

@@ -60,6 +60,12 @@ dictionary_deinit(struct dictionary *dictionary)
     map_deinit(&dictionary->by_admission);
 }
 
+static struct dictionary_value *
+value_at(const struct dictionary *dictionary, uint32_t number)
+{
+    return table_at(&dictionary->values, number);
+}
+
 static bool
 is_same_text(const void *owner, uint32_t number, const void *key)
 {
@@ -89,11 +95,11 @@ is_same_admission(const void *owner, uint32_t number, const void *key)
 }
 
 /* The dictionary is not placement, but its keys come from clients: keyed by where it lives. */
-static struct wanted
+static inline struct wanted
 want(const struct dictionary *dictionary, struct text text)
 {
     struct wanted wanted = {.text = short_text_lend(text)};
-    uint64_t key = (uint64_t)(uintptr_t)dictionary;
+    uint64_t key = (uint64_t)(uintptr_t)dictionary * UINT64_C(0x9e3779b97f4a7c15);
     uint64_t word[2];
 
     if (text.bytes > SHORT_TEXT_ROOM) {
@@ -101,8 +107,22 @@ want(const struct dictionary *dictionary, struct text text)
         return wanted;
     }
     memcpy(word, &wanted.text, sizeof(word));
-    wanted.hash = hash_mix(hash_mix(word[0] ^ key) ^ word[1]);
+    unsigned __int128 product = (unsigned __int128)(word[0] ^ key) * (word[1] ^ UINT64_C(0xd6e8feb86659fd93));
+    wanted.hash = (uint64_t)product ^ (uint64_t)(product >> 64);
     return wanted;
+}
+
+/* "(none)" and "(other)" are groups of their own; CODE_UNKNOWN for everything else. */
+static inline uint32_t
+reserved_code(struct text text)
+{
+    if (LIKELY(text.data[0] != '(')) {
+        return CODE_UNKNOWN;
+    }
+    if (text_equal(text, TEXT("(none)"))) {
+        return CODE_NONE;
+    }
+    return text_equal(text, TEXT("(other)")) ? CODE_OTHER : CODE_UNKNOWN;
 }
 
 static uint64_t
@@ -130,7 +150,7 @@ day_of(struct dictionary *dictionary, int64_t day)
 }
 
 /* A value that has a code, on a day which is not its newest: was it, or can it be, admitted? */
-static int
+static __attribute__((noinline)) int
 admit(struct dictionary *dictionary, struct dictionary_value *value, uint32_t code, int64_t day,
       uint32_t *out_code)
 {
@@ -166,30 +186,13 @@ admit(struct dictionary *dictionary, struct dictionary_value *value, uint32_t co
     return map_insert(&dictionary->by_admission, admission_hash(wanted), dictionary->admitted.count - 1);
 }
 
-int
-dictionary_code(struct dictionary *dictionary, struct text text, int64_t day, uint32_t *out_code)
+/* A value that has no code yet. */
+static __attribute__((noinline)) int
+add_value(struct dictionary *dictionary, struct text text, uint64_t hash, int64_t day, uint32_t *out_code)
 {
-    struct dictionary_day *row;
+    struct dictionary_day *row = day_of(dictionary, day);
     struct dictionary_value *value;
 
-    if (text.bytes == 0 || text_equal(text, TEXT("(none)"))) {
-        *out_code = CODE_NONE;
-        return 0;
-    }
-    if (text_equal(text, TEXT("(other)"))) {
-        *out_code = CODE_OTHER; /* one group of that name, not two */
-        return 0;
-    }
-    struct wanted wanted = want(dictionary, text);
-    uint32_t number = map_find_inline(&dictionary->by_text, wanted.hash, is_same_text, dictionary, &wanted);
-
-    if (number != MAP_NONE) {
-        value = table_at(&dictionary->values, number);
-        *out_code = number + CODE_FIRST;
-        return value->newest_day == day ? 0 : admit(dictionary, value, number + CODE_FIRST, day, out_code);
-    }
-
-    row = day_of(dictionary, day);
     if (row == NULL) {
         return fault_new(-ENOMEM);
     }
@@ -211,7 +214,66 @@ dictionary_code(struct dictionary *dictionary, struct text text, int64_t day, ui
     *value = (struct dictionary_value){.text = short_text_lend(text), .newest_day = day};
     row->count++;
     *out_code = dictionary->values.count - 1 + CODE_FIRST;
-    return map_insert(&dictionary->by_text, wanted.hash, dictionary->values.count - 1);
+    return map_insert(&dictionary->by_text, hash, dictionary->values.count - 1);
+}
+
+/* Of one value, of which it is known who it probably is (map_guess()). */
+static int
+code_of(struct dictionary *dictionary, struct text text, const struct wanted *wanted, uint32_t number,
+        int64_t day, uint32_t *out_code)
+{
+    if (number != MAP_NONE && !is_same_text(dictionary, number, wanted)) {
+        number = map_find(&dictionary->by_text, wanted->hash, is_same_text, dictionary, wanted);
+    }
+    if (number == MAP_NONE) {
+        return add_value(dictionary, text, wanted->hash, day, out_code);
+    }
+    struct dictionary_value *value = value_at(dictionary, number);
+
+    *out_code = number + CODE_FIRST;
+    return LIKELY(value->newest_day == day) ? 0
+                                            : admit(dictionary, value, number + CODE_FIRST, day, out_code);
+}
+
+int
+dictionary_codes(struct dictionary *dictionaries, const struct text *texts, uint32_t count, int64_t day,
+                 uint32_t *out_codes)
+{
+    struct wanted wanted[DICTIONARY_TOGETHER_MAX];
+    uint32_t numbers[DICTIONARY_TOGETHER_MAX];
+
+    REQUIRE(count <= DICTIONARY_TOGETHER_MAX);
+    for (uint32_t i = 0; i < count; i++) {
+        out_codes[i] = texts[i].bytes == 0 ? CODE_NONE : reserved_code(texts[i]);
+        if (out_codes[i] == CODE_UNKNOWN) {
+            wanted[i] = want(&dictionaries[i], texts[i]);
+            map_prefetch(&dictionaries[i].by_text, wanted[i].hash);
+        }
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        numbers[i] = MAP_NONE;
+        if (out_codes[i] == CODE_UNKNOWN) {
+            numbers[i] = map_guess(&dictionaries[i].by_text, wanted[i].hash);
+        }
+        if (numbers[i] != MAP_NONE) {
+            __builtin_prefetch(value_at(&dictionaries[i], numbers[i]));
+        }
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        if (numbers[i] != MAP_NONE && texts[i].bytes > SHORT_TEXT_ROOM) {
+            __builtin_prefetch(short_text(&value_at(&dictionaries[i], numbers[i])->text).data);
+        }
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        int r = out_codes[i] != CODE_UNKNOWN
+                    ? 0
+                    : code_of(&dictionaries[i], texts[i], &wanted[i], numbers[i], day, &out_codes[i]);
+
+        if (r != 0) {
+            return fault_up(r);
+        }
+    }
+    return 0;
 }
 
 uint32_t
@@ -223,10 +285,7 @@ dictionary_find(const struct dictionary *dictionary, struct text text)
     if (number != MAP_NONE) {
         return number + CODE_FIRST;
     }
-    if (text_equal(text, TEXT("(none)"))) {
-        return CODE_NONE;
-    }
-    return text_equal(text, TEXT("(other)")) ? CODE_OTHER : CODE_UNKNOWN;
+    return text.bytes == 0 ? CODE_UNKNOWN : reserved_code(text);
 }
 
 bool

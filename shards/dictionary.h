@@ -16,6 +16,7 @@
 #include "shards/message.h"
 
 #define DICTIONARY_DAY_COUNT_MAX 10000u
+#define DICTIONARY_TOGETHER_MAX 8u /* whose codes are asked for at once */
 
 struct dictionary {
     struct region *region;
@@ -33,9 +34,10 @@ struct dictionary {
 /* day_count_max: DICTIONARY_DAY_COUNT_MAX but in tests. */
 void dictionary_init(struct dictionary *dictionary, struct region *region, uint32_t day_count_max);
 void dictionary_deinit(struct dictionary *dictionary);
-/* Home. The code of a value (bytes 0: absent) for an event of that day, given now when need be. -ENOMEM. */
-MUST_USE int dictionary_code(struct dictionary *dictionary, struct text value, int64_t day,
-                             uint32_t *out_code);
+/* Home. The code of a value (bytes 0: absent) for an event of that day, given now when need be; of each dictionary
+   one, because their waits for memory overlap. -ENOMEM. */
+MUST_USE int dictionary_codes(struct dictionary *dictionaries, const struct text *values, uint32_t count,
+                              int64_t day, uint32_t *out_codes);
 /* Home. The code that a value has, CODE_UNKNOWN when it never got one. Changes nothing. */
 uint32_t dictionary_find(const struct dictionary *dictionary, struct text value);
 /* Home. No event has this value; false when that is not known. */

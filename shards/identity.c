@@ -97,7 +97,7 @@ uuid_value(const struct uuid *uuid)
 }
 
 /* Two values of one key would take 2^64 of them, or the store's secret. */
-static bool
+static inline bool
 is_of(const struct identity *identity, const void *record, enum identity_kind kind, struct text value)
 {
     const struct identifier *identifier = record;
@@ -137,8 +137,59 @@ identity_found(const struct identity *identity, const void *record, enum identit
     if (record == NULL) {
         return IDENTITY_NONE;
     }
-    ASSERT(is_of(identity, record, kind, value));
+    AUDIT(is_of(identity, record, kind, value));
     return identity_living(identity, identifier->person);
+}
+
+/* ---- What an event will probably touch is fetched from memory. ---- */
+
+struct identity_keys
+identity_keys(const struct identity *identity, const struct event_record *event)
+{
+    struct text user = event_text(event, EVENT_USER_ID);
+    struct text device = event_text(event, EVENT_ANONYMOUS_ID);
+    struct identity_keys keys = {0};
+
+    if (user.bytes > 0) {
+        keys.user = identity_key(identity, IDENTITY_USER, user);
+    }
+    if (device.bytes > 0) {
+        keys.device = identity_key(identity, IDENTITY_ANONYMOUS, device);
+    }
+    return keys;
+}
+
+static void
+prefetch_identifier(const struct identity *identity, struct store_key key, uint32_t step)
+{
+    const struct identifier *identifier;
+
+    switch (step) {
+    case 0:
+        store_prefetch(identity->store, key);
+        break;
+    case 1:
+        store_prefetch_record(identity->store, key);
+        break;
+    default:
+        identifier = store_peek(identity->store, key);
+        if (identifier != NULL) {
+            __builtin_prefetch(identity_person(identity, identifier->person));
+        }
+        break;
+    }
+}
+
+void
+identity_prefetch(const struct identity *identity, const struct event_record *event,
+                  const struct identity_keys *keys, uint32_t step)
+{
+    if (event_has(event, EVENT_USER_ID)) {
+        prefetch_identifier(identity, keys->user, step);
+    }
+    if (event_has(event, EVENT_ANONYMOUS_ID)) {
+        prefetch_identifier(identity, keys->device, step);
+    }
 }
 
 /* ---- Everything an event can touch is looked up first. ---- */
@@ -154,10 +205,9 @@ look_up_done(struct store_waiter *waiter, void *record)
 }
 
 static void
-look_up(struct identity_case *of, struct identity_look_up *look_up, enum identity_kind kind,
-        struct text value)
+look_up_key(struct identity_case *of, struct identity_look_up *look_up, struct store_key key)
 {
-    look_up->key = identity_key(of->identity, kind, value);
+    look_up->key = key;
     look_up->record = NULL;
     look_up->of = of;
     look_up->waiter.arrived = look_up_done;
@@ -167,7 +217,14 @@ look_up(struct identity_case *of, struct identity_look_up *look_up, enum identit
 }
 
 static void
-look_up_identifiers(struct identity_case *of)
+look_up(struct identity_case *of, struct identity_look_up *look_up, enum identity_kind kind,
+        struct text value)
+{
+    look_up_key(of, look_up, identity_key(of->identity, kind, value));
+}
+
+static void
+look_up_identifiers(struct identity_case *of, const struct identity_keys *keys)
 {
     bool is_alias = event_has(of->event, EVENT_PREVIOUS_ID) &&
                     text_equal(event_text(of->event, EVENT_EVENT_TYPE), TEXT("alias"));
@@ -184,10 +241,10 @@ look_up_identifiers(struct identity_case *of)
     of->previous_user.record = NULL;
     of->previous_device.record = NULL;
     if (of->user_id.bytes > 0) {
-        look_up(of, &of->user, IDENTITY_USER, of->user_id);
+        look_up_key(of, &of->user, keys->user);
     }
     if (of->anonymous_id.bytes > 0) {
-        look_up(of, &of->device, IDENTITY_ANONYMOUS, of->anonymous_id);
+        look_up_key(of, &of->device, keys->device);
     }
     if (of->previous_id.bytes > 0) {
         look_up(of, &of->previous_user, IDENTITY_USER, of->previous_id);
@@ -325,14 +382,15 @@ look_up_name(struct identity_case *of)
 }
 
 int
-identity_look_up(const struct identity *identity, struct identity_case *of, const struct event_record *event)
+identity_look_up(const struct identity *identity, struct identity_case *of, const struct event_record *event,
+                 const struct identity_keys *keys)
 {
     if (of->event == NULL) {
         of->event = event;
         of->identity = identity;
         of->late_count = 0;
         of->stage = CASE_IDENTIFIERS;
-        look_up_identifiers(of);
+        look_up_identifiers(of, keys);
     }
     REQUIRE(of->event == event);
     while (of->late_count == 0) {
@@ -353,7 +411,7 @@ identity_look_up(const struct identity *identity, struct identity_case *of, cons
                 of->stage = CASE_COMPLETE;
                 break;
             }
-            ASSERT(is_of(identity, of->name.record, IDENTITY_CANONICAL, uuid_value(&of->uuid)));
+            AUDIT(is_of(identity, of->name.record, IDENTITY_CANONICAL, uuid_value(&of->uuid)));
             of->name_generation++;
             look_up_name(of);
             break;

@@ -77,6 +77,14 @@ struct identity {
     uint32_t living;
 };
 
+/* Where the store has the identifiers that an event names; only of those that it does name. */
+struct identity_keys {
+    struct store_key user;
+    struct store_key device;
+};
+
+#define IDENTITY_PREFETCH_STEPS 3u
+
 struct identity_case;
 
 struct identity_look_up {
@@ -122,10 +130,17 @@ void identity_deinit(struct identity *identity);
 /* Home. Gives the memory of a record back, which was taken out of the store or goes with it. */
 void identity_free_record(struct region *region, void *record);
 
+/* Home. */
+struct identity_keys identity_keys(const struct identity *identity, const struct event_record *event);
+/* Home. This event will be looked up soon: steps 0 to IDENTITY_PREFETCH_STEPS - 1, each when what the one before asked
+   for has come. */
+void identity_prefetch(const struct identity *identity, const struct event_record *event,
+                       const struct identity_keys *keys, uint32_t step);
+
 /* Home. 0: everything is at hand. STORE_LATER: call it again, with the same event. Until identity_apply() nobody
-   else may change the store. */
+   else may change the store. The keys are the event's. */
 MUST_USE int identity_look_up(const struct identity *identity, struct identity_case *looked_up,
-                              const struct event_record *event);
+                              const struct event_record *event, const struct identity_keys *keys);
 /* Home. The event whose case is complete; the case is empty afterwards. -ENOMEM is fatal to the caller: part of the
    event may have been applied. */
 MUST_USE int identity_apply(struct identity *identity, struct identity_case *looked_up, uint64_t position,

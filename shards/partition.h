@@ -32,6 +32,13 @@ struct tenant {
     struct dictionary dictionaries[DIMENSION_COUNT];
 };
 
+/* An event that was sequenced and is not applied yet. */
+struct unapplied {
+    uint32_t tenant_no;
+    bool has_keys; /* and what they lead to was asked for */
+    struct identity_keys keys;
+};
+
 struct applying;
 
 /* A run of records of one partition, waiting to be applied. */
@@ -57,8 +64,8 @@ struct partition {
     struct settings_record newest_settings; /* header.bytes 0: none yet */
     struct table tenants;                   /* struct tenant * */
     struct map by_name;
-    /* Tenants of the events that are not applied yet, in their order: a ring. What it holds is in buffers of the log. */
-    uint32_t *unapplied;
+    /* The events that are not applied yet, in their order: a ring. They are in buffers of the log. */
+    struct unapplied *unapplied;
     uint32_t unapplied_room; /* a power of two, or 0 */
     uint32_t unapplied_first;
     uint32_t unapplied_count;
@@ -111,6 +118,20 @@ partition_tenant_at(const struct partition *partition, uint32_t no)
 MUST_USE int partition_sequence(struct partition *partition, const struct record_header *record,
                                 uint64_t durable_when);
 
+/* One of the next events to apply. */
+struct event_ahead {
+    struct partition *partition;
+    const struct event_record *record;
+    uint32_t before; /* events of the partition that will be applied before it */
+};
+
+#define PARTITION_AHEAD_COUNT 32u /* in one batch */
+
+/* Home. What these will touch is fetched from memory ahead, for all of them at once. */
+void partition_prefetch(const struct event_ahead *batch, uint32_t count);
+/* Home. Whether that was done for the next event; false when there is none. */
+bool partition_is_prefetched(const struct partition *partition);
+
 /* What applying an event decided. */
 struct partition_outcome {
     struct applied_event event;
@@ -118,7 +139,6 @@ struct partition_outcome {
     uint32_t merge_count;
     bool alias_refused;
     bool limit_reached;
-    uint32_t person_count_before; /* profiles living before, for the gauge */
 };
 
 /* Home. Applies the next event, in a block with this wall clock. STORE_LATER: nothing happened, call again with the

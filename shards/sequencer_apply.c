@@ -298,6 +298,46 @@ send_settings(struct sequencer *sequencer, struct partition *partition,
     }
 }
 
+/* Adds a partition's next events to the batch. */
+static uint32_t
+gather_ahead(struct partition *partition, struct event_ahead *batch, uint32_t count)
+{
+    uint32_t before = 0;
+
+    for (const struct piece *piece = partition->first_piece; piece != NULL; piece = piece->next) {
+        const uint8_t *at = piece->record;
+
+        for (uint32_t i = 0; i < piece->count && count < PARTITION_AHEAD_COUNT; i++) {
+            const struct record_header *record = (const void *)at;
+
+            if (record->kind == RECORD_EVENT) {
+                batch[count++] = (struct event_ahead){
+                    .partition = partition, .record = (const void *)record, .before = before++};
+            }
+            at += record->bytes;
+        }
+    }
+    return count;
+}
+
+/* What the next events touch is fetched ahead: those of this partition, then of those behind it, whose turn is next. */
+static void
+prefetch_ahead(struct sequencer *sequencer, const struct partition *first)
+{
+    struct event_ahead batch[PARTITION_AHEAD_COUNT];
+    uint32_t count = 0;
+
+    for (uint32_t p = first->number; p < sequencer->node->partition_count && count < PARTITION_AHEAD_COUNT;
+         p++) {
+        struct partition *partition = sequencer->partitions[p];
+
+        if (partition != NULL && !partition_is_prefetched(partition)) {
+            count = gather_ahead(partition, batch, count);
+        }
+    }
+    partition_prefetch(batch, count);
+}
+
 /* As apply_event(). */
 static int
 apply_record(struct sequencer *sequencer, struct partition *partition, struct piece *piece)
@@ -307,6 +347,9 @@ apply_record(struct sequencer *sequencer, struct partition *partition, struct pi
 
     switch ((enum record_kind)record->kind) {
     case RECORD_EVENT:
+        if (!partition_is_prefetched(partition)) {
+            prefetch_ahead(sequencer, partition);
+        }
         r = apply_event(sequencer, partition, piece, (const void *)record);
         if (r != 0) {
             return r;

@@ -26,12 +26,18 @@ then_nothing_is_left(void)
     region_deinit(&region);
 }
 
+static int
+try_code(struct text value, int64_t day, uint32_t *out_code)
+{
+    return dictionary_codes(&dictionary, &value, 1, day, out_code);
+}
+
 static uint32_t
 code(const char *value, int64_t day)
 {
     uint32_t out_code = CODE_UNKNOWN;
 
-    CHECK_EQ(dictionary_code(&dictionary, text_of(value), day, &out_code), 0);
+    CHECK_EQ(try_code(text_of(value), day, &out_code), 0);
     return out_code;
 }
 
@@ -50,8 +56,8 @@ TEST(a_dictionary_without_memory_says_so)
 
     CHECK_EQ(region_init(&region, 0), 0);
     dictionary_init(&dictionary, &region, 10);
-    CHECK_EQ(dictionary_code(&dictionary, TEXT("a"), 1, &out_code), -ENOMEM);
-    CHECK_EQ(dictionary_code(&dictionary, TEXT(""), 1, &out_code), 0);
+    CHECK_EQ(try_code(TEXT("a"), 1, &out_code), -ENOMEM);
+    CHECK_EQ(try_code(TEXT(""), 1, &out_code), 0);
     then_nothing_is_left();
 }
 
@@ -199,6 +205,35 @@ TEST(a_dictionary_knows_what_a_plain_table_knows)
     then_nothing_is_left();
 }
 
+TEST(codes_of_several_dictionaries_are_each_their_own)
+{
+    struct dictionary several[3];
+    uint32_t codes[3];
+    const char long_text[] = "https://example.com/a/long/way";
+
+    CHECK_EQ(region_init(&region, 64 << 20), 0);
+    for (uint32_t i = 0; i < 3; i++) {
+        dictionary_init(&several[i], &region, 2);
+    }
+    for (uint32_t round = 0; round < 40; round++) {
+        char value[32];
+        struct text texts[3] = {text_of(NULL), text_of(long_text),
+                                text_of(round % 2 == 0 ? NULL : "(other)")};
+
+        snprintf(value, sizeof(value), "v%u", round % 4);
+        texts[0] = text_of(value);
+        CHECK_EQ(dictionary_codes(several, texts, 3, 1, codes), 0);
+        CHECK_EQ(codes[0], round % 4 < 2 ? CODE_FIRST + round % 4 : CODE_OTHER);
+        CHECK_EQ(codes[1], CODE_FIRST);
+        CHECK_EQ(codes[2], round % 2 == 0 ? CODE_NONE : CODE_OTHER);
+    }
+    for (uint32_t i = 0; i < 3; i++) {
+        dictionary_deinit(&several[i]);
+    }
+    CHECK_EQ(region_used(&region), 0);
+    region_deinit(&region);
+}
+
 TEST(memory_failing_at_every_point_is_said)
 {
     for (uint64_t limit = 0; limit < 64 * 1024; limit += 4096) {
@@ -212,7 +247,7 @@ TEST(memory_failing_at_every_point_is_said)
             char value[32];
 
             snprintf(value, sizeof(value), "v%u", i / 3);
-            r = dictionary_code(&dictionary, text_of(value), 10 + i % 3, &out_code);
+            r = try_code(text_of(value), 10 + i % 3, &out_code);
             i++;
             CHECK(i < 100000);
         }

@@ -90,11 +90,19 @@ write_event(const char *type, const char *anonymous_id, const char *user_id, con
 }
 
 static inline int
+look_up(const struct event_record *record)
+{
+    struct identity_keys keys = identity_keys(&identity, record);
+
+    return identity_look_up(&identity, &looked_up, record, &keys);
+}
+
+static inline int
 try_event(const char *type, const char *anonymous_id, const char *user_id, const char *previous_id)
 {
     const struct event_record *record = write_event(type, anonymous_id, user_id, previous_id);
 
-    while (identity_look_up(&identity, &looked_up, record) == STORE_LATER) {
+    while (look_up(record) == STORE_LATER) {
         CHECK_EQ(store_arrive(&store, 1), 1);
     }
     return identity_apply(&identity, &looked_up, position++, &outcome);

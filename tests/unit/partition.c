@@ -361,10 +361,27 @@ TEST(a_merge_says_who_and_where_and_the_watermark_before)
 
 /* The same log. */
 
-static uint64_t
-hash_of_a_log(uint8_t secret, uint32_t ahead, uint32_t percent)
+/* The next events, `fetched` at a time. */
+static void
+prefetch(const struct event_record **waiting, uint32_t count, uint32_t fetched)
 {
-    static struct event_record *waiting[RECORDS_MAX];
+    struct event_ahead batch[PARTITION_AHEAD_COUNT];
+
+    if (fetched == 0 || partition_is_prefetched(&partition)) {
+        return;
+    }
+    count = count < fetched ? count : fetched;
+    for (uint32_t i = 0; i < count; i++) {
+        batch[i] = (struct event_ahead){.partition = &partition, .record = waiting[i], .before = i};
+    }
+    partition_prefetch(batch, count);
+    CHECK(partition_is_prefetched(&partition));
+}
+
+static uint64_t
+hash_of_a_log(uint8_t secret, uint32_t ahead, uint32_t percent, uint32_t fetched)
+{
+    static const struct event_record *waiting[RECORDS_MAX];
     uint64_t roll = 5;
     uint64_t hash;
     uint32_t applied = 0;
@@ -394,11 +411,13 @@ hash_of_a_log(uint8_t secret, uint32_t ahead, uint32_t percent)
             .received_at = T0 + MS_PER_DAY + i,
         });
         while (applied + ahead < i + 1) {
+            prefetch(&waiting[applied], i + 1 - applied, fetched);
             apply(waiting[applied], T0 + MS_PER_DAY);
             applied++;
         }
     }
     while (applied < 300) {
+        prefetch(&waiting[applied], 300 - applied, fetched);
         apply(waiting[applied], T0 + MS_PER_DAY);
         applied++;
     }
@@ -407,16 +426,19 @@ hash_of_a_log(uint8_t secret, uint32_t ahead, uint32_t percent)
     return hash;
 }
 
-TEST(neither_the_secret_nor_how_far_sequencing_is_ahead_nor_lateness_reaches_the_state)
+TEST(neither_the_secret_nor_how_far_sequencing_is_ahead_nor_lateness_nor_fetching_reaches_the_state)
 {
-    uint64_t hash = hash_of_a_log(1, 0, 0);
+    uint64_t hash = hash_of_a_log(1, 0, 0, 0);
 
-    CHECK_EQ(hash_of_a_log(1, 0, 0), hash);
-    CHECK_EQ(hash_of_a_log(2, 0, 0), hash);
-    CHECK_EQ(hash_of_a_log(1, 100, 0), hash);
-    CHECK_EQ(hash_of_a_log(77, 300, 0), hash);
-    CHECK_EQ(hash_of_a_log(1, 0, 100), hash);
-    CHECK_EQ(hash_of_a_log(3, 100, 30), hash);
+    CHECK_EQ(hash_of_a_log(1, 0, 0, 0), hash);
+    CHECK_EQ(hash_of_a_log(2, 0, 0, 0), hash);
+    CHECK_EQ(hash_of_a_log(1, 100, 0, 0), hash);
+    CHECK_EQ(hash_of_a_log(77, 300, 0, 0), hash);
+    CHECK_EQ(hash_of_a_log(1, 0, 100, 0), hash);
+    CHECK_EQ(hash_of_a_log(3, 100, 30, 0), hash);
+    CHECK_EQ(hash_of_a_log(1, 0, 0, 1), hash);
+    CHECK_EQ(hash_of_a_log(1, 100, 0, 32), hash);
+    CHECK_EQ(hash_of_a_log(5, 300, 30, 7), hash);
 }
 
 /* Look-ups that answer later. */
