@@ -15,8 +15,11 @@
 #define MANIFEST_MAGIC UINT32_C(0x464e414d)
 #define MANIFEST_BYTES_MAX (UINT64_C(256) << 20)
 
-/* On disk: preface, body, and for each epoch its head and one entry for each stream. The preface is the same in
-   every version. */
+/* On disk: preface, body, and for each epoch its head and one entry for each stream; since version 2 then how many
+   checkpoints there are, and for each its head, begins, positions and files. The preface is the same in every
+   version. */
+
+#define VERSION_WITHOUT_CHECKPOINTS 1u
 
 struct preface {
     uint32_t magic;
@@ -49,6 +52,29 @@ struct stream_entry {
     uint32_t reserved;
 };
 
+struct checkpoint_count {
+    uint32_t count;
+    uint32_t reserved;
+};
+
+struct checkpoint_head {
+    uint64_t number;
+    uint64_t epoch;
+    uint32_t stream_count;
+    uint32_t position_count;
+    uint32_t file_count;
+    uint32_t rules_version;
+};
+
+struct file_entry {
+    char name[STATE_NAME_BYTES];
+    uint64_t bytes;
+    uint32_t checksum;
+    uint32_t reserved;
+};
+
+static_assert(sizeof(struct checkpoint_count) == 8 && sizeof(struct checkpoint_head) == 32, "on disk");
+static_assert(sizeof(struct file_entry) == STATE_NAME_BYTES + 16, "on disk");
 static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "structs are written as they are");
 static_assert(sizeof(struct preface) == 24 && sizeof(struct body) == 72, "on disk");
 static_assert(sizeof(struct epoch_head) == 16 && sizeof(struct stream_entry) == 24, "on disk");
@@ -156,6 +182,142 @@ manifest_find_epoch(const struct manifest *manifest, uint64_t epoch)
     return NULL;
 }
 
+/* Checkpoints. */
+
+void
+manifest_checkpoint_deinit(struct manifest_checkpoint *checkpoint)
+{
+    free(checkpoint->stream_begins);
+    free(checkpoint->positions);
+    free(checkpoint->files);
+    *checkpoint = (struct manifest_checkpoint){0};
+}
+
+/* The numbers are those of `like`; the arrays are there, and empty. */
+static int
+checkpoint_init(struct manifest_checkpoint *checkpoint, const struct manifest_checkpoint *like)
+{
+    *checkpoint = *like;
+    checkpoint->stream_begins = calloc(like->stream_count + 1, sizeof(*checkpoint->stream_begins));
+    checkpoint->positions = calloc(like->position_count + 1, sizeof(*checkpoint->positions));
+    checkpoint->files = calloc(like->file_count + 1, sizeof(*checkpoint->files));
+    if (checkpoint->stream_begins == NULL || checkpoint->positions == NULL || checkpoint->files == NULL) {
+        manifest_checkpoint_deinit(checkpoint);
+        return fault_new(-ENOMEM);
+    }
+    return 0;
+}
+
+static int
+checkpoint_copy(struct manifest_checkpoint *copy, const struct manifest_checkpoint *checkpoint)
+{
+    int r = checkpoint_init(copy, checkpoint);
+
+    if (r != 0) {
+        return fault_up(r);
+    }
+    memcpy(copy->stream_begins, checkpoint->stream_begins,
+           checkpoint->stream_count * sizeof(*checkpoint->stream_begins));
+    memcpy(copy->positions, checkpoint->positions,
+           checkpoint->position_count * sizeof(*checkpoint->positions));
+    memcpy(copy->files, checkpoint->files, checkpoint->file_count * sizeof(*checkpoint->files));
+    return 0;
+}
+
+const struct manifest_checkpoint *
+manifest_newest_checkpoint(const struct manifest *manifest)
+{
+    return manifest->checkpoint_count == 0 ? NULL : &manifest->checkpoints[manifest->checkpoint_count - 1];
+}
+
+void
+manifest_drop_newest_checkpoint(struct manifest *manifest)
+{
+    REQUIRE(manifest->checkpoint_count > 0);
+    manifest->checkpoint_count--;
+    manifest_checkpoint_deinit(&manifest->checkpoints[manifest->checkpoint_count]);
+}
+
+void
+manifest_begin_at(struct manifest *manifest, const struct manifest_checkpoint *checkpoint)
+{
+    struct manifest_epoch *epoch;
+
+    while (manifest->epoch_count > 1 && manifest->epochs[0].epoch < checkpoint->epoch) {
+        manifest_drop_epoch(manifest, 0);
+    }
+    epoch = manifest_find_epoch(manifest, checkpoint->epoch);
+    if (epoch == NULL || epoch->stream_count != checkpoint->stream_count) {
+        return; /* it was empty, and was dropped */
+    }
+    for (uint32_t i = 0; i < epoch->stream_count; i++) {
+        if (checkpoint->stream_begins[i] > epoch->stream_begins[i]) {
+            epoch->stream_begins[i] = checkpoint->stream_begins[i];
+        }
+    }
+}
+
+int
+manifest_add_checkpoint(struct manifest *manifest, const struct manifest_checkpoint *checkpoint)
+{
+    const struct manifest_checkpoint *newest = manifest_newest_checkpoint(manifest);
+    struct manifest_checkpoint copy;
+    int r;
+
+    REQUIRE(newest == NULL || newest->number < checkpoint->number);
+    r = checkpoint_copy(&copy, checkpoint);
+    if (r != 0) {
+        return fault_up(r);
+    }
+    if (manifest->checkpoint_count == MANIFEST_CHECKPOINT_COUNT_MAX) {
+        manifest_checkpoint_deinit(&manifest->checkpoints[0]);
+        memmove(&manifest->checkpoints[0], &manifest->checkpoints[1],
+                (MANIFEST_CHECKPOINT_COUNT_MAX - 1) * sizeof(manifest->checkpoints[0]));
+        manifest->checkpoint_count--;
+    }
+    manifest->checkpoints[manifest->checkpoint_count++] = copy;
+    if (manifest->checkpoint_count == MANIFEST_CHECKPOINT_COUNT_MAX) {
+        manifest_begin_at(manifest, &manifest->checkpoints[0]);
+    }
+    return 0;
+}
+
+int
+manifest_copy(const struct manifest *manifest, struct manifest *out_copy)
+{
+    struct manifest copy = *manifest;
+    int r = 0;
+
+    *out_copy = (struct manifest){0};
+    copy.epochs = NULL;
+    copy.epoch_count = 0;
+    copy.checkpoint_count = 0;
+    for (uint32_t i = 0; i < manifest->epoch_count && r == 0; i++) {
+        const struct manifest_epoch *epoch = &manifest->epochs[i];
+
+        r = epoch_append(&copy, epoch->epoch, epoch->stream_count);
+        if (r == 0) {
+            struct manifest_epoch *to = &copy.epochs[i];
+
+            to->is_ended = epoch->is_ended;
+            memcpy(to->stream_begins, epoch->stream_begins,
+                   epoch->stream_count * sizeof(*epoch->stream_begins));
+            memcpy(to->stream_ends, epoch->stream_ends, epoch->stream_count * sizeof(*epoch->stream_ends));
+            memcpy(to->segment_ends, epoch->segment_ends, epoch->stream_count * sizeof(*epoch->segment_ends));
+        }
+    }
+    for (uint32_t i = 0; i < manifest->checkpoint_count && r == 0; i++) {
+        r = checkpoint_copy(&copy.checkpoints[i], &manifest->checkpoints[i]);
+        copy.checkpoint_count += r == 0 ? 1 : 0;
+    }
+    if (r != 0) {
+        manifest_deinit(&copy);
+        return fault_up(r);
+    }
+    *out_copy = copy;
+    return 0;
+}
+
 void
 manifest_deinit(struct manifest *manifest)
 {
@@ -163,6 +325,9 @@ manifest_deinit(struct manifest *manifest)
         epoch_deinit(&manifest->epochs[i]);
     }
     free(manifest->epochs);
+    for (uint32_t i = 0; i < manifest->checkpoint_count; i++) {
+        manifest_checkpoint_deinit(&manifest->checkpoints[i]);
+    }
     *manifest = (struct manifest){0};
 }
 
@@ -226,7 +391,78 @@ decode_epoch(struct cursor *cursor, struct manifest *manifest, char *out_reason)
 }
 
 static int
-decode(struct cursor cursor, struct manifest *manifest, char *out_reason)
+decode_arrays(struct cursor *cursor, struct manifest_checkpoint *checkpoint, char *out_reason)
+{
+    if (!take(cursor, checkpoint->stream_begins,
+              checkpoint->stream_count * sizeof(*checkpoint->stream_begins)) ||
+        !take(cursor, checkpoint->positions, checkpoint->position_count * sizeof(*checkpoint->positions))) {
+        return damaged(out_reason, "a checkpoint is cut off");
+    }
+    for (uint32_t i = 0; i < checkpoint->file_count; i++) {
+        struct file_entry entry;
+
+        if (!take(cursor, &entry, sizeof(entry))) {
+            return damaged(out_reason, "a checkpoint is cut off");
+        }
+        if (memchr(entry.name, '\0', sizeof(entry.name)) == NULL) {
+            return damaged(out_reason, "the name of a file makes no sense");
+        }
+        memcpy(checkpoint->files[i].name, entry.name, sizeof(entry.name));
+        checkpoint->files[i].bytes = entry.bytes;
+        checkpoint->files[i].checksum = entry.checksum;
+    }
+    return 0;
+}
+
+static int
+decode_checkpoint(struct cursor *cursor, struct manifest *manifest, char *out_reason)
+{
+    const struct manifest_checkpoint *newest = manifest_newest_checkpoint(manifest);
+    struct checkpoint_head head;
+    struct manifest_checkpoint *checkpoint = &manifest->checkpoints[manifest->checkpoint_count];
+    int r;
+
+    if (!take(cursor, &head, sizeof(head))) {
+        return damaged(out_reason, "a checkpoint is missing");
+    }
+    if (head.number <= (newest == NULL ? 0 : newest->number) || head.stream_count == 0 ||
+        head.stream_count > MANIFEST_STREAM_COUNT_MAX || head.position_count != manifest->partition_count ||
+        head.file_count > MANIFEST_FILE_COUNT_MAX) {
+        return damaged(out_reason, "a checkpoint makes no sense");
+    }
+    r = checkpoint_init(checkpoint, &(struct manifest_checkpoint){.number = head.number,
+                                                                  .epoch = head.epoch,
+                                                                  .stream_count = head.stream_count,
+                                                                  .position_count = head.position_count,
+                                                                  .file_count = head.file_count,
+                                                                  .rules_version = head.rules_version});
+    if (r != 0) {
+        return fault_up(r);
+    }
+    manifest->checkpoint_count++;
+    return decode_arrays(cursor, checkpoint, out_reason);
+}
+
+static int
+decode_checkpoints(struct cursor *cursor, struct manifest *manifest, char *out_reason)
+{
+    struct checkpoint_count counted;
+
+    if (!take(cursor, &counted, sizeof(counted)) || counted.count > MANIFEST_CHECKPOINT_COUNT_MAX) {
+        return damaged(out_reason, "its checkpoints make no sense");
+    }
+    for (uint32_t i = 0; i < counted.count; i++) {
+        int r = decode_checkpoint(cursor, manifest, out_reason);
+
+        if (r != 0) {
+            return fault_up(r);
+        }
+    }
+    return 0;
+}
+
+static int
+decode(struct cursor cursor, uint32_t version, struct manifest *manifest, char *out_reason)
 {
     struct body body;
 
@@ -249,12 +485,19 @@ decode(struct cursor cursor, struct manifest *manifest, char *out_reason)
             return fault_up(r);
         }
     }
+    if (version != VERSION_WITHOUT_CHECKPOINTS) {
+        int r = decode_checkpoints(&cursor, manifest, out_reason);
+
+        if (r != 0) {
+            return fault_up(r);
+        }
+    }
     return cursor.left == 0 ? 0 : damaged(out_reason, "there is something behind its end");
 }
 
 /* The checksum first: a version is only believed in a file that is whole. */
 static int
-check_preface(uint8_t *bytes, uint64_t count, char *out_reason)
+check_preface(uint8_t *bytes, uint64_t count, uint32_t *out_version, char *out_reason)
 {
     struct preface preface;
     uint32_t said;
@@ -275,12 +518,13 @@ check_preface(uint8_t *bytes, uint64_t count, char *out_reason)
     if (checksum32(bytes, count) != said) {
         return damaged(out_reason, "its checksum is wrong");
     }
-    if (preface.version != MANIFEST_FORMAT_VERSION) {
+    if (preface.version == 0 || preface.version > MANIFEST_FORMAT_VERSION) {
         snprintf(out_reason, MANIFEST_REASON_BYTES,
                  "%s has format version %u and this program knows %u: use a newer program", MANIFEST_NAME,
                  preface.version, MANIFEST_FORMAT_VERSION);
         return fault_new(-ENOTSUP);
     }
+    *out_version = preface.version;
     return 0;
 }
 
@@ -319,6 +563,7 @@ manifest_load(struct disk *disk, struct manifest *out_manifest, char *out_reason
     struct disk_file file = DISK_FILE_NONE;
     uint8_t *bytes = NULL;
     uint64_t count = 0;
+    uint32_t version = 0;
     int r;
 
     *out_manifest = manifest;
@@ -336,11 +581,11 @@ manifest_load(struct disk *disk, struct manifest *out_manifest, char *out_reason
     if (r != 0) {
         return fault_up(r);
     }
-    r = check_preface(bytes, count, out_reason);
+    r = check_preface(bytes, count, &version, out_reason);
     if (r == 0) {
         r = decode(
             (struct cursor){.bytes = bytes + sizeof(struct preface), .left = count - sizeof(struct preface)},
-            &manifest, out_reason);
+            version, &manifest, out_reason);
     }
     free(bytes);
     if (r != 0) {
@@ -360,6 +605,15 @@ encoded_bytes(const struct manifest *manifest)
 
     for (uint32_t i = 0; i < manifest->epoch_count; i++) {
         bytes += sizeof(struct epoch_head) + manifest->epochs[i].stream_count * sizeof(struct stream_entry);
+    }
+    bytes += sizeof(struct checkpoint_count);
+    for (uint32_t i = 0; i < manifest->checkpoint_count; i++) {
+        const struct manifest_checkpoint *checkpoint = &manifest->checkpoints[i];
+
+        bytes += sizeof(struct checkpoint_head) +
+                 checkpoint->stream_count * sizeof(*checkpoint->stream_begins) +
+                 checkpoint->position_count * sizeof(*checkpoint->positions) +
+                 checkpoint->file_count * sizeof(struct file_entry);
     }
     return bytes;
 }
@@ -388,6 +642,31 @@ encode_epoch(uint8_t *to, const struct manifest_epoch *epoch)
     return to;
 }
 
+static uint8_t *
+encode_checkpoint(uint8_t *to, const struct manifest_checkpoint *checkpoint)
+{
+    struct checkpoint_head head = {
+        .number = checkpoint->number,
+        .epoch = checkpoint->epoch,
+        .stream_count = checkpoint->stream_count,
+        .position_count = checkpoint->position_count,
+        .file_count = checkpoint->file_count,
+        .rules_version = checkpoint->rules_version,
+    };
+
+    to = put(to, &head, sizeof(head));
+    to = put(to, checkpoint->stream_begins, checkpoint->stream_count * sizeof(*checkpoint->stream_begins));
+    to = put(to, checkpoint->positions, checkpoint->position_count * sizeof(*checkpoint->positions));
+    for (uint32_t i = 0; i < checkpoint->file_count; i++) {
+        const struct manifest_file *file = &checkpoint->files[i];
+        struct file_entry entry = {.bytes = file->bytes, .checksum = file->checksum};
+
+        memcpy(entry.name, file->name, sizeof(entry.name));
+        to = put(to, &entry, sizeof(entry));
+    }
+    return to;
+}
+
 static void
 encode(const struct manifest *manifest, uint8_t *bytes, uint64_t count)
 {
@@ -406,6 +685,11 @@ encode(const struct manifest *manifest, uint8_t *bytes, uint64_t count)
     to = put(to, &body, sizeof(body));
     for (uint32_t i = 0; i < manifest->epoch_count; i++) {
         to = encode_epoch(to, &manifest->epochs[i]);
+    }
+    to = put(to, &(struct checkpoint_count){.count = manifest->checkpoint_count},
+             sizeof(struct checkpoint_count));
+    for (uint32_t i = 0; i < manifest->checkpoint_count; i++) {
+        to = encode_checkpoint(to, &manifest->checkpoints[i]);
     }
     ASSERT(to == bytes + count);
 

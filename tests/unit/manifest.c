@@ -26,7 +26,28 @@ given_a_disk(uint64_t seed)
     disk = sim_disk_interface(sim);
 }
 
-/* Two epochs, one with three streams that ended. */
+/* In epoch 2, which has two streams. */
+static void
+add_checkpoint(struct manifest *manifest, uint64_t number, uint64_t epoch, uint64_t begin)
+{
+    uint64_t begins[3] = {begin, begin + 1, begin + 2};
+    uint64_t positions[16] = {7, 8, number};
+    struct manifest_file files[2] = {{.name = "a/1", .bytes = 4096, .checksum = 77}, {.name = "b/1"}};
+
+    CHECK_EQ(
+        manifest_add_checkpoint(manifest, &(struct manifest_checkpoint){.number = number,
+                                                                        .epoch = epoch,
+                                                                        .stream_count = epoch == 1 ? 3 : 2,
+                                                                        .position_count = 16,
+                                                                        .file_count = 2,
+                                                                        .rules_version = 5,
+                                                                        .stream_begins = begins,
+                                                                        .positions = positions,
+                                                                        .files = files}),
+        0);
+}
+
+/* Two epochs, one with three streams that ended, and two checkpoints. */
 static struct manifest
 a_manifest(void)
 {
@@ -47,6 +68,8 @@ a_manifest(void)
         manifest.epochs[0].stream_ends[i] = 100 + i;
         manifest.epochs[0].segment_ends[i] = 10 + i;
     }
+    add_checkpoint(&manifest, 4, 1, 0);
+    add_checkpoint(&manifest, 6, 2, 50);
     return manifest;
 }
 
@@ -69,6 +92,19 @@ check_is_a_manifest(const struct manifest *manifest)
     CHECK_EQ(manifest->epochs[0].segment_ends[2], 12);
     CHECK_EQ(manifest->epochs[1].epoch, 2);
     CHECK(!manifest->epochs[1].is_ended);
+    CHECK_EQ(manifest->checkpoint_count, 2);
+    CHECK_EQ(manifest->checkpoints[0].number, 4);
+    CHECK_EQ(manifest->checkpoints[0].epoch, 1);
+    const struct manifest_checkpoint *newest = manifest_newest_checkpoint(manifest);
+    CHECK_EQ(newest->number, 6);
+    CHECK_EQ(newest->stream_count, 2);
+    CHECK_EQ(newest->stream_begins[1], 51);
+    CHECK_EQ(newest->positions[2], 6);
+    CHECK_EQ(newest->rules_version, 5);
+    CHECK_EQ(newest->file_count, 2);
+    CHECK_TEXT(newest->files[0].name, "a/1");
+    CHECK_EQ(newest->files[0].bytes, 4096);
+    CHECK_EQ(newest->files[0].checksum, 77);
     manifest_deinit(&expected);
 }
 
@@ -160,7 +196,7 @@ TEST(nonsense_with_a_good_checksum_does_no_harm)
     CHECK_EQ(manifest_save(disk, &manifest), 0);
     CHECK_EQ(sim_disk_snapshot(sim, "manifest", &bytes, &count), 0);
     for (uint32_t i = 0; i < 3000; i++) {
-        uint8_t garbled[1024];
+        uint8_t garbled[2048];
         uint32_t checksum = 0;
 
         CHECK(count <= sizeof(garbled));
@@ -198,10 +234,79 @@ TEST(a_newer_version_is_refused_with_words)
     memcpy(bytes + 16, &number, sizeof(number));
     replace(bytes, count);
     CHECK_EQ(manifest_load(disk, &loaded, reason), -ENOTSUP);
-    CHECK(strstr(reason, "version 2") != NULL);
+    CHECK(strstr(reason, "version 3") != NULL);
     free(bytes);
     manifest_deinit(&manifest);
     sim_disk_destroy(sim);
+}
+
+/* As version 1 wrote it: the same without what is behind the epochs. */
+TEST(a_manifest_without_checkpoints_is_read)
+{
+    struct manifest manifest = a_manifest();
+    struct manifest loaded;
+    uint8_t *bytes;
+    uint64_t count;
+    uint32_t number = 1;
+
+    given_a_disk(1);
+    manifest_drop_newest_checkpoint(&manifest);
+    manifest_drop_newest_checkpoint(&manifest);
+    CHECK_EQ(manifest_save(disk, &manifest), 0);
+    CHECK_EQ(sim_disk_snapshot(sim, "manifest", &bytes, &count), 0);
+    memcpy(bytes + 4, &number, sizeof(number));
+    count -= 8;
+    memcpy(bytes + 8, &count, sizeof(count));
+    memset(bytes + 16, 0, 4);
+    number = checksum32(bytes, count);
+    memcpy(bytes + 16, &number, sizeof(number));
+    replace(bytes, count);
+    CHECK_EQ(manifest_load(disk, &loaded, reason), 0);
+    CHECK_EQ(loaded.epoch_count, 2);
+    CHECK_EQ(loaded.checkpoint_count, 0);
+    CHECK(manifest_newest_checkpoint(&loaded) == NULL);
+    free(bytes);
+    manifest_deinit(&loaded);
+    manifest_deinit(&manifest);
+    sim_disk_destroy(sim);
+}
+
+TEST(a_third_checkpoint_gives_back_what_only_the_first_needed)
+{
+    struct manifest manifest = a_manifest();
+    struct manifest copy;
+
+    CHECK_EQ(manifest.epochs[0].epoch, 1); /* the older one needs it */
+    CHECK_EQ(manifest.epochs[0].stream_begins[2], 2);
+    CHECK_EQ(manifest_copy(&manifest, &copy), 0);
+    add_checkpoint(&copy, 7, 2, 60);
+    check_is_a_manifest(&manifest); /* the copy is its own */
+    CHECK_EQ(copy.checkpoint_count, 2);
+    CHECK_EQ(copy.checkpoints[0].number, 6);
+    CHECK_EQ(copy.epoch_count, 1);
+    CHECK_EQ(copy.epochs[0].epoch, 2);
+    CHECK_EQ(copy.epochs[0].stream_begins[0], 50); /* of the older one */
+    CHECK_EQ(copy.epochs[0].stream_begins[1], 51);
+    CHECK_DIES(add_checkpoint(&copy, 7, 2, 60));
+
+    manifest_drop_newest_checkpoint(&copy);
+    CHECK_EQ(manifest_newest_checkpoint(&copy)->number, 6);
+    CHECK_EQ(copy.epochs[0].stream_begins[0], 50);
+    manifest_deinit(&copy);
+    manifest_deinit(&manifest);
+}
+
+TEST(one_checkpoint_alone_gives_nothing_back)
+{
+    struct manifest manifest = a_manifest();
+
+    manifest_drop_newest_checkpoint(&manifest);
+    manifest_drop_newest_checkpoint(&manifest);
+    manifest.epochs[1].stream_begins[0] = 0;
+    add_checkpoint(&manifest, 9, 2, 40);
+    CHECK_EQ(manifest.epoch_count, 2);
+    CHECK_EQ(manifest.epochs[1].stream_begins[0], 0);
+    manifest_deinit(&manifest);
 }
 
 TEST(the_next_save_has_its_room_already)
