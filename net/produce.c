@@ -17,6 +17,7 @@
 #include "net/produce_client.h"
 #include "net/produce_options.h"
 #include "net/produce_people.h"
+#include "net/produce_sorter.h"
 #include "net/progress.h"
 
 #define PATH "/v1/events"
@@ -42,6 +43,8 @@ struct producer {
     struct produce_options options;
     struct produce_people *people;
     struct produce_client *client;
+    struct produce_sorter *sorter; /* of a node with keys; NULL: a request is of all tenants */
+    char *rows;                    /* on their way to it */
     struct json_in *json;
     uint32_t body_bytes_max;
 
@@ -55,6 +58,7 @@ struct producer {
 
     /* All in events; of --hostile: rows. */
     uint64_t made;
+    uint64_t handed; /* over to connections; of a node with keys some wait in between */
     uint64_t skipped;
     uint64_t answered;
     uint64_t accepted;
@@ -246,38 +250,91 @@ time_of(const struct producer *producer, uint32_t row, struct mono_ns now)
     return (struct event_ms){.ms = (int64_t)(due.ns / NS_PER_MS) + producer->wall_ms_ahead};
 }
 
+/* What one of the people does next, as rows; `row` is that of the pace. */
 static uint32_t
-fill(void *context, char *body, struct produce_batch *out_batch)
+make_rows(struct producer *producer, uint32_t row, struct mono_ns now, char *to, uint32_t *out_row_count)
 {
-    struct producer *producer = context;
-    struct mono_ns now = produce_client_now();
+    struct produce_event event;
+    uint32_t bytes = produce_people_next(producer->people, time_of(producer, row, now), to, &event);
+
+    *out_row_count = event.row_count;
+    producer->meant_duplicates += event.duplicate_count;
+    producer->meant_rejected += event.rejected_count;
+    producer->body_bytes += bytes;
+    return bytes;
+}
+
+static uint32_t
+fill_mixed(struct producer *producer, struct mono_ns now, char *body, struct produce_batch *out_batch)
+{
     uint32_t bytes = 0;
     uint32_t rows = 0;
     uint32_t count;
 
-    follow_hour(producer, now);
     if (is_at_end(producer, now)) {
         return 0;
     }
     count = batch_count_now(producer, now, &out_batch->ready_at);
     while (rows < count && (rows == 0 || !is_at_end(producer, now))) {
-        struct produce_event event;
+        uint32_t more;
 
-        bytes += produce_people_next(producer->people, time_of(producer, rows, now), body + bytes, &event);
-        rows += event.row_count;
-        producer->meant_duplicates += event.duplicate_count;
-        producer->meant_rejected += event.rejected_count;
+        bytes += make_rows(producer, rows, now, body + bytes, &more);
+        rows += more;
     }
     producer->pace_count += rows;
     producer->made += rows;
-    producer->body_bytes += bytes;
     out_batch->count = rows;
+    return bytes;
+}
+
+/* All that is due goes to the sorter, or as much as makes a batch. */
+static uint32_t
+fill_sorted(struct producer *producer, struct mono_ns now, char *body, struct produce_batch *out_batch)
+{
+    for (;;) {
+        bool is_end = is_at_end(producer, now);
+        bool has_batch = false;
+        uint32_t bytes = produce_sorter_take(producer->sorter, now, is_end, body, out_batch);
+        struct mono_ns ready_at;
+        uint32_t count;
+
+        if (bytes > 0 || is_end) {
+            return bytes;
+        }
+        count = batch_count_now(producer, now, &ready_at);
+        if (count == 0) {
+            return 0;
+        }
+        for (uint32_t rows = 0; rows < count && !has_batch && !is_at_end(producer, now);) {
+            uint32_t more;
+
+            bytes = make_rows(producer, 0, now, producer->rows, &more);
+            has_batch = produce_sorter_add(producer->sorter,
+                                           (struct text){.data = producer->rows, .bytes = bytes}, ready_at);
+            rows += more;
+            producer->pace_count += more;
+            producer->made += more;
+        }
+    }
+}
+
+static uint32_t
+fill(void *context, char *body, struct produce_batch *out_batch)
+{
+    struct producer *producer = context;
+    struct mono_ns now = produce_client_now();
+    uint32_t bytes;
+
+    follow_hour(producer, now);
+    bytes = producer->sorter != NULL ? fill_sorted(producer, now, body, out_batch)
+                                     : fill_mixed(producer, now, body, out_batch);
+    producer->handed += bytes > 0 ? out_batch->count : 0;
     return bytes;
 }
 
 /* When fill() will have something again; a free connection alone is enough when there is no pace. */
 static struct mono_ns
-next_due(const struct producer *producer, struct mono_ns now)
+next_made(const struct producer *producer, struct mono_ns now)
 {
     struct mono_ns full;
     struct mono_ns old;
@@ -290,6 +347,15 @@ next_due(const struct producer *producer, struct mono_ns now)
     full = full.ns < old.ns ? full : old;
     /* Due already, and no connection free: its answer will wake us. */
     return full.ns > now.ns ? full : MONO_NEVER;
+}
+
+static struct mono_ns
+next_due(const struct producer *producer, struct mono_ns now)
+{
+    struct mono_ns made = next_made(producer, now);
+    struct mono_ns sorted = producer->sorter != NULL ? produce_sorter_due(producer->sorter) : MONO_NEVER;
+
+    return sorted.ns > now.ns && sorted.ns < made.ns ? sorted : made;
 }
 
 /* Answers. */
@@ -511,6 +577,7 @@ gather_people(struct producer *producer)
         .people_seed = options->seed,
         .walk_seed = options->seed,
         .tenant_count = options->tenant_count,
+        .tenants = options->keys.rows,
         .person_count = options->person_count,
         .visit_count = visit_count_of(producer),
         .begin = options->from,
@@ -523,6 +590,27 @@ gather_people(struct producer *producer)
         return fault_new(-EIO);
     }
     return produce_people_create(&people, &producer->people);
+}
+
+static int
+open_sorter(struct producer *producer)
+{
+    uint32_t call_bytes_max = produce_people_bytes_max(producer->people);
+    int r;
+
+    if (producer->options.keys.count == 0) {
+        return 0;
+    }
+    producer->rows = malloc(call_bytes_max);
+    if (producer->rows == NULL) {
+        return fault_new(-ENOMEM);
+    }
+    r = produce_sorter_create(&producer->options.keys, producer->options.batch_count, call_bytes_max,
+                              &producer->sorter);
+    if (r == 0) {
+        producer->body_bytes_max = produce_sorter_bytes_max(producer->sorter);
+    }
+    return r;
 }
 
 static int
@@ -541,7 +629,8 @@ produce_open(struct producer *producer, char *problem)
     if (options->is_print) {
         return 0;
     }
-    r = json_in_create(answer_bytes, &producer->json);
+    r = open_sorter(producer);
+    r = r == 0 ? json_in_create(answer_bytes, &producer->json) : r;
     if (r != 0) {
         return fault_up(r);
     }
@@ -572,11 +661,12 @@ is_over(const struct producer *producer, struct mono_ns now, struct mono_ns *end
         *ended_at = now;
     }
     counts = produce_client_counts(producer->client);
-    if (counts.unanswered == 0) {
+    if (counts.unanswered == 0 && producer->handed == producer->made) {
         return true;
     }
     if (stop_count > 0) {
-        return counts.in_flight == 0 || now.ns - ended_at->ns > PATIENCE_STOPPED_NS;
+        return (counts.in_flight == 0 && producer->handed == producer->made) ||
+               now.ns - ended_at->ns > PATIENCE_STOPPED_NS;
     }
     /* A count alone is a promise: it waits until everything is answered. */
     return producer->options.duration_ns > 0 && now.ns - ended_at->ns > PATIENCE_NS;
@@ -711,6 +801,9 @@ produce_main(int argc, char **argv)
     }
     produce_client_close(producer.client);
     produce_people_destroy(producer.people);
+    produce_sorter_destroy(producer.sorter);
+    produce_keys_close(&producer.options.keys);
+    free(producer.rows);
     json_in_destroy(producer.json);
     return status;
 }

@@ -297,7 +297,7 @@ static void
 write_head(struct produce_client *client, struct connection *connection, uint32_t body_bytes)
 {
     bool is_v6 = strchr(client->host, ':') != NULL;
-    const char *key = client->options.key;
+    const char *key = connection->batch.key != NULL ? connection->batch.key : client->options.key;
     const char *once = connection->batch.idempotency_key;
     char head[HEAD_BYTES_MAX * 2];
     int bytes = snprintf(
@@ -327,6 +327,7 @@ ask_for_body(struct produce_client *client, struct connection *connection)
     uint32_t bytes;
 
     connection->batch.idempotency_key[0] = '\0';
+    connection->batch.key = NULL;
     bytes = client->options.fill(client->options.context, connection->request + HEAD_BYTES_MAX,
                                  &connection->batch);
 

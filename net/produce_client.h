@@ -36,6 +36,7 @@ struct produce_batch {
     uint32_t count;                                  /* events in it */
     struct mono_ns ready_at;                         /* when it could have gone out */
     char idempotency_key[PRODUCE_IDEMPOTENCY_BYTES]; /* "": none. As a header, so printable ASCII */
+    const char *key; /* the write key of this one, lent until it is answered; NULL: that of the options */
 };
 
 struct produce_client_options {

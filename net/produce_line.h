@@ -14,7 +14,7 @@
 
 #include "core/base.h"
 
-#define PRODUCE_HEAD_BYTES_MAX 448u
+#define PRODUCE_HEAD_BYTES_MAX 512u
 #define PRODUCE_THING_COUNT 4u  /* elements or features of a page */
 #define PRODUCE_ORIGIN_COUNT 8u /* where visits come from */
 #define PRODUCE_DEVICE_COUNT 3u /* of a person, at most */
@@ -76,7 +76,7 @@ uint32_t produce_line_bytes_max(const struct produce_line *line);
 /* A page with something to use. */
 bool produce_line_has_features(const struct produce_line *line, uint8_t page);
 /* "acme", ...; `to` has PRODUCE_TENANT_BYTES. */
-#define PRODUCE_TENANT_BYTES 24u
+#define PRODUCE_TENANT_BYTES 65u
 void produce_line_tenant(uint32_t index, char *to);
 /* Dice of a person that fall the same way every day. `which` from PRODUCE_TRAIT_FREE on is for others. */
 #define PRODUCE_TRAIT_FREE 32u

@@ -24,9 +24,12 @@ static const char help[] =
     "Sends the events of people who do not exist to a node, until it is stopped.\n"
     "\n"
     "  --url URL          the node (http://127.0.0.1:8080)\n"
+    "  --key-file FILE    for a node that has keys: a line \"TENANT: KEY\" for each tenant, and events are\n"
+    "                     of these tenants; a request is of one of them\n"
     "  --rate N/s         events a second, evenly; 0 is as fast as it can (200/s on average of a day,\n"
     "                     more by day than by night)\n"
-    "  --tenants N        tenants; the n-th has 1/n of the people of the first (3)\n"
+    "  --tenants N        tenants; the n-th has 1/n of the people of the first (3; with --key-file as many\n"
+    "                     as it has)\n"
     "  --users N          people, of all tenants together (20000)\n"
     "  --seed S           fixes people, what they do and the IDs of events (the same people each\n"
     "                     time, doing something else)\n"
@@ -145,6 +148,10 @@ read_value(struct produce_options *options, const char *name, const char *value,
         options->url = value;
         return 0;
     }
+    if (strcmp(name, "--key-file") == 0) {
+        options->key_file = value;
+        return 0;
+    }
     if (strcmp(name, "--rate") == 0) {
         options->is_daily = false;
         return read_rate(value, problem, &options->rate);
@@ -203,6 +210,29 @@ read_flag(struct produce_options *options, const char *word)
     return true;
 }
 
+/* The first tenants of the file, or all. */
+static int
+read_keys(struct produce_options *options, bool has_tenants, char *problem)
+{
+    char why[PRODUCE_PROBLEM_BYTES / 2];
+    int r;
+
+    if (options->key_file == NULL) {
+        return 0;
+    }
+    r = produce_keys_open(options->key_file, &options->keys, why, sizeof(why));
+    if (r != 0) {
+        return wrong(problem, "--key-file: %s", r == PRODUCE_KEYS_BAD ? why : strerror(-r));
+    }
+    if (!has_tenants) {
+        options->tenant_count = options->keys.count;
+    }
+    if (options->tenant_count > options->keys.count) {
+        return wrong(problem, "--tenants: --key-file has %u", options->keys.count);
+    }
+    return 0;
+}
+
 /* What words say together. */
 static int
 check(struct produce_options *options, bool has_to, struct wall_ms now, char *problem)
@@ -251,6 +281,7 @@ produce_options_read(int argc, char **argv, struct wall_ms now, struct produce_o
         .to = {.ms = now.ms},
     };
     bool has_to = false;
+    bool has_tenants = false;
     int r;
 
     for (int i = 1; i < argc; i++) {
@@ -270,14 +301,20 @@ produce_options_read(int argc, char **argv, struct wall_ms now, struct produce_o
             value++;
         }
         has_to |= strcmp(name, "--to") == 0;
+        has_tenants |= strcmp(name, "--tenants") == 0;
         r = read_value(&options, name, value == NULL ? "" : value, problem);
         if (r != 0) {
             return r;
         }
     }
-    r = check(&options, has_to, now, problem);
-    if (r == 0) {
-        *out_options = options;
+    if (!options.is_help) {
+        r = read_keys(&options, has_tenants, problem);
+        r = r == 0 ? check(&options, has_to, now, problem) : r;
+        if (r != 0) {
+            produce_keys_close(&options.keys);
+            return r;
+        }
     }
-    return r;
+    *out_options = options;
+    return 0;
 }

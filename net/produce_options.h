@@ -8,7 +8,7 @@
  * Errors   PRODUCE_WRONG, with a sentence.
  */
 
-#include "core/base.h"
+#include "net/produce_keys.h"
 
 #include <stdio.h>
 
@@ -18,6 +18,8 @@ enum produce_answer {
 
 struct produce_options {
     const char *url;
+    const char *key_file; /* NULL: the node has no keys */
+    struct produce_keys keys;
     double rate;   /* events/s; 0: as fast as it can */
     bool is_daily; /* the rate is that of an average hour */
     uint32_t tenant_count;
@@ -38,7 +40,7 @@ struct produce_options {
     bool is_help;
 };
 
-/* Boot. PRODUCE_WRONG. argv[0] is skipped. `now` is where a history ends. `problem` has PRODUCE_PROBLEM_BYTES. */
+/* Boot. PRODUCE_WRONG; on 0 the keys are the caller's to close. argv[0] is skipped. `now` is where a history ends. `problem` has PRODUCE_PROBLEM_BYTES. */
 MUST_USE int produce_options_read(int argc, char **argv, struct wall_ms now,
                                   struct produce_options *out_options, char *problem);
 void produce_options_help(FILE *out);

@@ -2,6 +2,7 @@
 #include "net/produce_people.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "core/hash.h"
@@ -158,7 +159,11 @@ make_tenants(struct produce_people *people)
 
         passed += 1.0 / (i + 1);
         tenant->person_end = i + 1 + (uint32_t)(spare * (passed / total));
-        produce_line_tenant(i, tenant->name);
+        if (people->options.tenants != NULL) {
+            snprintf(tenant->name, sizeof(tenant->name), "%s", people->options.tenants[i].tenant);
+        } else {
+            produce_line_tenant(i, tenant->name);
+        }
     }
     people->tenants[tenant_count - 1].person_end = people->options.person_count; /* whatever fractions say */
 }
@@ -391,20 +396,39 @@ await_arrival(struct produce_people *people)
     } while (!produce_persona_comes(&people->personas, people->arrival_person, dice));
 }
 
+/*
+ * Who has come begins another visit soon, seldom. Where people come and go as they do, there may be nobody else on a
+ * visit for hours, so it is not left to those who happen to be here.
+ */
+static void
+let_in_again(struct produce_people *people, uint32_t person)
+{
+    uint32_t slot;
+
+    if (people->tricks == NULL || !produce_trick_happens(PRODUCE_TRICK_OVERLAP, roll(people)) ||
+        people->heap_count >= people->visit_count_max) {
+        return;
+    }
+    slot = take_slot(people);
+    begin_visit(people, slot, person, true);
+    push(people, slot,
+         (int64_t)people->arrival_ms +
+             produce_persona_think_ms(&people->personas, people->visits[slot].persona, roll(people)));
+}
+
 /* Who comes before the next event happens is let in, so that the top of the heap is what happens next. */
 static void
 let_in(struct produce_people *people)
 {
     while (people->heap_count == 0 || people->arrival_ms <= (double)people->heap[0].ms) {
         uint32_t person = people->arrival_person;
-        bool is_here = (people->persons[person] & IS_HERE) != 0;
-        uint32_t second = choose_second(people);
 
-        if (people->heap_count < people->visit_count_max && (second != NOBODY || !is_here)) {
+        if (people->heap_count < people->visit_count_max && (people->persons[person] & IS_HERE) == 0) {
             uint32_t slot = take_slot(people);
 
-            begin_visit(people, slot, second != NOBODY ? second : person, second != NOBODY);
+            begin_visit(people, slot, person, false);
             push(people, slot, (int64_t)people->arrival_ms);
+            let_in_again(people, person);
         }
         await_arrival(people);
     }

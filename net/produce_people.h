@@ -22,6 +22,7 @@
  */
 
 #include "core/base.h"
+#include "net/produce_keys.h"
 #include "net/produce_line.h"
 #include "net/produce_persona.h"
 #include "net/produce_trick.h"
@@ -37,7 +38,8 @@ struct produce_people_options {
     uint64_t people_seed;
     uint64_t walk_seed;
     uint32_t tenant_count;
-    uint32_t person_count; /* of all tenants together; each has at least one */
+    const struct produce_key *tenants; /* their names, so many; NULL: made ones */
+    uint32_t person_count;             /* of all tenants together; each has at least one */
     uint32_t visit_count; /* under way at one time; at most half of the people, rounded up; 0: as they come */
     struct event_ms begin; /* of their time */
     uint32_t event_bytes;  /* on average, newline included; 0: as they come */

@@ -132,6 +132,52 @@ class Producer:
 
 
 @test()
+def a_node_with_keys_gets_each_tenants_events_with_its_key():
+    node = Node(starts=False)
+    try:
+        for name, text in ('shop', 'k-shop'), ('blog', 'k-blog'), ('reader', 'r-all'):
+            with open(f'{node.directory}/{name}', 'w', encoding='ascii') as file:
+                file.write(f'{text}\n')
+        node.environment = {'MILLRACE_KEYS_WRITE': '[{key_file: shop, tenant: shop}, {key_file: blog, tenant: blog}]',
+                            'MILLRACE_KEYS_READ': '[{token_file: reader, tenants: ["*"]}]'}
+        node.start('--shards', '2')
+        with open(f'{node.directory}/keys', 'w', encoding='ascii') as file:
+            file.write('# of the demo\nshop: k-shop\nblog: k-blog\n')
+
+        def totals():
+            answer = node.post('/graphql', {'query': '{ tenants { id totalEvents } }'}, content_type='application/json',
+                               authorization='Bearer r-all').json()
+            return {row['id']: row['totalEvents'] for row in answer['data']['tenants']}
+
+        def made(*arguments):
+            with Producer(node, '--key-file', f'{node.directory}/keys', *arguments) as producer:
+                counts = producer.end()
+                check(' k-' not in producer.said, 'it says a key')
+                return counts, producer.said
+
+        counts, _ = made('--rate', '0', '--count', '20000', '--connections', '3')
+        check_equal((counts['accepted'], counts['open']), (20000, 0), 'as fast as it can')
+        check_equal((sum(totals().values()), set(totals())), (20000, {'shop', 'blog'}), 'tenants')
+        check(totals()['shop'] > totals()['blog'] > 0, f'their sizes: {totals()}')
+        counts, _ = made('--rate', '500', '--duration', '2s')
+        check_equal((counts['accepted'], counts['open']), (counts['sent'], 0), 'by a rate')
+        counts, _ = made('--from', '2026-01-01', '--to', '2026-01-03', '--users', '500')
+        check_equal((counts['accepted'], counts['open']), (counts['sent'], 0), 'history')
+        counts, said = made('--rate', '0', '--count', '20000', '--hostile')
+        check_equal({name: counts[name] for name in ('accepted', 'duplicates', 'rejected')}, meant(said)[0], 'hostile')
+        with open(f'{node.directory}/keys', 'a', encoding='ascii') as file:
+            file.write('other: k-wrong\n')
+        run = subprocess.run([MILLRACE, 'produce', '--url', node.url, '--key-file', f'{node.directory}/keys', '--count', '1000'],
+                             capture_output=True, text=True, timeout=20, env=settings_only(), check=False)
+        check_equal(run.returncode, 1, f'with a key that is none: {run.stderr}')
+        check('401' in run.stderr and 'k-wrong' not in run.stderr, run.stderr)
+    except BaseException:
+        node.discard(has_failed=True)
+        raise
+    node.discard()
+
+
+@test()
 def what_was_produced_is_there_once_though_the_node_was_killed():
     with Node('--shards', '2') as node, Producer(node, '--rate', f'{RATE}/s', '--tenants', str(TENANT_COUNT), '--users',
                                                  '500', '--seed', '7') as producer:
@@ -232,7 +278,7 @@ def each_hostile_trick_is_in_the_stream_as_often_as_said():
     people_of = collections.defaultdict(set)
     last_visits = collections.defaultdict(list)
     for line in text.splitlines():
-        if line in seen and b'event_id' in line:
+        if line in seen and b'event_id' in line and line.endswith(b'}'):  # two may be torn at the same place
             found['duplicates'] += 1
             continue
         seen.add(line)

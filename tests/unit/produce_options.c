@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "net/produce_options.h"
 
+#include <stdlib.h>
+#include <unistd.h>
+
 #include "net/produce_client.h"
 #include "tests/check.h"
 
@@ -38,6 +41,43 @@ TEST(a_history_that_makes_no_sense_is_refused)
     CHECK_EQ(read_words("--from=2026-06-02", NULL, NULL), PRODUCE_WRONG);
     CHECK_EQ(read_words("--from=2026-01-02", "--rate=5", NULL), PRODUCE_WRONG);
     CHECK(strstr(problem, "--users says how much") != NULL);
+}
+
+static void
+write_keys(char path[32], const char *text)
+{
+    int fd;
+
+    snprintf(path, 32, "/tmp/millrace-keys-XXXXXX");
+    fd = mkstemp(path);
+    CHECK(fd >= 0);
+    CHECK_EQ(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+    close(fd);
+}
+
+TEST(a_key_file_says_who_the_tenants_are)
+{
+    char path[32];
+
+    CHECK_EQ(read_words("--key-file", "/nowhere/keys", NULL), PRODUCE_WRONG);
+    CHECK(strstr(problem, "--key-file: /nowhere/keys: No such file") != NULL);
+    write_keys(path, "shop: k1\nblog: k2\n");
+    CHECK_EQ(read_words("--key-file", path, "--tenants=3"), PRODUCE_WRONG);
+    CHECK(strstr(problem, "--tenants: --key-file has 2") != NULL);
+    CHECK_EQ(read_words("--key-file", path, "--users=1"), PRODUCE_WRONG);
+    CHECK_EQ(read_words("--key-file", path, NULL), 0);
+    CHECK_EQ(options.tenant_count, 2);
+    CHECK_EQ(options.keys.count, 2);
+    produce_keys_close(&options.keys);
+    CHECK_EQ(read_words("--tenants=1", "--key-file", path), 0);
+    CHECK_EQ(options.tenant_count, 1);
+    produce_keys_close(&options.keys);
+    unlink(path);
+    write_keys(path, "secret\n");
+    CHECK_EQ(read_words("--key-file", path, NULL), PRODUCE_WRONG);
+    CHECK(strstr(problem, "line 1") != NULL);
+    CHECK(strstr(problem, "secret") == NULL);
+    unlink(path);
 }
 
 TEST(nonsense_is_refused)

@@ -674,7 +674,7 @@ check_rows(struct text rows, const struct produce_event *event)
 }
 
 static void
-given_hostile_people(uint32_t visits_at_a_time)
+given_hostile_people(uint32_t person_count, uint32_t visits_at_a_time)
 {
     produce_people_destroy(people);
     people = NULL;
@@ -685,7 +685,7 @@ given_hostile_people(uint32_t visits_at_a_time)
                      .people_seed = 3,
                      .walk_seed = 4,
                      .tenant_count = 3,
-                     .person_count = 2000,
+                     .person_count = person_count,
                      .visit_count = visits_at_a_time,
                      .begin = BEGIN,
                      .is_hostile = true,
@@ -701,7 +701,7 @@ check_hostile(uint32_t visits_at_a_time)
     uint64_t played[PRODUCE_TRICK_COUNT] = {0};
     struct produce_event event;
 
-    given_hostile_people(visits_at_a_time);
+    given_hostile_people(2000, visits_at_a_time);
     CHECK(produce_people_bytes_max(people) <= sizeof(rows));
     for (uint32_t i = 0; i < HOSTILE_COUNT; i++) {
         struct event_ms time = visits_at_a_time > 0 ? TIME : produce_people_time(people);
@@ -738,6 +738,33 @@ TEST(hostile_people_play_every_trick_live)
 TEST(hostile_people_play_every_trick_in_history)
 {
     check_hostile(0);
+}
+
+static void
+check_that_few_overlap(uint32_t person_count, uint32_t visits_at_a_time)
+{
+    static char rows[8192];
+    uint32_t begun = 0;
+    uint32_t overlapping = 0;
+
+    given_hostile_people(person_count, visits_at_a_time);
+    for (uint32_t i = 0; i < HOSTILE_COUNT; i++) {
+        struct produce_event event;
+
+        produce_people_next(people, produce_people_time(people), rows, &event);
+        begun += event.is_first;
+        overlapping += event.is_first && (event.tricks & PRODUCE_TRICK_BIT(PRODUCE_TRICK_OVERLAP)) != 0;
+    }
+    CHECK(begun > 1000);
+    CHECK(overlapping > begun * produce_trick_rows[PRODUCE_TRICK_OVERLAP].rate / 2000);
+    CHECK(overlapping < begun * produce_trick_rows[PRODUCE_TRICK_OVERLAP].rate / 500);
+}
+
+TEST(a_few_hostile_people_are_on_two_visits_as_often_as_many)
+{
+    check_that_few_overlap(300, 0);
+    check_that_few_overlap(300, 150);
+    check_that_few_overlap(12, 0);
 }
 
 TEST(polite_people_play_none)
