@@ -25,18 +25,29 @@ history_compare(const void *item, const void *key)
     return (event->position > *position) - (event->position < *position);
 }
 
-static struct kept_event *
-copy_event(struct memory *memory, const struct applied_event *applied, bool is_in_session)
+uint32_t
+history_event_bytes(const struct applied_event *applied)
 {
     static_assert(EVENT_TRAITS == EVENT_TEXT_COUNT - 2 && EVENT_CONTEXT == EVENT_TEXT_COUNT - 1,
                   "they are the last");
+    uint32_t end = applied->record->text_end[EVENT_TRAITS - 1];
+
+    return (uint32_t)(sizeof(struct kept_event) + align_up(offsetof(struct event_record, texts) + end, 8));
+}
+
+static void
+copy_event(struct kept_event *event, const struct applied_event *applied, bool is_in_session)
+{
     const struct event_record *record = applied->record;
     uint32_t end = record->text_end[EVENT_TRAITS - 1];
-    uint64_t bytes = align_up(offsetof(struct event_record, texts) + end, 8);
-    struct kept_event *event = memory_take(memory, sizeof(*event) + bytes);
+    uint64_t bytes = history_event_bytes(applied) - sizeof(*event);
     struct event_record *copy = (struct event_record *)(void *)(event + 1);
 
     *event = (struct kept_event){
+        .head = {.kind = SLICE_EVENT,
+                 .version = SLICE_RECORD_VERSION,
+                 .partition = record->partition,
+                 .tenant_no = applied->tenant_no},
         .position = applied->position,
         .person = applied->person,
         .is_late = applied->is_late,
@@ -49,7 +60,6 @@ copy_event(struct memory *memory, const struct applied_event *applied, bool is_i
     copy->header.bytes = (uint32_t)bytes;
     copy->text_end[EVENT_TRAITS] = (uint16_t)end;
     copy->text_end[EVENT_CONTEXT] = (uint16_t)end;
-    return event;
 }
 
 static void
@@ -69,13 +79,19 @@ note_id(struct memory *memory, struct history *history, struct kept_event *event
 
 void
 history_add(struct memory *memory, struct history *history, struct order *person_events,
-            const struct applied_event *applied, bool is_in_session)
+            struct kept_event *event, const struct applied_event *applied, bool is_in_session)
 {
-    struct kept_event *event = copy_event(memory, applied, is_in_session);
     int64_t time = applied->record->event_time.ms;
 
+    copy_event(event, applied, is_in_session);
     order_insert(memory, &history->events, time, &event->position, event, history_compare);
     order_insert(memory, person_events, time, &event->position, event, history_compare);
+    note_id(memory, history, event);
+}
+
+void
+history_restore(struct memory *memory, struct history *history, struct kept_event *event)
+{
     note_id(memory, history, event);
 }
 

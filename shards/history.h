@@ -8,14 +8,17 @@
  * the person it was kept under; merges are followed when it is read.
  *
  * Threads  Home shard only.
- * Memory   Region. An event is a copy of its record without traits and context, and never moves.
+ * Memory   Region. An event is a copy of its record without traits and context; it lies where its keeper says, and
+ *          never moves.
  */
 
 #include "shards/message.h"
 #include "shards/order.h"
+#include "shards/slice_record.h"
 #include "storage/store.h"
 
 struct kept_event {
+    struct slice_head head;
     uint64_t position;
     uint32_t person;
     uint32_t code[DIMENSION_COUNT];
@@ -24,7 +27,7 @@ struct kept_event {
     uint8_t reserved[2];
     /* The record follows. */
 };
-static_assert(sizeof(struct kept_event) % 8 == 0, "the record behind it is aligned");
+static_assert(sizeof(struct kept_event) == 48, "on disk, and the record behind it is aligned");
 
 struct history {
     struct order events;
@@ -39,9 +42,13 @@ kept_event_record(const struct kept_event *event)
 
 /* Boot. */
 void history_init(struct history *history, struct memory *memory, const uint64_t seed[2]);
-/* Home. Keeps a copy, in the tenant's order and in the person's. */
+/* Home. What the copy of an event takes. */
+uint32_t history_event_bytes(const struct applied_event *event);
+/* Home. Makes the copy in so many bytes at `place`, and keeps it in the tenant's order and in the person's. */
 void history_add(struct memory *memory, struct history *history, struct order *person_events,
-                 const struct applied_event *event, bool is_in_session);
+                 struct kept_event *place, const struct applied_event *event, bool is_in_session);
+/* Home. Of a copy that was kept before and is to be found again: by its ID; in the orders it comes with order_fill(). */
+void history_restore(struct memory *memory, struct history *history, struct kept_event *event);
 /* Home. An event of this ID will be added soon: the steps of fetching from memory what it touches. */
 void history_prefetch(const struct history *history, struct hash128 id_hash, uint32_t step);
 /* Home. The event of this ID with the greatest position; NULL for none. */

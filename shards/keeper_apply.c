@@ -11,15 +11,15 @@
  * its lane to itself, so that there is one way.
  */
 
-static void
-name_tenant(struct keeper *keeper, struct keeper_tenant *tenant, struct text name)
+void
+keeper_name_tenant(struct keeper *keeper, struct keeper_tenant *tenant, struct text name)
 {
     char text[128];
 
     if (LIKELY(tenant->name.bytes > 0)) {
         return;
     }
-    REQUIRE(name.bytes > 0 && name.bytes <= 64);
+    REQUIRE(name.bytes > 0 && name.bytes <= TENANT_NAME_BYTES_MAX);
     tenant->name = memory_text(&keeper->memory, name);
     memcpy(text, "millrace/", 9);
     memcpy(text + 9, name.data, name.bytes);
@@ -87,7 +87,9 @@ keep_profile(struct keeper *keeper, struct kept *kept)
 static void
 keep_history(struct keeper *keeper, struct kept *kept)
 {
-    history_add(&keeper->memory, &kept->person->share->history, &kept->person->events, kept->event,
+    struct kept_event *place = memory_take(&keeper->memory, history_event_bytes(kept->event));
+
+    history_add(&keeper->memory, &kept->person->share->history, &kept->person->events, place, kept->event,
                 kept->is_in_session);
 }
 
@@ -111,7 +113,7 @@ apply_event(struct keeper *keeper, const struct job *job, struct person **out_pe
     struct kept kept = {.event = job->event};
     struct keeper_tenant *tenant = keeper_tenant(keeper, job->partition, kept.event->tenant_no);
 
-    name_tenant(keeper, tenant, event_text(kept.event->record, EVENT_TENANT_ID));
+    keeper_name_tenant(keeper, tenant, event_text(kept.event->record, EVENT_TENANT_ID));
     keeper_raise(tenant, kept.event->watermark);
     kept.person = living_person(keeper, job, kept.event->canonical, kept.event->person, kept.event->tenant_no,
                                 out_person);
@@ -150,7 +152,7 @@ apply_take(struct keeper *keeper, const struct job *job, struct person **out_per
     }
     struct keeper_tenant *tenant = keeper_tenant(keeper, job->partition, merge->tenant_no);
 
-    name_tenant(keeper, tenant, merge->tenant_id);
+    keeper_name_tenant(keeper, tenant, merge->tenant_id);
     keeper_raise(tenant, merge->watermark);
     struct person *person =
         living_person(keeper, job, merge->winner, merge->winner_person, merge->tenant_no, out_person);
@@ -197,7 +199,7 @@ apply_give(struct keeper *keeper, const struct job *job, struct person **out_per
     }
     struct keeper_tenant *tenant = keeper_tenant(keeper, job->partition, merge->tenant_no);
 
-    name_tenant(keeper, tenant, merge->tenant_id);
+    keeper_name_tenant(keeper, tenant, merge->tenant_id);
     keeper_raise(tenant, merge->watermark);
     struct person *person =
         living_person(keeper, job, merge->loser, merge->loser_person, merge->tenant_no, out_person);

@@ -6,7 +6,7 @@
  *
  * keeper.c runs the step: lanes, partitions, rounds. keeper_prefetch.c fetches what messages will touch from memory.
  * keeper_wait.c holds what waits for a key. keeper_apply.c applies a job to a person. keeper_answer.c, keeper_cube.c
- * and keeper_profiles.c answer questions.
+ * and keeper_profiles.c answer questions. keeper_restore.c makes a slice from its records.
  *
  *   lane -> job -> its key waits?  yes -> appended to the key's queue
  *                                  no  -> look-up: found -> applied
@@ -210,6 +210,31 @@ enum job_answer keeper_apply(struct keeper *keeper, const struct job *job, struc
 void keeper_receive(struct keeper *keeper, const struct message *message);
 /* Frees what receivers have passed. */
 void keeper_free_outgoing(struct keeper *keeper);
+
+/* The tenant's name, told with each message about it; only the first time is news. */
+void keeper_name_tenant(struct keeper *keeper, struct keeper_tenant *tenant, struct text name);
+
+/* keeper_restore.c */
+
+struct slice_restore;
+
+/* Home, at a quiet point. Rows of what the keeper knows that belongs to nobody's record. */
+struct slice_partition keeper_partition_row(const struct keeper *keeper, uint16_t partition);
+struct slice_tenant keeper_tenant_row(const struct keeper *keeper, const struct share *share);
+
+/*
+ * Boot. A slice of a keeper that has nothing of it yet: first the rows of all partitions, then those of its tenants;
+ * then of each person one record, and those of the journal. A record stays the caller's, but for those of kept events:
+ * they lie where they are for ever. What makes no sense is passed over, and told at the end.
+ */
+struct slice_restore *keeper_restore_begin(struct keeper *keeper, uint16_t slice);
+void keeper_restore_partition(struct slice_restore *restore, const struct slice_partition *row);
+void keeper_restore_tenant(struct slice_restore *restore, const struct slice_tenant *row);
+void keeper_restore_person(struct slice_restore *restore, struct store_key canonical, const void *record,
+                           uint32_t bytes);
+void keeper_restore_kept(struct slice_restore *restore, void *record, uint32_t bytes);
+/* Boot. Makes all that is derived. -EUCLEAN: some records make no sense, what they made may be left. */
+MUST_USE int keeper_restore_end(struct slice_restore *restore);
 
 /* keeper_answer.c */
 

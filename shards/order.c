@@ -2,6 +2,8 @@
 #include "shards/order.h"
 
 #define CHUNK_COUNT_FIRST 4u
+#define DIGIT_BITS 11u /* the counts of a digit fit the first cache */
+#define DIGIT_COUNT (1u << DIGIT_BITS)
 
 static uint64_t
 chunk_bytes(uint32_t capacity)
@@ -283,4 +285,103 @@ order_clear(struct memory *memory, struct order *order)
         memory_put(memory, order->of.chunks, (uint64_t)order->chunk_capacity * sizeof(struct order_chunk *));
     }
     *order = (struct order){0};
+}
+
+/* One pass of a radix sort: stable, by one digit. */
+static void
+sort_digit(struct order_entry *to, const struct order_entry *from, uint64_t count, int64_t least,
+           uint32_t shift)
+{
+    uint64_t places[DIGIT_COUNT] = {0};
+    uint64_t place = 0;
+
+    for (uint64_t i = 0; i < count; i++) {
+        places[((uint64_t)from[i].time - (uint64_t)least) >> shift & (DIGIT_COUNT - 1)]++;
+    }
+    for (uint32_t digit = 0; digit < DIGIT_COUNT; digit++) {
+        uint64_t next = place + places[digit];
+        places[digit] = place;
+        place = next;
+    }
+    for (uint64_t i = 0; i < count; i++) {
+        to[places[((uint64_t)from[i].time - (uint64_t)least) >> shift & (DIGIT_COUNT - 1)]++] = from[i];
+    }
+}
+
+static void
+sort_times(struct memory *memory, struct order_entry *entries, uint64_t count, int64_t least, int64_t most)
+{
+    uint64_t range = (uint64_t)most - (uint64_t)least;
+    struct order_entry *spare = memory_take(memory, count * sizeof(*spare));
+    struct order_entry *from = entries;
+    struct order_entry *to = spare;
+
+    for (uint32_t shift = 0; shift < 64 && range >> shift > 0; shift += DIGIT_BITS) {
+        struct order_entry *sorted = to;
+        sort_digit(sorted, from, count, least, shift);
+        to = from;
+        from = sorted;
+    }
+    if (from != entries) {
+        memcpy(entries, from, count * sizeof(*entries));
+    }
+    memory_put(memory, spare, count * sizeof(*spare));
+}
+
+/* Runs of one time are short. */
+static void
+sort_equals(struct order_entry *entries, uint64_t count, uint32_t key_offset, order_compare *compare)
+{
+    for (uint64_t i = 1; i < count; i++) {
+        struct order_entry entry = entries[i];
+        uint64_t at = i;
+        while (at > 0 && entries[at - 1].time == entry.time &&
+               compare(entries[at - 1].item, (const char *)entry.item + key_offset) > 0) {
+            entries[at] = entries[at - 1];
+            at--;
+        }
+        entries[at] = entry;
+    }
+}
+
+void
+order_sort(struct memory *memory, struct order_entry *entries, uint64_t count, uint32_t key_offset,
+           order_compare *compare)
+{
+    int64_t least = INT64_MAX;
+    int64_t most = INT64_MIN;
+    bool is_sorted = true;
+
+    for (uint64_t i = 0; i < count; i++) {
+        is_sorted = is_sorted && entries[i].time >= most;
+        least = entries[i].time < least ? entries[i].time : least;
+        most = entries[i].time > most ? entries[i].time : most;
+    }
+    if (!is_sorted) {
+        sort_times(memory, entries, count, least, most);
+    }
+    if (compare != NULL) {
+        sort_equals(entries, count, key_offset, compare);
+    }
+}
+
+void
+order_fill(struct memory *memory, struct order *order, const struct order_entry *entries, uint64_t count)
+{
+    REQUIRE(order->count == 0);
+    order_clear(memory, order);
+    for (uint64_t done = 0; done < count;) {
+        uint64_t left = count - done;
+        uint32_t capacity = done == 0 ? CHUNK_COUNT_FIRST : ORDER_CHUNK_COUNT;
+        while (capacity < ORDER_CHUNK_COUNT && capacity < left) {
+            capacity *= 2;
+        }
+        struct order_chunk *chunk = chunk_create(memory, capacity);
+
+        chunk->count = left < capacity ? (uint32_t)left : capacity;
+        memcpy(chunk->entries, &entries[done], chunk->count * sizeof(*entries));
+        insert_chunk(memory, order, order->chunk_count, chunk);
+        done += chunk->count;
+    }
+    order->count = count;
 }

@@ -483,3 +483,18 @@ profile_codec_decode(struct memory *memory, const void *from, uint64_t bytes, st
     *out_profile = profile;
     return 0;
 }
+
+int
+profile_codec_decode_session(struct memory *memory, const void *from, uint64_t bytes,
+                             struct session **out_session)
+{
+    struct reader reader = {.from = from, .left = bytes, .memory = memory};
+    struct session *session = read_session(&reader);
+
+    if (reader.is_bad || reader.left > 0 || session->start.ms > session->end.ms) {
+        session_destroy(memory, session);
+        return PROFILE_CODEC_BAD;
+    }
+    *out_session = session;
+    return 0;
+}

@@ -35,6 +35,8 @@ void profile_codec_encode(const struct profile *profile, struct profile_label la
 MUST_USE int profile_codec_decode(struct memory *memory, const void *from, uint64_t bytes,
                                   struct profile_label *out_label, struct profile **out_profile);
 
-/* Home. The same for one session (archived ones are hashed alone). */
+/* Home. The same for one session (archived ones are kept and hashed alone). */
 uint64_t profile_codec_session_bytes(const struct session *session);
 void profile_codec_encode_session(const struct session *session, void *to);
+MUST_USE int profile_codec_decode_session(struct memory *memory, const void *from, uint64_t bytes,
+                                          struct session **out_session);

@@ -20,17 +20,33 @@ count_closed(struct memory *memory, struct share *share, struct session *session
     session->is_counted_closed = sign > 0;
 }
 
-void
-share_enter(struct memory *memory, struct share *share, struct session *session, int64_t gap_ms)
+static void
+count_in(struct memory *memory, struct share *share, struct session *session, int64_t gap_ms)
 {
-    order_insert(memory, &share->sessions, session->start.ms, &session->session_id, session,
-                 share_compare_session);
     cube_cell(memory, &share->cube, session->start, session->code)->sessions++;
     share->session_count++;
     if (session->is_archived) {
         count_closed(memory, share, session, 1);
     } else {
         closings_add(memory, &share->closings, session, gap_ms);
+    }
+}
+
+void
+share_enter(struct memory *memory, struct share *share, struct session *session, int64_t gap_ms)
+{
+    order_insert(memory, &share->sessions, session->start.ms, &session->session_id, session,
+                 share_compare_session);
+    count_in(memory, share, session, gap_ms);
+}
+
+void
+share_fill(struct memory *memory, struct share *share, const struct order_entry *sessions, uint64_t count,
+           int64_t gap_ms)
+{
+    order_fill(memory, &share->sessions, sessions, count);
+    for (uint64_t i = 0; i < count; i++) {
+        count_in(memory, share, sessions[i].item, gap_ms);
     }
 }
 

@@ -19,6 +19,7 @@
 #include "shards/history.h"
 
 struct person;
+struct restoring;
 
 struct share {
     struct share *next; /* of all of the keeper, for its rounds */
@@ -35,11 +36,15 @@ struct share {
     struct person **people;
     uint32_t person_count;
     uint32_t person_capacity;
+    struct restoring *restoring; /* while it is being read from disk: keeper_restore.c */
 };
 
 /* Home. */
 void share_enter(struct memory *memory, struct share *share, struct session *session, int64_t gap_ms);
 void share_leave(struct memory *memory, struct share *share, struct session *session);
+/* Home. The first sessions of a share, ascending by (start, session_id); none of them counts as closed yet. */
+void share_fill(struct memory *memory, struct share *share, const struct order_entry *sessions,
+                uint64_t count, int64_t gap_ms);
 /* Home. A session that is in became final: it counts as closed from now on, whatever the rules become. */
 void share_archive(struct memory *memory, struct share *share, struct session *session);
 /* Home. Counts as closed what is, at most `count_max` sessions. Returns how many. */

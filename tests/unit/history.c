@@ -7,6 +7,13 @@
 static struct history history;
 static const uint64_t seed[2] = {1, 2};
 
+static void
+keep(struct order *person, const struct applied_event *event, bool is_in_session)
+{
+    history_add(&memory, &history, person, memory_take(&memory, history_event_bytes(event)), event,
+                is_in_session);
+}
+
 TEST(an_id_that_was_not_kept_is_not_found)
 {
     given_memory();
@@ -24,7 +31,7 @@ TEST(an_event_is_kept_without_traits_and_context)
     given_memory();
     history_init(&history, &memory, seed);
     event = an_event(T0, "click", "/a", "{\"a\":1}");
-    history_add(&memory, &history, &person, &event, true);
+    keep(&person, &event, true);
     kept = history_find(&history, event.record->id_hash);
     CHECK(kept != NULL);
     CHECK(kept->is_in_session);
@@ -46,8 +53,8 @@ TEST(of_one_id_the_greatest_position_is_found_whichever_came_first)
         person = (struct order){0};
         events[0] = an_event(T0 + 1, "old", NULL, NULL);
         events[1] = an_event(T0, "new", NULL, NULL);
-        history_add(&memory, &history, &person, &events[first], false);
-        history_add(&memory, &history, &person, &events[1 - first], false);
+        keep(&person, &events[first], false);
+        keep(&person, &events[1 - first], false);
         CHECK_EQ(history_find(&history, events[0].record->id_hash)->position, 1);
         CHECK_EQ(history.events.count, 2);
         CHECK_EQ(history.by_id.count, 1);

@@ -256,35 +256,6 @@ TEST(two_merges_of_one_event_into_one_winner_are_both_done)
 
 /* A day of chance, played in one thread by few and by many shards: nobody can see the difference. */
 
-static void
-send_chance(uint64_t *dice, uint32_t *living, uint32_t *living_count, int64_t *clock)
-{
-    static const char *const types[] = {"page_view", "click", "login", "other", "x1", "x2", "x3"};
-    static const char *const pages[] = {NULL, "/", "/a", "/b", "/c", "/d"};
-    static const char *const traits[] = {NULL, "{\"a\":1}", "{\"a\":null,\"b\":\"x\"}",
-                                         "{\"c\":[1,2],\"a\":2}"};
-    uint32_t at = (uint32_t)(roll(dice) % *living_count);
-    int64_t back = roll(dice) % 20 == 0 ? (int64_t)(roll(dice) % (30 * (uint64_t)MS_PER_HOUR)) : 0;
-    struct extra extra = {
-        .page = pages[roll(dice) % COUNT_OF(pages)],
-        .traits = traits[roll(dice) % COUNT_OF(traits)],
-        .country = roll(dice) % 2 == 0 ? "NO" : NULL,
-        .code = {(uint32_t)(roll(dice) % 4), (uint32_t)(roll(dice) % 3)},
-    };
-
-    *clock += (int64_t)(roll(dice) % (4 * (uint64_t)MINUTE));
-    if (*living_count > 3 && roll(dice) % 25 == 0) {
-        uint32_t loser = (uint32_t)(roll(dice) % *living_count);
-        if (loser != at) {
-            send_merge(0, living[loser], living[at]);
-            send_event(living[at], *clock - back, types[roll(dice) % COUNT_OF(types)], extra);
-            living[loser] = living[--*living_count];
-            return;
-        }
-    }
-    send_event(living[at], *clock - back, types[roll(dice) % COUNT_OF(types)], extra);
-}
-
 static uint64_t
 play(uint64_t seed, uint32_t shard_count, uint32_t late_permille)
 {

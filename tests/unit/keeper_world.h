@@ -120,8 +120,9 @@ send_settings(uint16_t partition, int64_t gap_ms, int64_t horizon_ms)
     }
 }
 
+/* Without settings: the keepers know nothing. */
 static void
-given_a_world(uint32_t shard_count, uint32_t apply_slots, uint32_t handover_slots)
+given_keepers(uint32_t shard_count, uint32_t apply_slots, uint32_t handover_slots)
 {
     const uint32_t slot_counts[STAGE_COUNT] = {1, apply_slots, handover_slots, 1, 1};
 
@@ -153,6 +154,12 @@ given_a_world(uint32_t shard_count, uint32_t apply_slots, uint32_t handover_slot
                      &world.keepers[i]),
                  0);
     }
+}
+
+static void
+given_a_world(uint32_t shard_count, uint32_t apply_slots, uint32_t handover_slots)
+{
+    given_keepers(shard_count, apply_slots, handover_slots);
     for (uint16_t i = 0; i < WORLD_PARTITIONS; i++) {
         world.watermarks[i] = NO_WATERMARK;
         send_settings(i, 30 * MINUTE, MS_PER_DAY);
@@ -291,7 +298,7 @@ send_event(uint32_t person, int64_t time_ms, const char *type, struct extra extr
     draft.text[EVENT_PROPERTIES] = TEXT("{\"a\":1}");
     draft.text[EVENT_CONTEXT] = TEXT("{\"b\":2}");
     void *record = world_payload(record_event_bytes(&draft));
-    record_write_event(record, &draft, world.node.secret, WORLD_PARTITIONS);
+    record_write_event_in(record, &draft, world.node.secret, extra.partition);
 
     *event = (struct applied_event){
         .record = record,
@@ -450,4 +457,34 @@ state_hash(void)
         sum += keeper_state_hash(world.keepers[i]);
     }
     return sum;
+}
+
+/* A day of chance: what one of those who live does next, or a merge of two of them. */
+__attribute__((unused)) static void
+send_chance(uint64_t *dice, uint32_t *living, uint32_t *living_count, int64_t *clock)
+{
+    static const char *const types[] = {"page_view", "click", "login", "other", "x1", "x2", "x3"};
+    static const char *const pages[] = {NULL, "/", "/a", "/b", "/c", "/d"};
+    static const char *const traits[] = {NULL, "{\"a\":1}", "{\"a\":null,\"b\":\"x\"}",
+                                         "{\"c\":[1,2],\"a\":2}"};
+    uint32_t at = (uint32_t)(roll(dice) % *living_count);
+    int64_t back = roll(dice) % 20 == 0 ? (int64_t)(roll(dice) % (30 * (uint64_t)MS_PER_HOUR)) : 0;
+    struct extra extra = {
+        .page = pages[roll(dice) % COUNT_OF(pages)],
+        .traits = traits[roll(dice) % COUNT_OF(traits)],
+        .country = roll(dice) % 2 == 0 ? "NO" : NULL,
+        .code = {(uint32_t)(roll(dice) % 4), (uint32_t)(roll(dice) % 3)},
+    };
+
+    *clock += (int64_t)(roll(dice) % (4 * (uint64_t)MINUTE));
+    if (*living_count > 3 && roll(dice) % 25 == 0) {
+        uint32_t loser = (uint32_t)(roll(dice) % *living_count);
+        if (loser != at) {
+            send_merge(0, living[loser], living[at]);
+            send_event(living[at], *clock - back, types[roll(dice) % COUNT_OF(types)], extra);
+            living[loser] = living[--*living_count];
+            return;
+        }
+    }
+    send_event(living[at], *clock - back, types[roll(dice) % COUNT_OF(types)], extra);
 }

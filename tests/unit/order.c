@@ -121,3 +121,91 @@ TEST(any_order_of_insertions_and_removals_ascends)
     free(items);
     free(times);
 }
+
+/* Many at once. */
+
+static uint64_t sorted_items[3000];
+static struct order_entry entries[3000];
+
+static void
+given_entries(uint32_t count, int64_t (*time_of)(uint32_t index))
+{
+    given_memory();
+    order = (struct order){0};
+    for (uint32_t i = 0; i < count; i++) {
+        sorted_items[i] = (i * 7919) % count;
+        entries[i] = (struct order_entry){.time = time_of(i), .item = &sorted_items[i]};
+    }
+}
+
+static int64_t
+any_time(uint32_t index)
+{
+    static const int64_t far[] = {INT64_MIN, INT64_MAX, 0, -1, 1, INT64_C(1780315200000)};
+    uint64_t mixed = (index + 1) * UINT64_C(0x9e3779b97f4a7c15);
+
+    return index % 5 == 0 ? far[mixed % COUNT_OF(far)] : (int64_t)mixed;
+}
+
+static int64_t
+near_time(uint32_t index)
+{
+    return T0 + (int64_t)(index * 31 % 97) * 1000;
+}
+
+static int64_t
+one_time(uint32_t index)
+{
+    (void)index;
+    return T0;
+}
+
+TEST(sorted_entries_ascend_by_time_and_key_whatever_they_were)
+{
+    int64_t (*const times[])(uint32_t index) = {any_time, near_time, one_time};
+    static const uint32_t counts[] = {0, 1, 2, 3, 257, 3000};
+
+    for (uint32_t t = 0; t < COUNT_OF(times); t++) {
+        for (uint32_t c = 0; c < COUNT_OF(counts); c++) {
+            given_entries(counts[c], times[t]);
+            order_sort(&memory, entries, counts[c], 0, compare);
+            for (uint32_t i = 1; i < counts[c]; i++) {
+                CHECK(entries[i - 1].time < entries[i].time ||
+                      (entries[i - 1].time == entries[i].time &&
+                       compare(entries[i - 1].item, entries[i].item) < 0));
+            }
+            then_nothing_is_left();
+        }
+    }
+}
+
+TEST(without_a_key_those_of_one_time_stay_as_they_came)
+{
+    given_entries(3000, near_time);
+    order_sort(&memory, entries, 3000, 0, NULL);
+    for (uint32_t i = 1; i < 3000; i++) {
+        CHECK(entries[i - 1].time < entries[i].time ||
+              (entries[i - 1].time == entries[i].time && entries[i - 1].item < entries[i].item));
+    }
+    then_nothing_is_left();
+}
+
+TEST(a_filled_order_is_as_one_that_grew_and_goes_on)
+{
+    static const uint32_t counts[] = {0, 1, 4, 5, 255, 256, 257, 512, 3000};
+    uint64_t more[8];
+
+    for (uint32_t c = 0; c < COUNT_OF(counts); c++) {
+        given_entries(counts[c], near_time);
+        order_sort(&memory, entries, counts[c], 0, compare);
+        order_fill(&memory, &order, entries, counts[c]);
+        then_it_ascends(counts[c]);
+        for (uint32_t i = 0; i < COUNT_OF(more); i++) {
+            more[i] = 5000 + i;
+            order_insert(&memory, &order, T0 + (int64_t)i * 13000, &more[i], &more[i], compare);
+        }
+        then_it_ascends(counts[c] + COUNT_OF(more));
+        order_clear(&memory, &order);
+        then_nothing_is_left();
+    }
+}

@@ -1,0 +1,575 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "shards/keeper_state.h"
+
+#include "shards/profile_codec.h"
+
+#include <errno.h>
+
+/*
+ * A slice as it was, from its records. What is derived is not on disk: it is made here, for each tenant at once,
+ * because a million items put in order one after the other would each wait for memory several times.
+ *
+ *   people   decoded as they come, found by their canonical from then on
+ *   journal  events are found by ID, and listed; sessions are decoded and listed
+ *   end      for each share: people by number, events by (time, position), sessions by (start, session_id); from
+ *            these all orders are filled, the events' cells counted, and sessions entered
+ *
+ * Nothing here depends on the order of records, but for the duplicates of an ID, where the position decides. Whether
+ * a session is open is not on disk either: those that are not archived go to the heap of closings, and the next round
+ * counts what has closed.
+ */
+
+#define BATCH_COUNT 16u /* items whose waits for memory overlap */
+#define NUMBER_NONE UINT32_MAX
+
+struct entries {
+    struct order_entry *rows;
+    uint32_t count;
+    uint32_t capacity;
+};
+
+/* A share while it is read. */
+struct restoring {
+    struct restoring *next;
+    struct share *share;
+    struct entries events;   /* struct kept_event by time */
+    struct entries sessions; /* struct session by start; archived ones first, the newest entry last */
+};
+
+struct kept_ahead {
+    struct share *share;
+    struct kept_event *event;
+};
+
+struct slice_restore {
+    struct keeper *keeper;
+    uint16_t slice;
+    bool is_bad;
+    uint32_t tenant_counts[PARTITION_COUNT_MAX];
+    struct restoring *shares;
+    struct person *people[BATCH_COUNT]; /* not in the slice's store yet */
+    uint32_t people_count;
+    struct kept_ahead kept[BATCH_COUNT]; /* not found by ID yet */
+    uint32_t kept_count;
+};
+
+/* Persons of a share by number: the first of each group of numbers, and then one after the other. */
+struct numbers {
+    uint32_t *numbers; /* ascending */
+    uint32_t *first;   /* [(greatest >> shift) + 1] */
+    uint32_t count;
+    uint32_t first_count;
+    uint32_t shift;
+};
+
+struct slice_restore *
+keeper_restore_begin(struct keeper *keeper, uint16_t slice)
+{
+    struct slice_restore *restore = memory_take_zero(&keeper->memory, sizeof(*restore));
+
+    REQUIRE(slice < keeper->options.node->slice_count);
+    REQUIRE(keeper->persons[slice].count == 0);
+    restore->keeper = keeper;
+    restore->slice = slice;
+    return restore;
+}
+
+static void
+add_entry(struct memory *memory, struct entries *entries, int64_t time, void *item)
+{
+    entries->rows =
+        memory_grow(memory, entries->rows, &entries->capacity, entries->count, sizeof(*entries->rows));
+    entries->rows[entries->count++] = (struct order_entry){.time = time, .item = item};
+}
+
+static void
+free_entries(struct memory *memory, struct entries *entries)
+{
+    memory_put(memory, entries->rows, (uint64_t)entries->capacity * sizeof(*entries->rows));
+    *entries = (struct entries){0};
+}
+
+/* What belongs to nobody. */
+
+/* Not there: until where merges have moved people. It is for questions that were stamped before; after a start there
+   are none. */
+struct slice_partition
+keeper_partition_row(const struct keeper *keeper, uint16_t number)
+{
+    const struct keeper_partition *partition = &keeper->partitions[number];
+
+    return (struct slice_partition){
+        .partition = number,
+        .tenant_count = partition->tenants.count,
+        .gap_ms = partition->rules.gap_ms,
+        .horizon_ms = partition->rules.horizon_ms,
+        .out_of_orderness_ms = partition->out_of_orderness_ms,
+        .wall_ms = partition->wall.ms,
+        .sent_count = partition->sent_count,
+    };
+}
+
+struct slice_tenant
+keeper_tenant_row(const struct keeper *keeper, const struct share *share)
+{
+    const struct keeper_tenant *tenant = keeper_known_tenant(keeper, share->partition, share->tenant_no);
+    struct slice_tenant row = {
+        .partition = share->partition,
+        .has_clock = tenant->has_clock,
+        .is_live = tenant->clock.is_live,
+        .tenant_no = share->tenant_no,
+        .watermark = tenant->watermark.ms,
+        .clock_watermark = tenant->clock.watermark.ms,
+        .clock_wall_ms = tenant->clock.block_wall.ms,
+        .name_bytes = tenant->name.bytes,
+    };
+
+    ASSERT(tenant->name.bytes > 0 && tenant->name.bytes <= sizeof(row.name));
+    memcpy(row.name, tenant->name.data, tenant->name.bytes);
+    return row;
+}
+
+void
+keeper_restore_partition(struct slice_restore *restore, const struct slice_partition *row)
+{
+    struct keeper *keeper = restore->keeper;
+
+    if (row->partition >= keeper->options.node->partition_count) {
+        restore->is_bad = true;
+        return;
+    }
+    struct keeper_partition *partition = &keeper->partitions[row->partition];
+
+    partition->rules = (struct session_rules){.gap_ms = row->gap_ms, .horizon_ms = row->horizon_ms};
+    partition->out_of_orderness_ms = row->out_of_orderness_ms;
+    partition->wall.ms = row->wall_ms;
+    partition->sent_count = row->sent_count;
+    restore->tenant_counts[row->partition] = row->tenant_count;
+}
+
+static void
+add_share(struct slice_restore *restore, uint16_t partition, uint32_t tenant_no)
+{
+    struct keeper *keeper = restore->keeper;
+    struct share *share = keeper_share(keeper, partition, tenant_no, restore->slice);
+    struct restoring *restoring = memory_take_zero(&keeper->memory, sizeof(*restoring));
+
+    restoring->share = share;
+    restoring->next = restore->shares;
+    restore->shares = restoring;
+    share->restoring = restoring;
+}
+
+static struct restoring *
+find_share(const struct slice_restore *restore, const struct slice_head *head)
+{
+    const struct keeper *keeper = restore->keeper;
+    const struct keeper_tenant *tenant = NULL;
+
+    if (head->partition < keeper->options.node->partition_count) {
+        tenant = keeper_known_tenant(keeper, head->partition, head->tenant_no);
+    }
+    if (tenant == NULL || tenant->shares == NULL || tenant->shares[restore->slice] == NULL) {
+        return NULL;
+    }
+    return tenant->shares[restore->slice]->restoring;
+}
+
+void
+keeper_restore_tenant(struct slice_restore *restore, const struct slice_tenant *row)
+{
+    struct keeper *keeper = restore->keeper;
+    struct slice_head head = {.partition = row->partition, .tenant_no = row->tenant_no};
+
+    if (row->partition >= keeper->options.node->partition_count ||
+        row->tenant_no >= restore->tenant_counts[row->partition] || row->name_bytes == 0 ||
+        row->name_bytes > sizeof(row->name) || row->has_clock > 1 || row->is_live > 1 ||
+        find_share(restore, &head) != NULL) {
+        restore->is_bad = true;
+        return;
+    }
+    add_share(restore, row->partition, row->tenant_no);
+    struct keeper_tenant *tenant = keeper_tenant(keeper, row->partition, row->tenant_no);
+
+    keeper_name_tenant(keeper, tenant, (struct text){.data = row->name, .bytes = (uint32_t)row->name_bytes});
+    tenant->watermark.ms = row->watermark;
+    tenant->has_clock = row->has_clock;
+    tenant->clock = (struct tenant_clock){
+        .watermark = {.ms = row->clock_watermark},
+        .block_wall = {.ms = row->clock_wall_ms},
+        .is_live = row->is_live,
+    };
+}
+
+/* People. */
+
+static struct store_key
+key_of(const struct person *person)
+{
+    struct store_key key;
+
+    memcpy(&key, &person->canonical, sizeof(key));
+    return key;
+}
+
+/* Into the slice's store. */
+static void
+find_people(struct slice_restore *restore)
+{
+    struct keeper *keeper = restore->keeper;
+    struct store *persons = &keeper->persons[restore->slice];
+
+    for (uint32_t i = 0; i < restore->people_count; i++) {
+        store_prefetch(persons, key_of(restore->people[i]));
+    }
+    for (uint32_t i = 0; i < restore->people_count; i++) {
+        void *known;
+        int r = store_add_new(persons, restore->people[i], &known);
+        if (r == STORE_THERE) {
+            restore->is_bad = true;
+        } else if (r != 0) {
+            memory_exhausted(&keeper->memory);
+        }
+    }
+    restore->people_count = 0;
+}
+
+static struct profile *
+read_profile(struct memory *memory, const struct slice_person *record, const struct person *person)
+{
+    struct profile_label label;
+    struct profile *profile;
+
+    if (profile_codec_decode(memory, record->profile, record->profile_bytes, &label, &profile) != 0) {
+        return NULL;
+    }
+    if (label.person != person->number ||
+        memcmp(&label.canonical, &person->canonical, sizeof(label.canonical)) != 0) {
+        profile_destroy(memory, profile);
+        return NULL;
+    }
+    return profile;
+}
+
+void
+keeper_restore_person(struct slice_restore *restore, struct store_key canonical, const void *bytes,
+                      uint32_t byte_count)
+{
+    struct keeper *keeper = restore->keeper;
+    struct memory *memory = &keeper->memory;
+    const struct slice_person *record = bytes;
+
+    if (slice_record_kind(bytes, byte_count) != SLICE_PERSON) {
+        restore->is_bad = true;
+        return;
+    }
+    struct restoring *restoring = find_share(restore, &record->head);
+
+    if (restoring == NULL) {
+        restore->is_bad = true;
+        return;
+    }
+    struct person *person = memory_take_zero(memory, sizeof(*person));
+
+    memcpy(&person->canonical, &canonical, sizeof(person->canonical));
+    person->number = record->number;
+    if (record->profile_bytes > 0) {
+        person->profile = read_profile(memory, record, person);
+        if (person->profile == NULL) {
+            memory_put(memory, person, sizeof(*person));
+            restore->is_bad = true;
+            return;
+        }
+        keeper->profile_count++;
+    }
+    person->share = restoring->share;
+    share_add_person(memory, restoring->share, person);
+    restore->people[restore->people_count++] = person;
+    if (restore->people_count == BATCH_COUNT) {
+        find_people(restore);
+    }
+}
+
+/* The journal. */
+
+static void
+find_kept(struct slice_restore *restore)
+{
+    for (uint32_t i = 0; i < restore->kept_count; i++) {
+        const struct kept_ahead *kept = &restore->kept[i];
+        history_prefetch(&kept->share->history, kept_event_record(kept->event)->id_hash, 0);
+    }
+    for (uint32_t i = 0; i < restore->kept_count; i++) {
+        const struct kept_ahead *kept = &restore->kept[i];
+        history_restore(&restore->keeper->memory, &kept->share->history, kept->event);
+    }
+    restore->kept_count = 0;
+}
+
+static void
+read_event(struct slice_restore *restore, struct restoring *restoring, struct kept_event *event)
+{
+    struct keeper *keeper = restore->keeper;
+
+    add_entry(&keeper->memory, &restoring->events, kept_event_record(event)->event_time.ms, event);
+    keeper->event_count++;
+    restore->kept[restore->kept_count++] = (struct kept_ahead){.share = restoring->share, .event = event};
+    if (restore->kept_count == BATCH_COUNT) {
+        find_kept(restore);
+    }
+}
+
+static void
+read_session(struct slice_restore *restore, struct restoring *restoring, const struct slice_session *record)
+{
+    struct memory *memory = &restore->keeper->memory;
+    struct session *session;
+
+    if (profile_codec_decode_session(memory, record->session, record->session_bytes, &session) != 0) {
+        restore->is_bad = true;
+        return;
+    }
+    session->is_archived = true;
+    add_entry(memory, &restoring->sessions, session->start.ms, session);
+}
+
+void
+keeper_restore_kept(struct slice_restore *restore, void *record, uint32_t bytes)
+{
+    uint8_t kind = slice_record_kind(record, bytes);
+    struct restoring *restoring = kind != 0 ? find_share(restore, record) : NULL;
+
+    if (restoring == NULL) {
+        restore->is_bad = true;
+    } else if (kind == SLICE_EVENT) {
+        read_event(restore, restoring, record);
+    } else if (kind == SLICE_SESSION) {
+        read_session(restore, restoring, record);
+    } else {
+        restore->is_bad = true;
+    }
+}
+
+/* The end: what is derived. */
+
+static void
+free_numbers(struct memory *memory, struct numbers *numbers)
+{
+    memory_put(memory, numbers->numbers, (uint64_t)numbers->count * sizeof(*numbers->numbers));
+    memory_put(memory, numbers->first, (uint64_t)numbers->first_count * sizeof(*numbers->first));
+}
+
+/* False: two have the same number. Puts the people of the share in order. */
+static bool
+number_people(struct memory *memory, struct share *share, struct numbers *out_numbers)
+{
+    uint32_t count = share->person_count;
+    struct order_entry *entries = memory_take(memory, (uint64_t)count * sizeof(*entries));
+    struct numbers numbers = {.count = count,
+                              .numbers = memory_take(memory, (uint64_t)count * sizeof(uint32_t))};
+    bool is_sound = true;
+
+    for (uint32_t i = 0; i < count; i++) {
+        entries[i] = (struct order_entry){.time = share->people[i]->number, .item = share->people[i]};
+    }
+    order_sort(memory, entries, count, 0, NULL);
+    for (uint32_t i = 0; i < count; i++) {
+        share->people[i] = entries[i].item;
+        numbers.numbers[i] = (uint32_t)entries[i].time;
+        is_sound = is_sound && (i == 0 || numbers.numbers[i - 1] < numbers.numbers[i]);
+    }
+    memory_put(memory, entries, (uint64_t)count * sizeof(*entries));
+
+    uint32_t greatest = count > 0 ? numbers.numbers[count - 1] : 0;
+
+    while (greatest >> numbers.shift > 2 * (uint64_t)count) {
+        numbers.shift++;
+    }
+    numbers.first_count = (greatest >> numbers.shift) + 1;
+    numbers.first = memory_take(memory, (uint64_t)numbers.first_count * sizeof(*numbers.first));
+    uint32_t at = 0;
+
+    for (uint32_t i = 0; i < numbers.first_count; i++) {
+        while (at < count && numbers.numbers[at] >> numbers.shift < i) {
+            at++;
+        }
+        numbers.first[i] = at;
+    }
+    *out_numbers = numbers;
+    return is_sound;
+}
+
+/* Index of the person with this number, or NUMBER_NONE. */
+static uint32_t
+find_number(const struct numbers *numbers, uint32_t number)
+{
+    uint32_t group = number >> numbers->shift;
+
+    if (group >= numbers->first_count) {
+        return NUMBER_NONE;
+    }
+    for (uint32_t i = numbers->first[group]; i < numbers->count && numbers->numbers[i] <= number; i++) {
+        if (numbers->numbers[i] == number) {
+            return i;
+        }
+    }
+    return NUMBER_NONE;
+}
+
+static void
+prefetch_event(const struct entries *events, uint32_t index)
+{
+    if (index < events->count) {
+        prefetch_lines(events->rows[index].item, sizeof(struct kept_event));
+    }
+}
+
+/* Counts events where the cube does, and says whose each of them is. False: somebody's who is not there. */
+static bool
+count_events(struct memory *memory, struct restoring *restoring, const struct numbers *numbers,
+             uint32_t *owners, uint32_t *counts)
+{
+    const struct entries *events = &restoring->events;
+
+    for (uint32_t i = 0; i < events->count; i++) {
+        const struct kept_event *event = events->rows[i].item;
+
+        prefetch_event(events, i + BATCH_COUNT);
+        owners[i] = find_number(numbers, event->person);
+        if (owners[i] == NUMBER_NONE) {
+            return false;
+        }
+        counts[owners[i]]++;
+        cube_add_event(memory, &restoring->share->cube, (struct event_ms){.ms = events->rows[i].time},
+                       event->code, event->person);
+    }
+    return true;
+}
+
+/* Each person's events, in the order in which the tenant's are. */
+static void
+deal_events(struct memory *memory, const struct restoring *restoring, const uint32_t *owners,
+            const uint32_t *counts)
+{
+    const struct entries *events = &restoring->events;
+    const struct share *share = restoring->share;
+    struct order_entry *dealt = memory_take(memory, (uint64_t)events->count * sizeof(*dealt));
+    uint32_t *places = memory_take(memory, (uint64_t)share->person_count * sizeof(*places));
+    uint32_t place = 0;
+
+    for (uint32_t i = 0; i < share->person_count; i++) {
+        places[i] = place;
+        place += counts[i];
+    }
+    for (uint32_t i = 0; i < events->count; i++) {
+        dealt[places[owners[i]]++] = events->rows[i];
+    }
+    for (uint32_t i = 0; i < share->person_count; i++) {
+        if (i + BATCH_COUNT < share->person_count) {
+            __builtin_prefetch(&share->people[i + BATCH_COUNT]->events, 1);
+        }
+        order_fill(memory, &share->people[i]->events, &dealt[places[i] - counts[i]], counts[i]);
+    }
+    memory_put(memory, places, (uint64_t)share->person_count * sizeof(*places));
+    memory_put(memory, dealt, (uint64_t)events->count * sizeof(*dealt));
+}
+
+static bool
+make_history(struct memory *memory, struct restoring *restoring, const struct numbers *numbers)
+{
+    const struct entries *events = &restoring->events;
+    struct share *share = restoring->share;
+    uint64_t owner_bytes = (uint64_t)events->count * sizeof(uint32_t);
+    uint64_t count_bytes = (uint64_t)share->person_count * sizeof(uint32_t);
+    uint32_t *owners = memory_take(memory, owner_bytes);
+    uint32_t *counts = memory_take_zero(memory, count_bytes);
+
+    order_sort(memory, events->rows, events->count, offsetof(struct kept_event, position), history_compare);
+    order_fill(memory, &share->history.events, events->rows, events->count);
+    bool is_sound = count_events(memory, restoring, numbers, owners, counts);
+
+    if (is_sound) {
+        deal_events(memory, restoring, owners, counts);
+    }
+    memory_put(memory, counts, count_bytes);
+    memory_put(memory, owners, owner_bytes);
+    return is_sound;
+}
+
+static void
+archive(struct memory *memory, struct session_archive *archive, struct session *session)
+{
+    int64_t duration = session_duration_ms(session);
+
+    order_insert(memory, &archive->order, session->start.ms, &session->session_id, session,
+                 share_compare_session);
+    archive->duration_ms_max = duration > archive->duration_ms_max ? duration : archive->duration_ms_max;
+}
+
+static bool
+make_sessions(struct keeper *keeper, struct restoring *restoring, const struct numbers *numbers)
+{
+    struct memory *memory = &keeper->memory;
+    struct entries *sessions = &restoring->sessions;
+    struct share *share = restoring->share;
+    const uint32_t archived_count = sessions->count;
+
+    for (uint32_t i = 0; i < archived_count; i++) {
+        struct session *session = sessions->rows[i].item;
+        uint32_t owner = find_number(numbers, session->person);
+        if (owner == NUMBER_NONE) {
+            return false;
+        }
+        archive(memory, &share->people[owner]->archive, session);
+    }
+    for (uint32_t i = 0; i < share->person_count; i++) {
+        const struct profile *profile = share->people[i]->profile;
+        for (uint32_t k = 0; profile != NULL && k < profile->sessions.count; k++) {
+            struct session *session = profile->sessions.rows[k];
+            add_entry(memory, sessions, session->start.ms, session);
+        }
+    }
+    order_sort(memory, sessions->rows, sessions->count, offsetof(struct session, session_id),
+               share_compare_session);
+    share_fill(memory, share, sessions->rows, sessions->count,
+               keeper->partitions[share->partition].rules.gap_ms);
+    return true;
+}
+
+static void
+make_share(struct slice_restore *restore, struct restoring *restoring)
+{
+    struct keeper *keeper = restore->keeper;
+    struct numbers numbers;
+
+    if (!number_people(&keeper->memory, restoring->share, &numbers) ||
+        !make_history(&keeper->memory, restoring, &numbers) || !make_sessions(keeper, restoring, &numbers)) {
+        restore->is_bad = true;
+    }
+    free_numbers(&keeper->memory, &numbers);
+}
+
+int
+keeper_restore_end(struct slice_restore *restore)
+{
+    struct keeper *keeper = restore->keeper;
+
+    find_people(restore);
+    find_kept(restore);
+    while (restore->shares != NULL) {
+        struct restoring *restoring = restore->shares;
+        if (!restore->is_bad) {
+            make_share(restore, restoring);
+        }
+        restore->shares = restoring->next;
+        restoring->share->restoring = NULL;
+        free_entries(&keeper->memory, &restoring->events);
+        free_entries(&keeper->memory, &restoring->sessions);
+        memory_put(&keeper->memory, restoring, sizeof(*restoring));
+    }
+    int r = restore->is_bad ? fault_new(-EUCLEAN) : 0;
+
+    memory_put(&keeper->memory, restore, sizeof(*restore));
+    keeper->wants_round = true;
+    return r;
+}

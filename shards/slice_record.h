@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * slice_record - what stands on disk of a slice
+ *
+ * Of each person the newest state, by canonical; in a journal, in the order in which they came, what never changes: kept
+ * events (history.h has their form) and archived sessions; and with each checkpoint a few rows of what the keeper knows
+ * of partitions and tenants. All else that a slice answers from is made of these.
+ *
+ * Records of people and of the journal begin with a head that says what they are and of which tenant. Little-endian,
+ * read in place from 8-byte aligned memory.
+ *
+ * Threads  Home shard only.
+ */
+
+#include "core/base.h"
+
+#define SLICE_RECORD_VERSION 1u
+#define TENANT_NAME_BYTES_MAX 64u
+
+enum slice_record_kind {
+    SLICE_PERSON = 1,
+    SLICE_EVENT = 2,
+    SLICE_SESSION = 3,
+};
+
+struct slice_head {
+    uint8_t kind; /* enum slice_record_kind */
+    uint8_t version;
+    uint16_t partition;
+    uint32_t tenant_no;
+};
+
+struct slice_person {
+    struct slice_head head;
+    uint32_t number;
+    uint32_t profile_bytes; /* 0: merged into somebody else */
+    uint8_t profile[];      /* as profile_codec.h writes it */
+};
+
+struct slice_session {
+    struct slice_head head;
+    uint32_t session_bytes;
+    uint32_t reserved;
+    uint8_t session[]; /* likewise */
+};
+/* How far a partition is applied, and its rules. The same in every slice. */
+struct slice_partition {
+    uint32_t partition;
+    uint32_t tenant_count;
+    int64_t gap_ms;
+    int64_t horizon_ms;
+    int64_t out_of_orderness_ms;
+    int64_t wall_ms;
+    uint64_t sent_count;
+};
+
+/* A tenant of whom there is somebody in the slice. */
+struct slice_tenant {
+    uint16_t partition;
+    uint8_t has_clock;
+    uint8_t is_live;
+    uint32_t tenant_no;
+    int64_t watermark;
+    int64_t clock_watermark;
+    int64_t clock_wall_ms;
+    uint64_t name_bytes;
+    char name[TENANT_NAME_BYTES_MAX];
+};
+static_assert(sizeof(struct slice_head) == 8, "on disk");
+static_assert(sizeof(struct slice_person) == 16, "on disk");
+static_assert(sizeof(struct slice_session) == 16, "on disk");
+static_assert(sizeof(struct slice_partition) == 48, "on disk");
+static_assert(sizeof(struct slice_tenant) == 104, "on disk");
+
+struct person;
+struct session;
+struct share;
+
+/* Home. */
+uint32_t slice_record_person_bytes(const struct person *person);
+void slice_record_write_person(const struct person *person, struct slice_person *to);
+uint32_t slice_record_session_bytes(const struct session *session);
+void slice_record_write_session(const struct share *share, const struct session *session,
+                                struct slice_session *to);
+/* Home. The kind of a record that is long enough for it, of a version that is known; 0: it is none. */
+uint8_t slice_record_kind(const void *record, uint32_t bytes);
