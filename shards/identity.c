@@ -12,7 +12,8 @@
  *
  *   IDENTIFIERS   those it names are looked up, all at once
  *   CANONICALS    of everybody they stand for, if they are not all known and one person already
- *   NAME          of whom it makes, if it makes somebody: names are tried until one was never used
+ *   NAME          of whom it makes, if it makes somebody: names are tried until one was never used; and the record that
+ *                 gets its UUID
  *   COMPLETE      identity_apply() may follow
  *
  * A stage begins when everything of the one before is there. Most events are complete after the first: they change
@@ -20,6 +21,8 @@
  */
 
 #define NAME_BYTES_MAX 320u
+#define PEOPLE_ROOM_MIN 4u
+#define PEOPLE_ROOM_GROWTH 4u
 
 void
 identity_init(struct identity *identity, struct region *region, struct store *store, struct text tenant_id,
@@ -29,6 +32,7 @@ identity_init(struct identity *identity, struct region *region, struct store *st
         [IDENTITY_USER] = "user identifiers",
         [IDENTITY_ANONYMOUS] = "anonymous identifiers",
         [IDENTITY_CANONICAL] = "canonicals",
+        [IDENTITY_PEOPLE] = "people by number",
     };
     char name[128];
     int bytes = snprintf(name, sizeof(name), "millrace/%.*s", (int)tenant_id.bytes, tenant_id.data);
@@ -41,15 +45,13 @@ identity_init(struct identity *identity, struct region *region, struct store *st
 
         identity->keys[i] = (struct hash_key){.lo = key.lo, .hi = key.hi};
     }
-    table_init(&identity->persons, region, sizeof(struct identity_person));
-    table_init(&identity->merges, region, sizeof(struct merge));
+    merges_init(&identity->merges, region);
 }
 
 void
 identity_deinit(struct identity *identity)
 {
-    table_deinit(&identity->persons);
-    table_deinit(&identity->merges);
+    merges_deinit(&identity->merges);
 }
 
 static uint64_t
@@ -58,87 +60,152 @@ canonical_bytes(uint32_t identifier_room)
     return sizeof(struct canonical) + identifier_room * sizeof(struct store_key);
 }
 
-void
-identity_free_record(struct region *region, void *record)
+static uint64_t
+people_bytes(uint32_t room)
+{
+    return sizeof(struct identity_people) + room * sizeof(struct uuid);
+}
+
+static uint64_t
+record_bytes(const void *record)
 {
     const struct identifier *identifier = record;
     const struct canonical *canonical = record;
+    const struct identity_people *people = record;
 
-    region_put(region, record,
-               identifier->kind == IDENTITY_CANONICAL ? canonical_bytes(canonical->identifier_room)
-                                                      : sizeof(*identifier) + identifier->bytes);
+    switch ((enum identity_kind)identifier->kind) {
+    case IDENTITY_CANONICAL:
+        return canonical_bytes(canonical->identifier_room);
+    case IDENTITY_PEOPLE:
+        return people_bytes(people->room);
+    case IDENTITY_USER:
+    case IDENTITY_ANONYMOUS:
+    case IDENTITY_KIND_COUNT:
+        break;
+    }
+    return sizeof(*identifier) + identifier->bytes;
 }
 
-/* A UUID is a hash of its tenant and name already, so it needs no more than the secret. */
-struct store_key
-identity_key(const struct identity *identity, enum identity_kind kind, struct text value)
+void
+identity_free_record(struct region *region, void *record)
 {
-    struct hash_key secret = identity->keys[kind];
-    struct hash128 hash;
+    region_put(region, record, record_bytes(record));
+}
+
+static struct store_key
+key_of_hash(struct hash128 hash)
+{
     struct store_key key;
 
-    if (kind == IDENTITY_CANONICAL) {
-        REQUIRE(value.bytes == sizeof(hash));
-        memcpy(&hash, value.data, sizeof(hash));
-        hash.lo ^= secret.lo;
-        hash.hi ^= secret.hi;
-    } else {
-        hash = hash128_keyed_one(secret, value);
-    }
     static_assert(sizeof(key) == sizeof(hash), "a keyed hash is a key");
     memcpy(&key, &hash, sizeof(key));
     return key;
 }
 
-static struct text
-uuid_value(const struct uuid *uuid)
+/* A UUID is a hash of its tenant and name already, so it needs no more than the secret. */
+struct store_key
+identity_canonical_key(const struct identity *identity, struct uuid uuid)
 {
-    return (struct text){.data = (const char *)uuid->byte, .bytes = sizeof(uuid->byte)};
+    struct hash_key secret = identity->keys[IDENTITY_CANONICAL];
+    struct hash128 hash;
+
+    memcpy(&hash, &uuid, sizeof(hash));
+    hash.lo ^= secret.lo;
+    hash.hi ^= secret.hi;
+    return key_of_hash(hash);
+}
+
+/* Numbers are not chosen by anybody. */
+struct store_key
+identity_people_key(const struct identity *identity, uint32_t person)
+{
+    struct hash_key secret = identity->keys[IDENTITY_PEOPLE];
+
+    return key_of_hash((struct hash128){.lo = secret.lo + person / IDENTITY_PEOPLE_COUNT, .hi = secret.hi});
+}
+
+struct store_key
+identity_key(const struct identity *identity, enum identity_kind kind, struct text value)
+{
+    struct uuid uuid;
+
+    if (kind == IDENTITY_CANONICAL) {
+        REQUIRE(value.bytes == sizeof(uuid));
+        memcpy(&uuid, value.data, sizeof(uuid));
+        return identity_canonical_key(identity, uuid);
+    }
+    return key_of_hash(hash128_keyed_one(identity->keys[kind], value));
+}
+
+struct uuid
+identity_uuid(const void *record, uint32_t person)
+{
+    const struct identity_people *people = record;
+
+    ASSERT(people->kind == IDENTITY_PEOPLE);
+    ASSERT(person % IDENTITY_PEOPLE_COUNT < people->room);
+    return people->uuids[person % IDENTITY_PEOPLE_COUNT];
 }
 
 /* Two values of one key would take 2^64 of them, or the store's secret. */
 static inline bool
-is_of(const struct identity *identity, const void *record, enum identity_kind kind, struct text value)
+is_of(const void *record, enum identity_kind kind, struct text value)
 {
     const struct identifier *identifier = record;
 
-    if (identifier->kind != kind) {
-        return false;
-    }
-    return text_equal(value, kind == IDENTITY_CANONICAL
-                                 ? uuid_value(&identity_person(identity, identifier->person)->uuid)
-                                 : (struct text){.data = identifier->value, .bytes = identifier->bytes});
+    return identifier->kind == kind &&
+           (kind == IDENTITY_CANONICAL ||
+            text_equal(value, (struct text){.data = identifier->value, .bytes = identifier->bytes}));
 }
 
-uint32_t
-identity_living(const struct identity *identity, uint32_t number)
+void
+identity_restore(struct identity *identity, uint32_t person_count)
 {
-    struct identity_person *person = identity_person(identity, number);
-
-    while (person->merged_into != IDENTITY_NONE) {
-        const struct identity_person *into = identity_person(identity, person->merged_into);
-
-        if (into->merged_into != IDENTITY_NONE) {
-            /* Halve the way for the next look; where it ends stays the same. */
-            person->merged_into = into->merged_into;
-        }
-        number = person->merged_into;
-        person = identity_person(identity, number);
-    }
-    return number;
+    REQUIRE(identity->person_count == 0);
+    identity->person_count = person_count;
 }
 
-uint32_t
+int
+identity_restore_merges(struct identity *identity, const struct merge *rows, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t loser = rows[i].loser;
+        uint32_t winner = rows[i].winner;
+        int r;
+
+        if (loser >= identity->person_count || winner >= identity->person_count || loser == winner ||
+            merges_living(&identity->merges, loser) != loser ||
+            merges_living(&identity->merges, winner) != winner) {
+            return fault_new(-EUCLEAN);
+        }
+        r = merges_add(&identity->merges, rows[i]);
+        if (r != 0) {
+            return fault_up(r);
+        }
+    }
+    return 0;
+}
+
+struct who
 identity_found(const struct identity *identity, const void *record, enum identity_kind kind,
                struct text value)
 {
+    struct who who = {.person = IDENTITY_NONE};
     const struct identifier *identifier = record;
+    const struct canonical *canonical = record;
 
     if (record == NULL) {
-        return IDENTITY_NONE;
+        return who;
     }
-    AUDIT(is_of(identity, record, kind, value));
-    return identity_living(identity, identifier->person);
+    AUDIT(is_of(record, kind, value));
+    if (kind == IDENTITY_CANONICAL) {
+        who.person = canonical->person;
+        memcpy(&who.uuid, value.data, sizeof(who.uuid));
+    } else {
+        who.person = identifier->person;
+        who.uuid = identifier->uuid;
+    }
+    return merges_winner(&identity->merges, who);
 }
 
 /* ---- What an event will probably touch is fetched from memory. ---- */
@@ -174,7 +241,8 @@ prefetch_identifier(const struct identity *identity, struct store_key key, uint3
     default:
         identifier = store_peek(identity->store, key);
         if (identifier != NULL) {
-            __builtin_prefetch(identity_person(identity, identifier->person));
+            __builtin_prefetch(identifier->value); /* the rest of what is read of it */
+            merges_prefetch(&identity->merges, identifier->person);
         }
         break;
     }
@@ -205,7 +273,7 @@ look_up_done(struct store_waiter *waiter, void *record)
 }
 
 static void
-look_up_key(struct identity_case *of, struct identity_look_up *look_up, struct store_key key)
+look_up(struct identity_case *of, struct identity_look_up *look_up, struct store_key key)
 {
     look_up->key = key;
     look_up->record = NULL;
@@ -214,13 +282,6 @@ look_up_key(struct identity_case *of, struct identity_look_up *look_up, struct s
     if (store_find(of->identity->store, look_up->key, &look_up->waiter, &look_up->record) == STORE_LATER) {
         of->late_count++;
     }
-}
-
-static void
-look_up(struct identity_case *of, struct identity_look_up *look_up, enum identity_kind kind,
-        struct text value)
-{
-    look_up_key(of, look_up, identity_key(of->identity, kind, value));
 }
 
 static void
@@ -241,96 +302,119 @@ look_up_identifiers(struct identity_case *of, const struct identity_keys *keys)
     of->previous_user.record = NULL;
     of->previous_device.record = NULL;
     if (of->user_id.bytes > 0) {
-        look_up_key(of, &of->user, keys->user);
+        look_up(of, &of->user, keys->user);
     }
     if (of->anonymous_id.bytes > 0) {
-        look_up_key(of, &of->device, keys->device);
+        look_up(of, &of->device, keys->device);
     }
     if (of->previous_id.bytes > 0) {
-        look_up(of, &of->previous_user, IDENTITY_USER, of->previous_id);
-        look_up(of, &of->previous_device, IDENTITY_ANONYMOUS, of->previous_id);
+        look_up(of, &of->previous_user, identity_key(of->identity, IDENTITY_USER, of->previous_id));
+        look_up(of, &of->previous_device, identity_key(of->identity, IDENTITY_ANONYMOUS, of->previous_id));
     }
 }
 
-static uint32_t
-user_of(const struct identity_case *of)
+static struct who
+user_now(const struct identity_case *of)
 {
     return identity_found(of->identity, of->user.record, IDENTITY_USER, of->user_id);
 }
 
-static uint32_t
-device_of(const struct identity_case *of)
+static struct who
+device_now(const struct identity_case *of)
 {
     return identity_found(of->identity, of->device.record, IDENTITY_ANONYMOUS, of->anonymous_id);
 }
 
 /* A previous ID is a user before it is a device. */
+static struct who
+previous_now(const struct identity_case *of)
+{
+    return of->previous_user.record != NULL
+               ? identity_found(of->identity, of->previous_user.record, IDENTITY_USER, of->previous_id)
+               : identity_found(of->identity, of->previous_device.record, IDENTITY_ANONYMOUS,
+                                of->previous_id);
+}
+
+static uint32_t
+user_of(const struct identity_case *of)
+{
+    return user_now(of).person;
+}
+
+static uint32_t
+device_of(const struct identity_case *of)
+{
+    return device_now(of).person;
+}
+
 static uint32_t
 previous_of(const struct identity_case *of)
 {
-    uint32_t user = identity_found(of->identity, of->previous_user.record, IDENTITY_USER, of->previous_id);
-
-    return user != IDENTITY_NONE ? user
-                                 : identity_found(of->identity, of->previous_device.record,
-                                                  IDENTITY_ANONYMOUS, of->previous_id);
+    return previous_now(of).person;
 }
 
 static bool
-add_once(uint32_t *people, uint32_t *count, uint32_t person)
+add_once(struct identity_case *of, struct who who)
 {
-    if (person == IDENTITY_NONE) {
+    if (who.person == IDENTITY_NONE) {
         return false;
     }
-    for (uint32_t i = 0; i < *count; i++) {
-        if (people[i] == person) {
+    for (uint32_t i = 0; i < of->canonical_count; i++) {
+        if (of->people[i].person == who.person) {
             return true;
         }
     }
-    people[(*count)++] = person;
+    ASSERT(of->canonical_count < COUNT_OF(of->people));
+    of->people[of->canonical_count++] = who;
     return true;
 }
 
 static void
 look_up_canonicals(struct identity_case *of)
 {
-    uint32_t people[COUNT_OF(of->canonicals)];
-    uint32_t count = 0;
     bool is_known = true;
 
+    of->canonical_count = 0;
     if (of->user_id.bytes > 0) {
-        is_known &= add_once(people, &count, user_of(of));
+        is_known &= add_once(of, user_now(of));
     }
     if (of->anonymous_id.bytes > 0) {
-        is_known &= add_once(people, &count, device_of(of));
+        is_known &= add_once(of, device_now(of));
     }
     if (of->previous_id.bytes > 0) {
-        is_known &= add_once(people, &count, previous_of(of));
+        is_known &= add_once(of, previous_now(of));
     }
-    if (is_known && count == 1) {
-        of->person = people[0];
+    if (is_known && of->canonical_count == 1) {
+        of->who = of->people[0];
         of->stage = CASE_COMPLETE;
         return;
     }
-    of->person = IDENTITY_NONE;
+    of->who = (struct who){.person = IDENTITY_NONE};
     of->stage = CASE_CANONICALS;
-    of->canonical_count = count;
-    for (uint32_t i = 0; i < count; i++) {
-        look_up(of, &of->canonicals[i], IDENTITY_CANONICAL,
-                uuid_value(&identity_person(of->identity, people[i])->uuid));
+    for (uint32_t i = 0; i < of->canonical_count; i++) {
+        look_up(of, &of->canonicals[i], identity_canonical_key(of->identity, of->people[i].uuid));
     }
 }
 
 static struct identity_look_up *
 canonical_look_up(struct identity_case *of, uint32_t person)
 {
-    uint32_t i = 0;
-
-    for (;; i++) {
+    for (uint32_t i = 0;; i++) {
         ASSERT(i < of->canonical_count);
-        const struct canonical *canonical = of->canonicals[i].record;
-        ASSERT(canonical != NULL);
-        if (canonical->person == person) {
+        if (of->people[i].person == person) {
+            ASSERT(of->canonicals[i].record != NULL);
             return &of->canonicals[i];
+        }
+    }
+}
+
+static struct uuid
+uuid_of(const struct identity_case *of, uint32_t person)
+{
+    for (uint32_t i = 0;; i++) {
+        ASSERT(i < of->canonical_count);
+        if (of->people[i].person == person) {
+            return of->people[i].uuid;
         }
     }
 }
@@ -378,7 +462,7 @@ look_up_name(struct identity_case *of)
     memcpy(name + bytes, value.data, value.bytes);
     of->uuid = uuid_v5(of->identity->tenant_namespace,
                        (struct text){.data = name, .bytes = (uint32_t)bytes + value.bytes});
-    look_up(of, &of->name, IDENTITY_CANONICAL, uuid_value(&of->uuid));
+    look_up(of, &of->name, identity_canonical_key(of->identity, of->uuid));
 }
 
 int
@@ -404,6 +488,7 @@ identity_look_up(const struct identity *identity, struct identity_case *of, cons
                 of->stage = CASE_NAME;
                 of->name_generation = 0;
                 look_up_name(of);
+                look_up(of, &of->numbers, identity_people_key(identity, identity->person_count));
             }
             break;
         case CASE_NAME:
@@ -411,7 +496,6 @@ identity_look_up(const struct identity *identity, struct identity_case *of, cons
                 of->stage = CASE_COMPLETE;
                 break;
             }
-            AUDIT(is_of(identity, of->name.record, IDENTITY_CANONICAL, uuid_value(&of->uuid)));
             of->name_generation++;
             look_up_name(of);
             break;
@@ -436,32 +520,69 @@ add_record(struct identity *identity, void *record)
     return 0;
 }
 
+/* The next number is the UUID's. */
+static int
+add_number(struct identity *identity, struct identity_look_up *look_up, struct uuid uuid)
+{
+    struct identity_people *people = look_up->record;
+    uint32_t at = identity->person_count % IDENTITY_PEOPLE_COUNT;
+    uint32_t room = people == NULL ? 0 : people->room;
+    int r = 0;
+
+    ASSERT(at <= room);
+    if (at == room) {
+        uint32_t wider = room == 0 ? PEOPLE_ROOM_MIN : room * PEOPLE_ROOM_GROWTH;
+
+        people = region_take(identity->region, people_bytes(wider));
+        if (people == NULL) {
+            return fault_new(-ENOMEM);
+        }
+        *people =
+            (struct identity_people){.key = look_up->key, .kind = IDENTITY_PEOPLE, .room = (uint16_t)wider};
+        if (room == 0) {
+            r = add_record(identity, people);
+        } else {
+            memcpy(people->uuids, ((struct identity_people *)look_up->record)->uuids,
+                   room * sizeof(people->uuids[0]));
+            identity_free_record(identity->region, store_replace(identity->store, people));
+        }
+        if (r != 0) {
+            return fault_up(r);
+        }
+        look_up->record = people;
+    }
+    people->uuids[at] = uuid;
+    identity->person_count++;
+    return 0;
+}
+
 /* Makes the canonical whose name was looked up. */
 static int
 create(struct identity *identity, struct identity_case *of, uint32_t *out_person)
 {
-    struct identity_person *person = table_add(&identity->persons);
-    struct canonical *canonical = region_take(identity->region, canonical_bytes(1));
-    struct identity_look_up *look_up = &of->canonicals[of->canonical_count];
+    uint32_t person = identity->person_count;
+    struct canonical *canonical;
+    int r;
 
     ASSERT(of->name.record == NULL);
     ASSERT(of->canonical_count < COUNT_OF(of->canonicals));
-    if (person == NULL || canonical == NULL) {
-        region_put(identity->region, canonical, canonical_bytes(1));
+    r = add_number(identity, &of->numbers, of->uuid);
+    if (r != 0) {
+        return fault_up(r);
+    }
+    canonical = region_take(identity->region, canonical_bytes(1));
+    if (canonical == NULL) {
         return fault_new(-ENOMEM);
     }
-    *person = (struct identity_person){
-        .uuid = of->uuid, .merged_into = IDENTITY_NONE, .newest_merge = IDENTITY_NONE};
     *canonical = (struct canonical){
         .key = of->name.key,
-        .person = identity->persons.count - 1,
+        .person = person,
         .kind = IDENTITY_CANONICAL,
         .identifier_room = 1,
     };
-    *out_person = canonical->person;
-    identity->living++;
-    look_up->record = canonical;
-    of->canonical_count++;
+    of->canonicals[of->canonical_count].record = canonical;
+    of->people[of->canonical_count++] = (struct who){.person = person, .uuid = of->uuid};
+    *out_person = person;
     return add_record(identity, canonical);
 }
 
@@ -506,6 +627,7 @@ attach(struct identity *identity, struct identity_case *of, struct identifier *i
     canonical->identifiers[canonical->identifier_count++] = identifier->key;
     canonical->has_owner |= identifier->kind == IDENTITY_USER;
     identifier->person = person;
+    identifier->uuid = uuid_of(of, person);
     return 0;
 }
 
@@ -561,7 +683,7 @@ link_previous(struct identity *identity, struct identity_case *of, uint32_t pers
 static int
 relink(struct identity *identity, struct identity_case *of, struct identifier *identifier, uint32_t person)
 {
-    struct canonical *from = canonical_of(of, identity_living(identity, identifier->person));
+    struct canonical *from = canonical_of(of, merges_living(&identity->merges, identifier->person));
     uint32_t at = 0;
 
     ASSERT(identifier->kind == IDENTITY_ANONYMOUS);
@@ -582,30 +704,29 @@ merge(struct identity *identity, struct identity_case *of, uint32_t loser, uint3
     struct canonical *from = canonical_of(of, loser);
     struct identity_look_up *look_up = canonical_look_up(of, winner);
     struct canonical *into = look_up->record;
-    struct merge *row = table_add(&identity->merges);
-    int r = row == NULL ? fault_new(-ENOMEM)
-                        : widen(identity, look_up, (uint32_t)into->identifier_count + from->identifier_count);
+    int r = widen(identity, look_up, (uint32_t)into->identifier_count + from->identifier_count);
 
     if (r != 0) {
         return fault_up(r);
     }
     into = look_up->record;
-    *row = (struct merge){
-        .loser = loser,
-        .winner = winner,
-        .position = position,
-        .event_time = of->event->event_time,
-        .before = identity_person(identity, winner)->newest_merge,
-    };
+    r = merges_add(&identity->merges, (struct merge){
+                                          .loser = loser,
+                                          .winner = winner,
+                                          .position = position,
+                                          .event_time = of->event->event_time,
+                                          .loser_uuid = uuid_of(of, loser),
+                                          .winner_uuid = uuid_of(of, winner),
+                                      });
+    if (r != 0) {
+        return fault_up(r);
+    }
     memcpy(&into->identifiers[into->identifier_count], from->identifiers,
            from->identifier_count * sizeof(from->identifiers[0]));
     into->identifier_count += from->identifier_count;
     into->merge_count++;
     into->merged_count += from->merged_count + 1;
     from->identifier_count = 0;
-    identity_person(identity, loser)->merged_into = winner;
-    identity_person(identity, winner)->newest_merge = identity->merges.count - 1;
-    identity->living--;
     outcome->merge_count++;
     return 0;
 }
@@ -686,7 +807,7 @@ apply_both(struct identity *identity, struct identity_case *of, uint64_t positio
     uint32_t user = user_of(of);
     int r;
 
-    outcome->person = user;
+    outcome->who.person = user;
     if (user != IDENTITY_NONE && device == user) {
         return 0;
     }
@@ -694,14 +815,14 @@ apply_both(struct identity *identity, struct identity_case *of, uint64_t positio
     bool has_owner = device != IDENTITY_NONE && canonical_of(of, device)->has_owner;
     if (user == IDENTITY_NONE) {
         if (device != IDENTITY_NONE && may_own(of, device)) {
-            outcome->person = device;
+            outcome->who.person = device;
             return link_user(identity, of, device);
         }
         r = create_user(identity, of, &user);
         if (r != 0) {
             return fault_up(r);
         }
-        outcome->person = user;
+        outcome->who.person = user;
         if (device == IDENTITY_NONE) {
             return link_device(identity, of, user);
         }
@@ -735,15 +856,16 @@ apply_one(struct identity *identity, struct identity_case *of, struct identity_o
     bool is_user = of->user_id.bytes > 0;
     int r;
 
-    outcome->person = is_user ? user_of(of) : device_of(of);
-    if (outcome->person != IDENTITY_NONE) {
+    outcome->who.person = is_user ? user_of(of) : device_of(of);
+    if (outcome->who.person != IDENTITY_NONE) {
         return 0;
     }
-    r = create(identity, of, &outcome->person);
+    r = create(identity, of, &outcome->who.person);
     if (r != 0) {
         return fault_up(r);
     }
-    return is_user ? link_user(identity, of, outcome->person) : link_device(identity, of, outcome->person);
+    return is_user ? link_user(identity, of, outcome->who.person)
+                   : link_device(identity, of, outcome->who.person);
 }
 
 int
@@ -755,14 +877,17 @@ identity_apply(struct identity *identity, struct identity_case *of, uint64_t pos
     REQUIRE(of->event != NULL);
     REQUIRE(of->identity == identity);
     REQUIRE(of->stage == CASE_COMPLETE);
-    *out_outcome = (struct identity_outcome){.person = of->person};
-    if (of->previous_id.bytes > 0 && of->person == IDENTITY_NONE) {
-        r = apply_alias(identity, of, position, out_outcome);
-    }
-    if (r == 0 && of->person == IDENTITY_NONE) {
-        r = of->user_id.bytes > 0 && of->anonymous_id.bytes > 0
-                ? apply_both(identity, of, position, out_outcome)
-                : apply_one(identity, of, out_outcome);
+    *out_outcome = (struct identity_outcome){.who = of->who};
+    if (of->who.person == IDENTITY_NONE) {
+        r = of->previous_id.bytes > 0 ? apply_alias(identity, of, position, out_outcome) : 0;
+        if (r == 0) {
+            r = of->user_id.bytes > 0 && of->anonymous_id.bytes > 0
+                    ? apply_both(identity, of, position, out_outcome)
+                    : apply_one(identity, of, out_outcome);
+        }
+        if (r == 0) {
+            out_outcome->who.uuid = uuid_of(of, out_outcome->who.person);
+        }
     }
     of->event = NULL;
     return r;

@@ -9,72 +9,75 @@
  * rules are a pure function of the events in log order: identity_apply() decides where one event goes, what is
  * linked, relinked, merged or refused.
  *
- * Identifiers and canonicals are records of the partition's store, which may answer later: identity_look_up() first
- * gets hold of everything that the event can touch, then identity_apply() waits for nothing. Records speak of each
- * other by person number and by key, never by address. What every event, every count of people and every list of
- * merges needs is in tables: a row for each person, and one for each merge.
+ * All that is known of somebody is in records of the partition's store, which may answer later: identity_look_up()
+ * first gets hold of everything that the event can touch, then identity_apply() waits for nothing. Records speak of
+ * each other by person number and by key, never by address. In memory are merges, oldest first, and a row for each who
+ * took part in one (merges.h).
  *
  * Threads  Home shard only; used by the sequencer, in log order.
  * Memory   Region.
  * Limits   IDENTITY_IDENTIFIERS_MAX for each canonical, IDENTITY_MERGES_MAX as winner.
  */
 
-#include "core/table.h"
+#include "shards/merges.h"
 #include "shards/record.h"
 #include "storage/store.h"
 
 #define IDENTITY_IDENTIFIERS_MAX 500u
 #define IDENTITY_MERGES_MAX 1000u
-#define IDENTITY_NONE UINT32_MAX
+#define IDENTITY_NONE MERGES_NONE
+
+#define IDENTITY_PEOPLE_COUNT 64u /* UUIDs in one record */
 
 /* What a record of the store is about. */
-enum identity_kind { IDENTITY_USER, IDENTITY_ANONYMOUS, IDENTITY_CANONICAL, IDENTITY_KIND_COUNT };
+enum identity_kind {
+    IDENTITY_USER,
+    IDENTITY_ANONYMOUS,
+    IDENTITY_CANONICAL,
+    IDENTITY_PEOPLE,
+    IDENTITY_KIND_COUNT
+};
 
 struct identifier {
     struct store_key key;
-    uint32_t person; /* that it was linked to; identity_living() of it is the one it stands for */
     uint8_t kind;
     uint16_t bytes;
+    uint32_t person; /* that it was linked to; merges_winner() is who it stands for */
+    struct uuid uuid;
     char value[];
 };
 
 struct canonical {
     struct store_key key;
-    uint32_t person;
     uint8_t kind;
     bool has_owner;
     uint16_t identifier_count;
-    uint16_t identifier_room;
-    uint16_t merge_count;  /* taken part in as winner */
+    uint32_t person;
     uint32_t merged_count; /* canonicals merged into it, through however many merges */
-    struct store_key
-        identifiers[]; /* in the order in which they were linked; the first user ID is the owner */
+    uint16_t identifier_room;
+    uint16_t merge_count; /* taken part in as winner */
+    /* In the order in which they were linked; the first user ID is the owner. */
+    struct store_key identifiers[];
+};
+
+/* The UUIDs of those whose numbers follow each other. */
+struct identity_people {
+    struct store_key key;
+    uint8_t kind;
+    uint16_t room;
+    uint32_t reserved;
+    struct uuid uuids[]; /* by person % IDENTITY_PEOPLE_COUNT */
 };
 static_assert(offsetof(struct identifier, kind) == offsetof(struct canonical, kind), "one look tells which");
-
-/* By person number. */
-struct identity_person {
-    struct uuid uuid;
-    uint32_t merged_into;  /* IDENTITY_NONE while living; followed until one that lives */
-    uint32_t newest_merge; /* that it won: its number in `merges`; IDENTITY_NONE */
-};
-
-struct merge {
-    uint32_t loser;
-    uint32_t winner;
-    uint64_t position;
-    struct event_ms event_time;
-    uint32_t before; /* the one that the winner won before; IDENTITY_NONE */
-};
+static_assert(offsetof(struct identifier, kind) == offsetof(struct identity_people, kind), "the same");
 
 struct identity {
     struct region *region;
     struct store *store; /* borrows: the partition's, for all its tenants */
     struct hash_key keys[IDENTITY_KIND_COUNT];
     struct uuid tenant_namespace;
-    struct table persons; /* struct identity_person */
-    struct table merges;  /* struct merge, oldest first */
-    uint32_t living;
+    uint32_t person_count; /* merged ones included */
+    struct merges merges;
 };
 
 /* Where the store has the identifiers that an event names; only of those that it does name. */
@@ -107,17 +110,19 @@ struct identity_case {
     struct identity_look_up device;
     struct identity_look_up previous_user;
     struct identity_look_up previous_device;
-    uint32_t person;                       /* everything it names stands for already; else IDENTITY_NONE */
+    struct who who;                        /* everything it names stands for already; else IDENTITY_NONE */
     struct identity_look_up canonicals[3]; /* of whom the event may change, and of whom it makes */
+    struct who people[3];                  /* whose they are */
     uint32_t canonical_count;
-    /* Whom it makes: the first name that was never used. */
+    /* Whom it makes: the first name that was never used, and the record with the UUIDs of the numbers around it. */
     struct identity_look_up name;
     uint32_t name_generation;
     struct uuid uuid;
+    struct identity_look_up numbers;
 };
 
 struct identity_outcome {
-    uint32_t person;
+    struct who who;
     uint32_t merge_count; /* 0, 1 or 2: the last ones of identity->merges */
     bool alias_refused;
     bool limit_reached;
@@ -148,14 +153,26 @@ MUST_USE int identity_apply(struct identity *identity, struct identity_case *loo
 
 /* Home. Where the store has it. The value of a canonical is its 16 bytes. */
 struct store_key identity_key(const struct identity *identity, enum identity_kind kind, struct text value);
+struct store_key identity_canonical_key(const struct identity *identity, struct uuid uuid);
+/* Home. Where the store has the UUID of a person who is there, and that UUID. */
+struct store_key identity_people_key(const struct identity *identity, uint32_t person);
+struct uuid identity_uuid(const void *people, uint32_t person);
 /* Home. The living canonical that a record found by that key stands for; IDENTITY_NONE for NULL. */
-uint32_t identity_found(const struct identity *identity, const void *record, enum identity_kind kind,
-                        struct text value);
-/* Home. The living canonical that this one is now. */
-uint32_t identity_living(const struct identity *identity, uint32_t person);
-
-static inline struct identity_person *
-identity_person(const struct identity *identity, uint32_t person)
+struct who identity_found(const struct identity *identity, const void *record, enum identity_kind kind,
+                          struct text value);
+/* Home. How many canonicals live. */
+static inline uint32_t
+identity_living_count(const struct identity *identity)
 {
-    return table_at(&identity->persons, person);
+    return identity->person_count - merges_count(&identity->merges);
 }
+
+/*
+ * A checkpoint. What is not in records is two numbers, person_count and merges_count(), and so many merges: nothing of it
+ * changes afterwards but that more comes, so it can be written long after the cut.
+ */
+
+/* Boot. Into an empty one: the people of the cut, then its merges, oldest first, in any portions; `before` of them is
+   not read. -ENOMEM; -EUCLEAN: they make no sense. */
+void identity_restore(struct identity *identity, uint32_t person_count);
+MUST_USE int identity_restore_merges(struct identity *identity, const struct merge *merges, uint32_t count);

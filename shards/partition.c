@@ -292,26 +292,24 @@ partition_apply_event(struct partition *partition, const struct event_record *re
     tenant->total_events++;
 
     event->watermark = after;
-    event->person = identity.person;
-    event->canonical = identity_person(&tenant->identity, identity.person)->uuid;
+    event->person = identity.who.person;
+    event->canonical = identity.who.uuid;
     out_outcome->alias_refused = identity.alias_refused;
     out_outcome->limit_reached = identity.limit_reached;
     out_outcome->merge_count = identity.merge_count;
     for (uint32_t i = 0; i < identity.merge_count; i++) {
-        struct table *merges = &tenant->identity.merges;
-        const struct merge *merge = table_at(merges, merges->count - identity.merge_count + i);
-        struct uuid loser = identity_person(&tenant->identity, merge->loser)->uuid;
-        struct uuid winner = identity_person(&tenant->identity, merge->winner)->uuid;
+        const struct merges *merges = &tenant->identity.merges;
+        const struct merge *merge = merges_at(merges, merges_count(merges) - identity.merge_count + i);
 
         out_outcome->merges[i] = (struct applied_merge){
             .position = position,
             .tenant_no = tenant->no,
             .loser_person = merge->loser,
             .winner_person = merge->winner,
-            .loser_slice = node_slice(partition->node, loser),
-            .winner_slice = node_slice(partition->node, winner),
-            .loser = loser,
-            .winner = winner,
+            .loser_slice = node_slice(partition->node, merge->loser_uuid),
+            .winner_slice = node_slice(partition->node, merge->winner_uuid),
+            .loser = merge->loser_uuid,
+            .winner = merge->winner_uuid,
             .watermark = before,
             .tenant_id = tenant->name,
         };
@@ -408,21 +406,21 @@ partition_reading(const struct partition *partition, const struct tenant *tenant
 static uint64_t
 person_state_hash(const struct identity *identity, uint32_t person)
 {
-    const struct uuid *uuid = &identity_person(identity, person)->uuid;
-    struct text name = {.data = (const char *)uuid->byte, .bytes = sizeof(uuid->byte)};
-    const struct canonical *canonical =
-        store_peek(identity->store, identity_key(identity, IDENTITY_CANONICAL, name));
+    const struct uuid uuid =
+        identity_uuid(store_peek(identity->store, identity_people_key(identity, person)), person);
+    struct text name = {.data = (const char *)uuid.byte, .bytes = sizeof(uuid.byte)};
+    const struct canonical *canonical = store_peek(identity->store, identity_canonical_key(identity, uuid));
     uint64_t hash = 0;
 
     for (uint32_t i = 0; i < canonical->identifier_count; i++) {
         const struct identifier *identifier = store_peek(identity->store, canonical->identifiers[i]);
 
-        ASSERT(identity_living(identity, identifier->person) == person);
+        ASSERT(merges_living(&identity->merges, identifier->person) == person);
         hash = hash_mix(hash + hash64(identifier->kind,
                                       (struct text){.data = identifier->value, .bytes = identifier->bytes}));
     }
     hash += hash64(canonical->merge_count, name);
-    return hash_mix(hash + identity_living(identity, person) + canonical->has_owner);
+    return hash_mix(hash + merges_living(&identity->merges, person) + canonical->has_owner);
 }
 
 uint64_t
@@ -435,7 +433,7 @@ partition_state_hash(const struct partition *partition)
 
         hash = hash_mix(hash + hash64(t, tenant->name) + tenant->total_events);
         hash = hash_mix(hash + (uint64_t)tenant->clock.watermark.ms + tenant->clock.is_live);
-        for (uint32_t p = 0; p < tenant->identity.persons.count; p++) {
+        for (uint32_t p = 0; p < tenant->identity.person_count; p++) {
             hash = hash_mix(hash + person_state_hash(&tenant->identity, p));
         }
         for (uint32_t d = 0; d < DIMENSION_COUNT; d++) {

@@ -26,7 +26,7 @@ tenant_row(const struct partition *partition, const struct tenant *tenant, struc
         .tenant_id = arena_text(arena, tenant->name),
         .reading = partition_reading(partition, tenant),
         .total_events = tenant->total_events,
-        .total_profiles = tenant->identity.living,
+        .total_profiles = identity_living_count(&tenant->identity),
     };
 }
 
@@ -94,15 +94,30 @@ answer_stamp(const struct partition *partition, struct question *question)
 }
 
 static struct member
-member_of(const struct partition *partition, const struct tenant *tenant, uint32_t person)
+member_of(const struct partition *partition, struct who who)
 {
-    struct uuid uuid = identity_person(&tenant->identity, person)->uuid;
-
     return (struct member){
-        .person = person,
-        .slice = node_slice(partition->node, uuid),
-        .canonical = uuid,
+        .person = who.person,
+        .slice = node_slice(partition->node, who.uuid),
+        .canonical = who.uuid,
     };
+}
+
+/* For a look-up. `question->resume_pointer` leads to what is left to do, until nothing is. */
+static void
+waits(struct partition *partition, struct question *question)
+{
+    ASSERT(question->resume_pointer != NULL);
+    question->next = partition->late;
+    partition->late = question;
+}
+
+static void
+is_answered(struct partition *partition, struct question *question)
+{
+    question->resume_pointer = NULL;
+    question->fault = question->arena.is_full ? -E2BIG : 0;
+    partition->late_answered_count++;
 }
 
 struct merged {
@@ -119,10 +134,10 @@ collect_merged(const struct identity *identity, uint32_t person, struct merged *
 
     found[count++] = (struct merged){.person = person, .merged_by = UINT32_MAX};
     while (next < count) {
-        uint32_t by = identity_person(identity, found[next++].person)->newest_merge;
+        uint32_t by = merges_newest(&identity->merges, found[next++].person);
 
         while (by != IDENTITY_NONE) {
-            const struct merge *merge = table_at(&identity->merges, by);
+            const struct merge *merge = merges_at(&identity->merges, by);
 
             found[count++] = (struct merged){.person = merge->loser, .merged_by = by};
             by = merge->before;
@@ -144,6 +159,7 @@ static bool
 resolve_members(const struct partition *partition, const struct tenant *tenant,
                 const struct canonical *canonical, struct resolve_answer *answer, struct arena *arena)
 {
+    const struct merges *merges = &tenant->identity.merges;
     uint32_t room = canonical->merged_count + 1;
     struct merged *merged = arena_take(arena, room * sizeof(*merged));
     struct member *members = arena_take(arena, room * sizeof(*members));
@@ -154,9 +170,12 @@ resolve_members(const struct partition *partition, const struct tenant *tenant,
     answer->member_count = collect_merged(&tenant->identity, canonical->person, merged);
     ASSERT(answer->member_count == room);
     sort_items(merged, room, sizeof(*merged), compare_merged);
-    for (uint32_t i = 0; i < room; i++) {
-        members[i] = member_of(partition, tenant, merged[i].person);
+    for (uint32_t i = 0; i + 1 < room; i++) {
+        const struct merge *merge = merges_at(merges, merged[i].merged_by);
+
+        members[i] = member_of(partition, (struct who){.person = merge->loser, .uuid = merge->loser_uuid});
     }
+    members[room - 1] = answer->winner;
     answer->members = members;
     return true;
 }
@@ -177,7 +196,7 @@ struct resolving {
     struct uuid uuid;
     struct text value;
     struct store_key key;
-    uint32_t person;
+    struct who who;
     struct resolved *identifiers;
     uint32_t identifier_count;
     uint32_t left; /* those that are not there yet, and one until all are asked for */
@@ -191,16 +210,15 @@ struct resolved {
     struct text value;
 };
 
-/* `question->resume_pointer` leads to what is left to do, until nothing is. */
 static void
 resolving_done(struct resolving *resolving)
 {
     struct question *question = resolving->question;
 
     resolving->is_done = true;
-    resolving->partition->late_answered_count += question->resume_pointer != NULL;
-    question->resume_pointer = NULL;
-    question->fault = question->arena.is_full ? -E2BIG : 0;
+    if (question->resume_pointer != NULL) {
+        is_answered(resolving->partition, question);
+    }
 }
 
 static void
@@ -308,7 +326,7 @@ canonical_arrived(struct store_waiter *waiter, void *record)
     struct resolve_answer *answer = resolving->answer;
 
     ASSERT(canonical != NULL);
-    if (identity_living(&tenant->identity, canonical->person) != canonical->person) {
+    if (merges_living(&tenant->identity.merges, canonical->person) != canonical->person) {
         resolve_canonical(resolving); /* merged meanwhile */
         return;
     }
@@ -317,8 +335,8 @@ canonical_arrived(struct store_waiter *waiter, void *record)
         return;
     }
     answer->reading = partition_reading(resolving->partition, tenant);
-    answer->merge_count = tenant->identity.merges.count;
-    answer->winner = member_of(resolving->partition, tenant, canonical->person);
+    answer->merge_count = merges_count(&tenant->identity.merges);
+    answer->winner = member_of(resolving->partition, resolving->who);
     if (!resolve_members(resolving->partition, tenant, canonical, answer, &resolving->question->arena)) {
         resolving_done(resolving);
         return;
@@ -330,13 +348,11 @@ static void
 resolve_canonical(struct resolving *resolving)
 {
     const struct identity *identity = &resolving->tenant->identity;
-    uint32_t person = identity_living(identity, resolving->person);
-    const struct uuid *uuid = &identity_person(identity, person)->uuid;
-    struct text value = {.data = (const char *)uuid->byte, .bytes = sizeof(uuid->byte)};
     void *record = NULL;
 
+    resolving->who = merges_winner(&identity->merges, resolving->who);
     resolving->waiter.arrived = canonical_arrived;
-    if (store_find(identity->store, identity_key(identity, IDENTITY_CANONICAL, value), &resolving->waiter,
+    if (store_find(identity->store, identity_canonical_key(identity, resolving->who.uuid), &resolving->waiter,
                    &record) != STORE_LATER) {
         canonical_arrived(&resolving->waiter, record);
     }
@@ -348,10 +364,10 @@ asked_for_arrived(struct store_waiter *waiter, void *record)
     struct resolving *resolving = CONTAINER_OF(waiter, struct resolving, waiter);
     const struct tenant *tenant = resolving->tenant;
 
-    resolving->person = identity_found(&tenant->identity, record, resolving->kind, resolving->value);
-    if (resolving->person == IDENTITY_NONE) {
+    resolving->who = identity_found(&tenant->identity, record, resolving->kind, resolving->value);
+    if (resolving->who.person == IDENTITY_NONE) {
         resolving->answer->reading = partition_reading(resolving->partition, tenant);
-        resolving->answer->merge_count = tenant->identity.merges.count;
+        resolving->answer->merge_count = merges_count(&tenant->identity.merges);
         resolving_done(resolving);
         return;
     }
@@ -408,7 +424,7 @@ answer_resolve(struct partition *partition, struct question *question)
     *resolving =
         (struct resolving){.partition = partition, .tenant = tenant, .question = question, .answer = answer};
     answer->reading = partition_reading(partition, tenant);
-    answer->merge_count = tenant != NULL ? tenant->identity.merges.count : 0;
+    answer->merge_count = tenant != NULL ? merges_count(&tenant->identity.merges) : 0;
     question->answer.resolve = answer;
     if (tenant == NULL || !read_asked_for(resolving)) {
         return 0;
@@ -419,8 +435,7 @@ answer_resolve(struct partition *partition, struct question *question)
         return 0;
     }
     question->resume_pointer = resolving;
-    question->next = partition->late;
-    partition->late = question;
+    waits(partition, question);
     return STORE_LATER;
 }
 
@@ -454,67 +469,163 @@ partition_answered(struct partition *partition)
     return question;
 }
 
-/* Who was told before a merge that has come since is told anew: all are of the same moment. */
+/*
+ * PEOPLE: who each number stands for now. Their UUIDs are in records, those of people whose numbers are near each other
+ * in one. As many look-ups as fit are out at once; who was merged is looked at when the last one is there, so that all
+ * are of the same moment.
+ */
+#define PEOPLE_LOOK_UP_COUNT 64u
+
+struct finding_people;
+
+struct people_look_up {
+    struct store_waiter waiter;
+    struct finding_people *finding;
+    uint32_t first; /* of the numbers asked for, one after the other in one record */
+    uint32_t count;
+};
+
+struct finding_people {
+    struct partition *partition;
+    const struct tenant *tenant;
+    struct question *question;
+    struct who *found;
+    uint32_t next;
+    uint32_t left; /* those that are not there yet, and one until all of a batch are asked for */
+    struct people_look_up look_ups[PEOPLE_LOOK_UP_COUNT];
+};
+
 static void
-follow_merges(const struct partition *partition, const struct tenant *tenant, uint64_t merge_index,
-              struct member *winners, uint32_t count)
+tell_people(struct finding_people *finding)
 {
-    const struct identity *identity = &tenant->identity;
+    struct question *question = finding->question;
+    uint32_t count = question->ask.people.count;
+    struct people_answer *answer = arena_take_zero(&question->arena, sizeof(*answer));
+    struct member *winners = arena_take(&question->arena, count * sizeof(*winners) + 1);
 
-    for (; merge_index < identity->merges.count; merge_index++) {
-        const struct merge *merge = table_at(&identity->merges, (uint32_t)merge_index);
+    if (answer == NULL || winners == NULL) {
+        return;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        winners[i] = member_of(finding->partition,
+                               merges_winner(&finding->tenant->identity.merges, finding->found[i]));
+    }
+    answer->winners = winners;
+    question->answer.people = answer;
+}
 
-        for (uint32_t i = 0; i < count; i++) {
-            if (winners[i].person == merge->loser) {
-                winners[i] = member_of(partition, tenant, merge->winner);
-            }
-        }
+static void
+take_people(const struct people_look_up *look_up, const void *record)
+{
+    struct finding_people *finding = look_up->finding;
+
+    ASSERT(record != NULL); /* whoever has a number stays */
+    for (uint32_t i = look_up->first; i < look_up->first + look_up->count; i++) {
+        finding->found[i].uuid = identity_uuid(record, finding->found[i].person);
+    }
+    finding->left--;
+}
+
+static void people_arrived(struct store_waiter *waiter, void *record);
+
+static void
+look_up_people(struct finding_people *finding, struct people_look_up *look_up)
+{
+    const uint32_t *persons = finding->question->ask.people.persons;
+    const struct identity *identity = &finding->tenant->identity;
+    uint32_t record_number = persons[finding->next] / IDENTITY_PEOPLE_COUNT;
+    uint32_t end = finding->next + TURN_COUNT;
+    void *record = NULL;
+
+    *look_up =
+        (struct people_look_up){.waiter.arrived = people_arrived, .finding = finding, .first = finding->next};
+    end = end < finding->question->ask.people.count ? end : finding->question->ask.people.count;
+    while (finding->next < end && persons[finding->next] / IDENTITY_PEOPLE_COUNT == record_number) {
+        finding->found[finding->next].person = persons[finding->next];
+        finding->next++;
+    }
+    look_up->count = finding->next - look_up->first;
+    finding->left++;
+    if (store_find(identity->store, identity_people_key(identity, persons[look_up->first]), &look_up->waiter,
+                   &record) != STORE_LATER) {
+        take_people(look_up, record);
     }
 }
 
-static enum step
-answer_people(const struct partition *partition, struct question *question, const struct time_slice *time)
+/* 0: all are found. PARTITION_MORE, or STORE_LATER: some are out, and the last of them goes on. */
+static int
+find_people(struct finding_people *finding, const struct time_slice *time)
 {
-    const struct tenant *tenant = partition_tenant_at(partition, question->reading.tenant_no);
-    const struct identity *identity = &tenant->identity;
+    while (finding->next < finding->question->ask.people.count) {
+        finding->left = 1;
+        for (uint32_t i = 0; i < PEOPLE_LOOK_UP_COUNT && finding->next < finding->question->ask.people.count;
+             i++) {
+            look_up_people(finding, &finding->look_ups[i]);
+            if (finding->left == 1 && time_slice_is_over(time)) {
+                return PARTITION_MORE; /* nothing is out that nobody could come back to */
+            }
+        }
+        if (--finding->left > 0) {
+            return STORE_LATER;
+        }
+    }
+    return 0;
+}
+
+static void
+people_arrived(struct store_waiter *waiter, void *record)
+{
+    struct people_look_up *look_up = CONTAINER_OF(waiter, struct people_look_up, waiter);
+    struct finding_people *finding = look_up->finding;
+
+    take_people(look_up, record);
+    if (finding->left == 0 && find_people(finding, NULL) == 0) {
+        tell_people(finding);
+        is_answered(finding->partition, finding->question);
+    }
+}
+
+static int
+answer_people(struct partition *partition, struct question *question, const struct time_slice *time)
+{
     uint32_t count = question->ask.people.count;
-    struct member *winners = question->resume_pointer;
+    struct finding_people *finding = question->resume_pointer;
+    int r;
 
-    if (winners == NULL) {
-        winners = arena_take(&question->arena, count * sizeof(*winners) + 1);
-        if (winners == NULL) {
-            return STEP_DONE;
+    if (finding == NULL) {
+        finding = arena_take_zero(&question->arena, sizeof(*finding));
+        struct who *found = arena_take(&question->arena, count * sizeof(*found) + 1);
+
+        if (finding == NULL || found == NULL) {
+            return 0;
         }
-        question->resume[2] = identity->merges.count;
-        question->resume_pointer = winners;
+        finding->partition = partition;
+        finding->tenant = partition_tenant_at(partition, question->reading.tenant_no);
+        finding->question = question;
+        finding->found = found;
+        question->resume_pointer = finding;
     }
-    while (question->resume[1] < count) {
-        uint64_t i = question->resume[1]++;
-
-        winners[i] = member_of(partition, tenant, identity_living(identity, question->ask.people.persons[i]));
-        if (is_time_up(question->resume[1], time)) {
-            return STEP_MORE;
-        }
+    r = find_people(finding, time);
+    if (r == STORE_LATER) {
+        waits(partition, question);
     }
-    follow_merges(partition, tenant, question->resume[2], winners, count);
-
-    struct people_answer *answer = arena_take_zero(&question->arena, sizeof(*answer));
-    if (answer != NULL) {
-        answer->winners = winners;
+    if (r == 0) {
+        tell_people(finding);
+        question->resume_pointer = NULL;
     }
-    question->answer.people = answer;
-    return STEP_DONE;
+    return r;
 }
 
 static void
 answer_merges(const struct partition *partition, struct question *question)
 {
     const struct identity *identity = &partition_tenant_at(partition, question->reading.tenant_no)->identity;
-    uint32_t room = question->ask.merges.count_max < identity->merges.count ? question->ask.merges.count_max
-                                                                            : identity->merges.count;
+    uint32_t room = question->ask.merges.count_max < merges_count(&identity->merges)
+                        ? question->ask.merges.count_max
+                        : merges_count(&identity->merges);
     struct merges_answer *answer = arena_take_zero(&question->arena, sizeof(*answer));
     struct merge_row *rows = arena_take(&question->arena, room * sizeof(*rows) + 1);
-    uint32_t end = identity->merges.count;
+    uint32_t end = merges_count(&identity->merges);
 
     if (answer == NULL || rows == NULL) {
         return;
@@ -523,11 +634,11 @@ answer_merges(const struct partition *partition, struct question *question)
         end = (uint32_t)question->ask.merges.before;
     }
     while (end > 0 && answer->count < room) {
-        const struct merge *merge = table_at(&identity->merges, --end);
+        const struct merge *merge = merges_at(&identity->merges, --end);
 
         rows[answer->count++] = (struct merge_row){
-            .loser = identity_person(identity, merge->loser)->uuid,
-            .winner = identity_person(identity, merge->winner)->uuid,
+            .loser = merge->loser_uuid,
+            .winner = merge->winner_uuid,
             .event_time = merge->event_time,
             .ordinal = end,
         };
@@ -592,7 +703,7 @@ static struct users_work *
 create_users_work(struct partition *partition, struct question *question, const struct identity *identity)
 {
     uint64_t *counts = arena_take_zero(&question->arena, question->ask.users.count * sizeof(*counts) + 1);
-    uint64_t word_count = identity->persons.count / 64 + 1;
+    uint64_t word_count = identity->person_count / 64 + 1;
     uint64_t bytes = sizeof(struct users_work) + word_count * sizeof(uint64_t);
     struct users_work *work = region_take_zero(partition->region, bytes);
 
@@ -602,7 +713,7 @@ create_users_work(struct partition *partition, struct question *question, const 
     }
     work->bytes = bytes;
     work->counts = counts;
-    work->merge_count = identity->merges.count;
+    work->merge_count = merges_count(&identity->merges);
     question->resume_pointer = work;
     return counts != NULL ? work : NULL;
 }
@@ -613,7 +724,7 @@ count_set(const struct identity *identity, struct users_work *work, const struct
           const struct time_slice *time)
 {
     while (work->index < set->count) {
-        uint32_t person = identity_living(identity, set->persons[work->index++]);
+        uint32_t person = merges_living(&identity->merges, set->persons[work->index++]);
         uint64_t *word = &work->seen[person / 64];
         uint64_t bit = UINT64_C(1) << person % 64;
 
@@ -643,7 +754,7 @@ answer_users(struct partition *partition, struct question *question, const struc
             return STEP_DONE;
         }
     }
-    if (work->merge_count != identity->merges.count) {
+    if (work->merge_count != merges_count(&identity->merges)) {
         users_work_destroy(partition, question);
         question->fault = -ESTALE;
         return STEP_DONE;
@@ -684,8 +795,7 @@ answer(struct partition *partition, struct question *question, const struct time
     case QUESTION_RESOLVE:
         return answer_resolve(partition, question);
     case QUESTION_PEOPLE:
-        step = answer_people(partition, question, time);
-        break;
+        return answer_people(partition, question, time);
     case QUESTION_MERGES:
         answer_merges(partition, question);
         break;

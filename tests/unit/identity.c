@@ -7,8 +7,8 @@
 static const struct merge *
 newest_merge(void)
 {
-    CHECK(identity.merges.count > 0);
-    return table_at(&identity.merges, identity.merges.count - 1);
+    CHECK(merges_count(&identity.merges) > 0);
+    return merges_at(&identity.merges, merges_count(&identity.merges) - 1);
 }
 
 static void
@@ -71,7 +71,7 @@ TEST(nobody_is_found_before_the_first_event)
     CHECK_EQ(of_user("u"), IDENTITY_NONE);
     CHECK_EQ(of_device(""), IDENTITY_NONE);
     CHECK_EQ(of_uuid(uuid), IDENTITY_NONE);
-    CHECK_EQ(identity.living, 0);
+    CHECK_EQ(identity_living_count(&identity), 0);
     then_nothing_is_left();
 }
 
@@ -84,7 +84,7 @@ TEST(an_unknown_device_makes_a_person_without_owner)
     then_it_was_quiet();
     CHECK_TEXT(names_of(0), "d");
     CHECK_TEXT(owner_of(0), "");
-    CHECK_EQ(identity.living, 1);
+    CHECK_EQ(identity_living_count(&identity), 1);
     then_nothing_is_left();
 }
 
@@ -96,7 +96,7 @@ TEST(a_known_device_is_its_person)
     then_it_was_quiet();
     CHECK_EQ(event("e", NULL), 1);
     CHECK_EQ(event("d", NULL), 0);
-    CHECK_EQ(identity.living, 2);
+    CHECK_EQ(identity_living_count(&identity), 2);
     then_nothing_is_left();
 }
 
@@ -153,7 +153,7 @@ TEST(an_unknown_user_takes_an_ownerless_device_as_it_is)
     then_it_was_quiet();
     CHECK_TEXT(names_of(0), "d u");
     CHECK_TEXT(owner_of(0), "u");
-    CHECK_EQ(identity.living, 1);
+    CHECK_EQ(identity_living_count(&identity), 1);
     then_nothing_is_left();
 }
 
@@ -196,10 +196,10 @@ TEST(an_ownerless_person_is_merged_into_the_user)
     CHECK_EQ(newest_merge()->event_time.ms, 1002);
     CHECK_TEXT(names_of(1), "u d");
     CHECK_TEXT(names_of(0), "");
-    CHECK_EQ(identity.living, 1);
+    CHECK_EQ(identity_living_count(&identity), 1);
     CHECK_EQ(event("d", NULL), 1);
     then_it_was_quiet();
-    CHECK_EQ(of_uuid(identity_person(&identity, 0)->uuid), 1);
+    CHECK_EQ(of_uuid(uuid_of(0)), 1);
     then_nothing_is_left();
 }
 
@@ -215,7 +215,7 @@ TEST(an_owned_device_is_relinked_to_another_known_user_without_a_merge)
     CHECK_EQ(event("d", "u"), 0); /* and back */
     CHECK_TEXT(names_of(0), "u d");
     CHECK_TEXT(names_of(1), "v e");
-    CHECK_EQ(identity.living, 2);
+    CHECK_EQ(identity_living_count(&identity), 2);
     then_nothing_is_left();
 }
 
@@ -259,7 +259,7 @@ TEST(a_device_of_merged_people_can_be_relinked)
     CHECK_TEXT(names_of(1), "u");
     CHECK_TEXT(names_of(2), "v d");
     CHECK_EQ(event("d", NULL), 2);
-    CHECK_EQ(of_uuid(identity_person(&identity, 0)->uuid), 1); /* the merged stay merged */
+    CHECK_EQ(of_uuid(uuid_of(0)), 1); /* the merged stay merged */
     then_nothing_is_left();
 }
 
@@ -283,7 +283,7 @@ TEST(an_alias_without_a_previous_id_or_to_itself_is_an_ordinary_event)
     then_it_was_quiet();
     CHECK_EQ(alias("u", "u", NULL), 1);
     then_it_was_quiet();
-    CHECK_EQ(identity.living, 2); /* the device "u" was not asked */
+    CHECK_EQ(identity_living_count(&identity), 2); /* the device "u" was not asked */
     then_nothing_is_left();
 }
 
@@ -364,7 +364,7 @@ TEST(an_alias_of_two_owned_people_is_refused)
     CHECK_EQ(alias("v", "u", NULL), 1);
     CHECK(outcome.alias_refused);
     CHECK_EQ(outcome.merge_count, 0);
-    CHECK_EQ(identity.living, 2);
+    CHECK_EQ(identity_living_count(&identity), 2);
     then_nothing_is_left();
 }
 
@@ -397,12 +397,12 @@ TEST(an_aliased_events_device_takes_part_by_the_table)
     event(NULL, "u");
     CHECK_EQ(alias("p", "u", "d"), 2);
     CHECK_EQ(outcome.merge_count, 2); /* first the previous, then the device */
-    const struct merge *first = table_at(&identity.merges, 0);
-    const struct merge *second = table_at(&identity.merges, 1);
+    const struct merge *first = merges_at(&identity.merges, 0);
+    const struct merge *second = merges_at(&identity.merges, 1);
     CHECK_EQ(first->loser, 0);
     CHECK_EQ(second->loser, 1);
     CHECK_TEXT(names_of(2), "u p d");
-    CHECK_EQ(identity.living, 1);
+    CHECK_EQ(identity_living_count(&identity), 1);
 
     event("e", "v");
     CHECK_EQ(alias("q", "w", "e"), 4); /* both unknown, and the device changes hands */
@@ -545,8 +545,8 @@ then_canonical_is(uint32_t person, const char *name)
     struct uuid space = uuid_v5(UUID_NAMESPACE_OID, TEXT("millrace/acme"));
     struct uuid expected = uuid_v5(space, text_of(name));
 
-    CHECK_BYTES(identity_person(&identity, person)->uuid.byte, expected.byte, 16);
-    CHECK_EQ(of_uuid(expected), identity_living(&identity, person));
+    CHECK_BYTES(uuid_of(person).byte, expected.byte, 16);
+    CHECK_EQ(of_uuid(expected), merges_living(&identity.merges, person));
 }
 
 TEST(a_person_is_named_after_the_user_else_the_device_that_made_it)
@@ -567,7 +567,7 @@ TEST(a_known_canonical_id)
 
     given_nobody();
     event(NULL, "42");
-    uuid_format(identity_person(&identity, 0)->uuid, text);
+    uuid_format(uuid_of(0), text);
     /* python3: uuid5(uuid5(NAMESPACE_OID, "millrace/acme"), "user:42") */
     CHECK_TEXT(text, "35af7816-d6d6-5973-af60-d67490c27e0e");
     then_nothing_is_left();
@@ -631,13 +631,17 @@ TEST(a_chain_of_merges_ends_at_the_one_that_lives)
         CHECK_EQ(event(device, NULL), i);
     }
     for (uint32_t i = 0; i + 1 < 200; i++) {
-        identity_person(&identity, i)->merged_into = i + 1;
+        CHECK_EQ(merges_add(&identity.merges, (struct merge){.loser = i,
+                                                             .winner = i + 1,
+                                                             .loser_uuid = uuid_of(i),
+                                                             .winner_uuid = uuid_of(i + 1)}),
+                 0);
     }
     last = 199;
     CHECK_EQ(of_device("d100"), last);
     CHECK_EQ(of_device("d0"), last);
     for (uint32_t i = 0; i < 200; i++) {
-        CHECK_EQ(identity_living(&identity, i), last);
+        CHECK_EQ(merges_living(&identity.merges, i), last);
     }
     then_nothing_is_left();
 }
@@ -645,7 +649,7 @@ TEST(a_chain_of_merges_ends_at_the_one_that_lives)
 static uint32_t
 loser_of(uint32_t merge)
 {
-    return ((const struct merge *)table_at(&identity.merges, merge))->loser;
+    return merges_at(&identity.merges, merge)->loser;
 }
 
 TEST(the_merged_are_listed_newest_first)
@@ -662,14 +666,106 @@ TEST(the_merged_are_listed_newest_first)
     event("c", "u");
     CHECK_EQ(canonical_of(3)->merge_count, 3);
     CHECK_EQ(canonical_of(3)->merged_count, 3);
-    merge = identity_person(&identity, 3)->newest_merge;
+    merge = merges_newest(&identity.merges, 3);
     CHECK_EQ(loser_of(merge), 2);
-    merge = ((const struct merge *)table_at(&identity.merges, merge))->before;
+    merge = merges_at(&identity.merges, merge)->before;
     CHECK_EQ(loser_of(merge), 0);
-    merge = ((const struct merge *)table_at(&identity.merges, merge))->before;
+    merge = merges_at(&identity.merges, merge)->before;
     CHECK_EQ(loser_of(merge), 1);
-    CHECK_EQ(((const struct merge *)table_at(&identity.merges, merge))->before, IDENTITY_NONE);
+    CHECK_EQ(merges_at(&identity.merges, merge)->before, IDENTITY_NONE);
     CHECK_TEXT(names_of(3), "u b a c");
+    then_nothing_is_left();
+}
+
+TEST(a_uuid_is_found_by_its_number)
+{
+    given_nobody();
+    for (uint32_t i = 0; i < 3 * IDENTITY_PEOPLE_COUNT + 1; i++) {
+        char device[16];
+
+        snprintf(device, sizeof(device), "d%u", i);
+        CHECK_EQ(event(device, NULL), i);
+        for (uint32_t other = 0; other <= i; other++) {
+            CHECK_EQ(of_uuid(uuid_of(other)), other);
+        }
+    }
+    then_nothing_is_left();
+}
+
+/* Checkpoints. */
+
+static struct identity restored;
+
+static void
+when_it_is_restored(uint32_t portion)
+{
+    identity_init(&restored, &region, &store, TEXT("acme"), (struct hash_key){.lo = 99, .hi = 7});
+    identity_restore(&restored, identity.person_count);
+    for (uint32_t i = 0; i < merges_count(&identity.merges); i += portion) {
+        struct merge rows[8];
+        uint32_t count = 0;
+
+        while (count < portion && i + count < merges_count(&identity.merges)) {
+            rows[count] = *merges_at(&identity.merges, i + count);
+            rows[count++].before = 12345;
+        }
+        CHECK_EQ(identity_restore_merges(&restored, rows, count), 0);
+    }
+}
+
+TEST(who_is_restored_knows_what_was_known)
+{
+    given_nobody();
+    for (uint32_t i = 0; i < 2000; i++) {
+        char device[16];
+        char user[16];
+
+        snprintf(device, sizeof(device), "d%u", (i * 7) % 400);
+        snprintf(user, sizeof(user), "u%u", (i * 13) % 90);
+        event(i % 3 == 0 ? NULL : device, i % 3 == 1 ? NULL : user);
+    }
+    CHECK(merges_count(&identity.merges) > 20);
+    for (uint32_t portion = 1; portion <= 8; portion += 7) {
+        when_it_is_restored(portion);
+        CHECK_EQ(identity_living_count(&restored), identity_living_count(&identity));
+        for (uint32_t i = 0; i < identity.person_count; i++) {
+            struct who who = {.person = i, .uuid = uuid_of(i)};
+            struct who before = merges_winner(&identity.merges, who);
+            struct who now = merges_winner(&restored.merges, who);
+
+            CHECK_EQ(now.person, before.person);
+            CHECK(uuid_equal(now.uuid, before.uuid));
+            CHECK_EQ(merges_newest(&restored.merges, i), merges_newest(&identity.merges, i));
+        }
+        for (uint32_t i = 0; i < merges_count(&identity.merges); i++) {
+            CHECK_EQ(
+                memcmp(merges_at(&restored.merges, i), merges_at(&identity.merges, i), sizeof(struct merge)),
+                0);
+        }
+        identity_deinit(&restored);
+    }
+    then_nothing_is_left();
+}
+
+TEST(merges_that_make_no_sense_are_not_restored)
+{
+    static const struct merge wrong[][2] = {
+        {{.loser = 1, .winner = 1}},
+        {{.loser = 3, .winner = 1}},
+        {{.loser = 1, .winner = 3}},
+        {{.loser = 0, .winner = 1}, {.loser = 0, .winner = 2}},
+        {{.loser = 0, .winner = 1}, {.loser = 2, .winner = 0}},
+    };
+
+    given_nobody();
+    event("a", NULL);
+    event("b", NULL);
+    event("c", NULL);
+    for (uint32_t i = 0; i < COUNT_OF(wrong); i++) {
+        when_it_is_restored(1);
+        CHECK_EQ(identity_restore_merges(&restored, wrong[i], i < 3 ? 1 : 2), -EUCLEAN);
+        identity_deinit(&restored);
+    }
     then_nothing_is_left();
 }
 

@@ -108,20 +108,27 @@ try_event(const char *type, const char *anonymous_id, const char *user_id, const
     return identity_apply(&identity, &looked_up, position++, &outcome);
 }
 
+static inline struct uuid
+uuid_of(uint32_t person)
+{
+    return identity_uuid(store_peek(&store, identity_people_key(&identity, person)), person);
+}
+
 /* An event of a device and a user; where it goes. */
 static inline uint32_t
 event(const char *anonymous_id, const char *user_id)
 {
     CHECK_EQ(try_event("click", anonymous_id, user_id, NULL), 0);
-    CHECK_EQ(outcome.person, identity_living(&identity, outcome.person));
-    return outcome.person;
+    CHECK_EQ(outcome.who.person, merges_living(&identity.merges, outcome.who.person));
+    CHECK(uuid_equal(outcome.who.uuid, uuid_of(outcome.who.person)));
+    return outcome.who.person;
 }
 
 static inline uint32_t
 alias(const char *previous_id, const char *user_id, const char *anonymous_id)
 {
     CHECK_EQ(try_event("alias", anonymous_id, user_id, previous_id), 0);
-    return outcome.person;
+    return outcome.who.person;
 }
 
 static inline void *
@@ -135,7 +142,7 @@ of_user(const char *user_id)
 {
     struct text value = text_of(user_id);
 
-    return identity_found(&identity, record_of(IDENTITY_USER, value), IDENTITY_USER, value);
+    return identity_found(&identity, record_of(IDENTITY_USER, value), IDENTITY_USER, value).person;
 }
 
 static inline uint32_t
@@ -143,7 +150,7 @@ of_device(const char *anonymous_id)
 {
     struct text value = text_of(anonymous_id);
 
-    return identity_found(&identity, record_of(IDENTITY_ANONYMOUS, value), IDENTITY_ANONYMOUS, value);
+    return identity_found(&identity, record_of(IDENTITY_ANONYMOUS, value), IDENTITY_ANONYMOUS, value).person;
 }
 
 static inline uint32_t
@@ -151,15 +158,14 @@ of_uuid(struct uuid uuid)
 {
     struct text value = {.data = (const char *)uuid.byte, .bytes = sizeof(uuid.byte)};
 
-    return identity_found(&identity, record_of(IDENTITY_CANONICAL, value), IDENTITY_CANONICAL, value);
+    return identity_found(&identity, record_of(IDENTITY_CANONICAL, value), IDENTITY_CANONICAL, value).person;
 }
 
 static inline const struct canonical *
 canonical_of(uint32_t person)
 {
-    const struct uuid *uuid = &identity_person(&identity, person)->uuid;
-    struct text value = {.data = (const char *)uuid->byte, .bytes = sizeof(uuid->byte)};
-    const struct canonical *canonical = record_of(IDENTITY_CANONICAL, value);
+    const struct canonical *canonical =
+        store_peek(&store, identity_canonical_key(&identity, uuid_of(person)));
 
     CHECK(canonical != NULL);
     CHECK_EQ(canonical->person, person);
@@ -198,7 +204,11 @@ names_of(uint32_t person)
         const struct identifier *identifier = store_peek(&store, canonical->identifiers[i]);
 
         CHECK(identifier != NULL);
-        CHECK_EQ(identity_living(&identity, identifier->person), person);
+        struct who who = merges_winner(&identity.merges,
+                                       (struct who){.person = identifier->person, .uuid = identifier->uuid});
+
+        CHECK_EQ(who.person, person);
+        CHECK(uuid_equal(who.uuid, uuid_of(person)));
         if (bytes < 900) {
             bytes += snprintf(names + bytes, sizeof(names) - (uint32_t)bytes, "%s%.*s", i == 0 ? "" : " ",
                               (int)identifier->bytes, identifier->value);

@@ -392,6 +392,56 @@ TEST(a_question_waits_for_its_key_and_holds_up_no_other)
     then_nothing_is_left();
 }
 
+TEST(who_people_are_waits_for_their_uuids_and_is_of_one_moment)
+{
+    static char devices[150][8];
+    static uint32_t persons[2 * COUNT_OF(devices)];
+    uint64_t arrived;
+
+    given_a_partition();
+    for (uint32_t i = 0; i < COUNT_OF(devices); i++) {
+        snprintf(devices[i], sizeof(devices[i]), "d%u", i);
+        CHECK_EQ(event((struct sent){.device = devices[i], .event_time = T0})->person, i);
+        persons[i] = i;
+        persons[COUNT_OF(devices) + i] = i * 77 % COUNT_OF(devices);
+    }
+    event((struct sent){.user = "u", .event_time = T0});
+    for (uint32_t percent = 100; percent > 0; percent -= 50) {
+        question = (struct question){.kind = QUESTION_PEOPLE};
+        question.ask.people.persons = persons;
+        question.ask.people.count = COUNT_OF(persons);
+        arena_init(&question.arena, &pool, 0);
+        late_percent = percent;
+        while (partition_answer(&partition, &question, &no_time) != STORE_LATER) {
+        }
+        late_percent = 0;
+        event((struct sent){.device = percent == 100 ? "d3" : "d4", .user = "u", .event_time = T0});
+        late_percent = percent;
+        for (arrived = 0; partition_answered(&partition) != &question; arrived++) {
+            CHECK_EQ(store_arrive(&partition.identities, 1), 1);
+        }
+        CHECK(arrived > 3);
+        CHECK_EQ(question.fault, 0);
+        for (uint32_t i = 0; i < COUNT_OF(persons); i++) {
+            const struct member *winner = &question.answer.people->winners[i];
+            uint32_t expected = persons[i] == 3 || (percent < 100 && persons[i] == 4) ? 150 : persons[i];
+
+            CHECK_EQ(winner->person, expected);
+            CHECK_EQ(winner->slice, node_slice(&node, winner->canonical));
+        }
+        late_percent = 0;
+        for (uint32_t i = 0; i < COUNT_OF(devices); i += 49) {
+            struct uuid canonical = question.answer.people->winners[i].canonical;
+
+            ask_resolve(&second, RESOLVE_ANONYMOUS, devices[i]);
+            CHECK(uuid_equal(second.answer.resolve->winner.canonical, canonical));
+            arena_reset(&second.arena);
+        }
+        arena_reset(&question.arena);
+    }
+    then_nothing_is_left();
+}
+
 TEST(questions_that_wait_are_answered_as_their_keys_come)
 {
     given_a_partition();
