@@ -6,6 +6,7 @@
 
 #include "core/here.h"
 #include "core/sim_disk.h"
+#include "core/sim_file.h"
 
 /*
  *   started   --env_sim_release-->  ready   --env_turn-->  done
@@ -26,7 +27,8 @@ struct started {
     struct started *next;
     struct env_op *op;
     struct sim_file *file;
-    uint8_t *copy; /* of what is to be written, as the owner may be gone when the env is closed */
+    struct sim_write
+        *write; /* a copy of what is to be written, as the owner may be gone when the env is closed */
 };
 
 struct env_sim {
@@ -117,9 +119,7 @@ sim_write(struct env *env, struct env_op *op, struct disk_file file, const void 
     }
     struct started *started = start(sim, op, KIND_WRITE);
     started->file = sim_file_hold(sim->disk, file);
-    started->copy = malloc(bytes);
-    ASSERT(started->copy != NULL);
-    memcpy(started->copy, buffer, bytes);
+    started->write = sim_file_write_begin(started->file, buffer, bytes, offset);
 }
 
 static void
@@ -190,7 +190,6 @@ forget(struct started *started)
     if (started->file != NULL) {
         sim_file_drop(started->file);
     }
-    free(started->copy);
     free(started);
 }
 
@@ -202,8 +201,8 @@ sim_close(struct env *env)
     while (sim->started != NULL) {
         struct started *started = sim->started;
         sim->started = started->next;
-        if (started->copy != NULL) {
-            sim_file_abandon(started->file, started->copy, started->op->bytes, started->op->offset);
+        if (started->write != NULL) {
+            sim_file_write_abandon(started->write);
         }
         forget(started);
     }
@@ -293,8 +292,9 @@ perform(struct env_sim *sim, struct started *started)
     case KIND_READ:
         return sim_file_read(started->file, op->buffer, op->bytes, op->offset);
     case KIND_WRITE:
-        REQUIRE(memcmp(op->buffer, started->copy, op->bytes) == 0); /* the owner kept its hands off */
-        return sim_file_write_durable(sim->disk, started->file, started->copy, op->bytes, op->offset);
+        /* The owner kept its hands off. */
+        REQUIRE(memcmp(op->buffer, sim_write_data(started->write), op->bytes) == 0);
+        return sim_disk_write_end(sim->disk, started->file, started->write);
     case KIND_SIDE: {
         struct shard_id home = here;
         here = SHARD_NONE; /* as on a side thread */

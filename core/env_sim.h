@@ -23,14 +23,39 @@ struct sim_disk_options {
     uint32_t zero_fill_fails_permille; /* -ENOSPC */
 };
 
+/* What a crash leaves of what was not durable yet: writes, and names that were made, changed or taken away. */
+enum sim_crash {
+    SIM_CRASH_BY_DICE, /* of each write all, nothing, some sectors, or one of them torn; of the names any */
+    SIM_CRASH_ALL_WRITTEN,
+    SIM_CRASH_UNSYNCED_LOST,
+    SIM_CRASH_SUBSET,    /* each write whole or not at all; of the names any */
+    SIM_CRASH_LAST_TORN, /* all written, but that of the last write to each file the last sector is half there */
+};
+
 struct sim_disk;
 
 struct sim_disk *sim_disk_create(struct sim_disk_options options);
 void sim_disk_destroy(struct sim_disk *disk);
 /* The disk as the node sees it. */
 struct disk *sim_disk_interface(struct sim_disk *disk);
-/* Ends every open file and forgets or keeps unsynced data by dice. Envs of the dead node must be closed first. */
-void sim_disk_crash(struct sim_disk *disk);
+/* The machine stops. Ends every open file. Envs of the dead node must be closed first. */
+void sim_disk_crash(struct sim_disk *disk); /* SIM_CRASH_BY_DICE */
+void sim_disk_crash_as(struct sim_disk *disk, enum sim_crash how);
+/* The process alone stops (kill -9): what it wrote can be read, what was under way may be, and neither is durable yet.
+   Envs as above. */
+void sim_disk_kill(struct sim_disk *disk);
+/* The same disk as it is now, in other hands: no file is open and nothing is under way, though what was may still be
+   written by a crash. Costs little. No faults but those of its own options. */
+struct sim_disk *sim_disk_copy(const struct sim_disk *disk, uint64_t seed);
+/* Nothing is pending: a crash leaves the same whatever it is like. */
+bool sim_disk_is_settled(const struct sim_disk *disk);
+/* Called before every change of the disk; NULL: nobody. */
+enum sim_change {
+    SIM_CHANGE_BEGINS, /* an operation */
+    SIM_CHANGE_WRITE_ENDS,
+};
+void sim_disk_watch(struct sim_disk *disk, void (*watcher)(void *context, enum sim_change change),
+                    void *context);
 /* How many operations that change the disk were begun; and a bomb: from operation `at` on (the first ever is 0)
    nothing reaches the disk any more, blocking calls are -EIO, operations never complete, and sim_disk_is_dead()
    is true, until sim_disk_crash(). A zero_fill() is two operations: it may die with some of its zeros written. */
@@ -41,6 +66,8 @@ bool sim_disk_is_dead(const struct sim_disk *disk);
 bool sim_disk_flip(struct sim_disk *disk, const char *name, uint64_t offset, uint32_t bit);
 /* Durable and unsynced bytes as a reader would see them now; 0 or -ENOENT. For the checker that reads the log. */
 int sim_disk_snapshot(struct sim_disk *disk, const char *name, uint8_t **out_bytes, uint64_t *out_count);
+/* The same without zeros at the end, most of them. */
+int sim_disk_snapshot_used(struct sim_disk *disk, const char *name, uint8_t **out_bytes, uint64_t *out_count);
 
 struct sim_clock {
     struct mono_ns mono;

@@ -4,7 +4,8 @@
 /*
  * sim_content - the bytes of a simulated file
  *
- * Chunks of 64 KiB, and a chunk of zeros is NULL, so that a large zero-filled file costs little.
+ * Chunks of 64 KiB, and a chunk of zeros is NULL, so that a large zero-filled file costs little. A copy shares the
+ * chunks until one of the two is written to, so that a picture of a disk costs little too.
  *
  * Threads  One.
  * Memory   From malloc: this is test machinery. Zeroed is empty; content_clear() makes it so again.
@@ -12,9 +13,11 @@
 
 #include "core/base.h"
 
+struct content_chunk;
+
 struct content {
     uint64_t bytes;
-    uint8_t **chunks; /* NULL: all zeros */
+    struct content_chunk **chunks; /* NULL: all zeros */
     uint64_t chunk_count;
 };
 
@@ -26,3 +29,5 @@ void content_write(struct content *content, const uint8_t *data, uint64_t bytes,
 /* Within its bytes. */
 void content_read(const struct content *content, uint8_t *buffer, uint64_t bytes, uint64_t offset);
 void content_copy(struct content *to, const struct content *from);
+/* What is behind is zeros. */
+uint64_t content_used_bytes(const struct content *content);

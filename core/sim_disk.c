@@ -4,42 +4,18 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "core/sim_content.h"
+#include "core/sim_file.h"
 #include "core/sim_names.h"
 
 /*
- * A file has two contents: `live` is what a reader sees, `durable` what a crash cannot take away, and a
- * list of pending writes that lead from the second to the first. A sync plays the list into `durable`;
- * a crash plays each entry by dice: whole, not at all, cut at a sector, or with one torn sector.
- * Entries that are not `is_visible` are durable writes that never ended (and failed ones): readers do
- * not see them, a sync does not keep them, a crash may.
- *
- * Names work the same: the live and the durable set of (name, file), and pending changes between them,
- * each of which a crash keeps or loses on its own. One change sets at most one name and clears at most
- * one, so a rename shows the old file or the new one and nothing between.
+ * What becomes of the bytes of a file is told in core/sim_file.h. Names work the same: the live and the durable set of
+ * (name, file), and pending changes between them, each of which a crash keeps or loses on its own. One change sets at
+ * most one name and clears at most one, so a rename shows the old file or the new one and nothing between.
  *
  * Nothing is ordered by an address and nothing asks for the time: a run depends on its seed.
  */
 
-#define SMALL_SECTOR_BYTES 512u
 #define DEATH_NEVER UINT64_MAX
-
-struct pending_write {
-    uint64_t offset;
-    uint64_t bytes;
-    bool is_visible;
-    uint8_t data[];
-};
-
-struct sim_file {
-    bool is_folder;
-    uint32_t held_count; /* by operations under way */
-    bool is_marked;
-    struct content live;
-    struct content durable;
-    struct pending_write **pending;
-    uint32_t pending_count;
-};
 
 struct name_change {
     char folder[DISK_NAME_BYTES_MAX]; /* whose sync makes it durable */
@@ -63,6 +39,8 @@ struct sim_disk {
     struct names durable;
     struct name_change *changes;
     uint32_t change_count;
+    void (*watcher)(void *context, enum sim_change change);
+    void *watcher_context;
 };
 
 /* Memory: a simulator that has none has nothing to say. */
@@ -92,126 +70,11 @@ dice_permille(struct sim_disk *disk, uint32_t permille)
 static struct sim_file *
 file_create(struct sim_disk *disk, bool is_folder)
 {
-    struct sim_file *file = calloc(1, sizeof(*file));
+    struct sim_file *file = sim_file_create(is_folder);
 
-    ASSERT(file != NULL);
-    file->is_folder = is_folder;
     disk->files = grown(disk->files, disk->file_count + 1, sizeof(*disk->files));
     disk->files[disk->file_count++] = file;
     return file;
-}
-
-static void
-forget_pending(struct sim_file *file)
-{
-    for (uint32_t i = 0; i < file->pending_count; i++) {
-        free(file->pending[i]);
-    }
-    free(file->pending);
-    file->pending = NULL;
-    file->pending_count = 0;
-}
-
-static void
-file_destroy(struct sim_file *file)
-{
-    forget_pending(file);
-    content_clear(&file->live);
-    content_clear(&file->durable);
-    free(file);
-}
-
-static void
-add_pending(struct sim_file *file, const void *data, uint64_t bytes, uint64_t offset, bool is_visible)
-{
-    struct pending_write *write = malloc(sizeof(*write) + bytes);
-
-    ASSERT(write != NULL);
-    write->offset = offset;
-    write->bytes = bytes;
-    write->is_visible = is_visible;
-    if (data != NULL) {
-        memcpy(write->data, data, bytes);
-    } else {
-        memset(write->data, 0, bytes);
-    }
-    file->pending = grown(file->pending, file->pending_count + 1, sizeof(*file->pending));
-    file->pending[file->pending_count++] = write;
-}
-
-static void
-write_unsynced(struct sim_file *file, const void *data, uint64_t bytes, uint64_t offset)
-{
-    if (bytes > 0) {
-        content_write(&file->live, data, bytes, offset);
-        add_pending(file, data, bytes, offset, true);
-    }
-}
-
-/*
- * The first `count` pending writes carry the bytes of a newer durable write where it overlaps them, so that
- * none can bring old bytes back.
- */
-static void
-overlay_pending(struct sim_file *file, uint32_t count, const uint8_t *data, uint64_t bytes, uint64_t offset)
-{
-    for (uint32_t i = 0; i < count; i++) {
-        struct pending_write *write = file->pending[i];
-        uint64_t from = offset > write->offset ? offset : write->offset;
-        uint64_t until =
-            offset + bytes < write->offset + write->bytes ? offset + bytes : write->offset + write->bytes;
-        if (from < until) {
-            memcpy(write->data + (from - write->offset), data + (from - offset), until - from);
-        }
-    }
-}
-
-static void
-make_durable(struct sim_file *file)
-{
-    uint32_t kept_count = 0;
-
-    for (uint32_t i = 0; i < file->pending_count; i++) {
-        struct pending_write *write = file->pending[i];
-        if (write->is_visible) {
-            content_write(&file->durable, write->data, write->bytes, write->offset);
-            overlay_pending(file, kept_count, write->data, write->bytes, write->offset);
-            free(write);
-        } else {
-            file->pending[kept_count++] = write;
-        }
-    }
-    file->pending_count = kept_count;
-}
-
-int
-sim_file_read(const struct sim_file *file, void *buffer, uint64_t bytes, uint64_t offset)
-{
-    if (bytes > file->live.bytes || offset > file->live.bytes - bytes) {
-        return -EIO;
-    }
-    content_read(&file->live, buffer, bytes, offset);
-    return 0;
-}
-
-int
-sim_file_write_durable(struct sim_disk *disk, struct sim_file *file, const void *data, uint64_t bytes,
-                       uint64_t offset)
-{
-    if (dice_permille(disk, disk->options.write_fails_permille)) {
-        add_pending(file, data, bytes, offset, false);
-        return -EIO;
-    }
-    overlay_pending(file, file->pending_count, data, bytes, offset);
-    content_write(&file->live, data, bytes, offset);
-    content_write(&file->durable, data, bytes, offset);
-    return 0;
-}
-
-void
-sim_file_abandon(struct sim_file *file, const void *data, uint64_t bytes, uint64_t offset)
-{
-    add_pending(file, data, bytes, offset, false);
 }
 
 /* Names. */
@@ -294,7 +157,7 @@ sweep(struct sim_disk *disk)
         if (disk->files[i]->is_marked) {
             disk->files[kept_count++] = disk->files[i];
         } else {
-            file_destroy(disk->files[i]);
+            sim_file_destroy(disk->files[i]);
         }
     }
     disk->file_count = kept_count;
@@ -302,9 +165,18 @@ sweep(struct sim_disk *disk)
 
 /* The disk as the node sees it. */
 
+static void
+tell_watcher(struct sim_disk *disk, enum sim_change change)
+{
+    if (disk->watcher != NULL && !disk->is_dead) {
+        disk->watcher(disk->watcher_context, change);
+    }
+}
+
 bool
 sim_disk_begin(struct sim_disk *disk)
 {
+    tell_watcher(disk, SIM_CHANGE_BEGINS);
     if (!disk->is_dead && disk->operation_count >= disk->death) {
         disk->is_dead = true;
     }
@@ -344,6 +216,18 @@ sim_file_drop(struct sim_file *file)
 {
     REQUIRE(file->held_count > 0);
     file->held_count--;
+}
+
+int
+sim_disk_write_end(struct sim_disk *disk, struct sim_file *file, struct sim_write *write)
+{
+    tell_watcher(disk, SIM_CHANGE_WRITE_ENDS);
+    if (dice_permille(disk, disk->options.write_fails_permille)) {
+        sim_file_write_abandon(write);
+        return -EIO;
+    }
+    sim_file_write_end(file, write);
+    return 0;
 }
 
 static int
@@ -447,12 +331,10 @@ write_file(struct disk *interface, struct disk_file file, const void *buffer, ui
         return fault_new(-EIO);
     }
     if (dice_permille(disk, disk->options.write_fails_permille)) {
-        if (bytes > 0) {
-            add_pending(open, buffer, bytes, offset, false);
-        }
+        sim_file_write_failed(open, buffer, bytes, offset);
         return fault_new(-EIO);
     }
-    write_unsynced(open, buffer, bytes, offset);
+    sim_file_write(open, buffer, bytes, offset);
     return 0;
 }
 
@@ -469,17 +351,13 @@ zero_fill(struct disk *interface, struct disk_file file, uint64_t bytes)
     if (dice_permille(disk, disk->options.zero_fill_fails_permille)) {
         return fault_new(-ENOSPC);
     }
-    if (disk->operation_count >= disk->death) {
-        write_unsynced(open, NULL, bytes, 0); /* some of the zeros may be there after the crash */
+    if (disk->watcher != NULL || disk->operation_count >= disk->death) {
+        sim_file_write(open, NULL, bytes, 0); /* some of the zeros may be there after a crash */
     }
     if (!sim_disk_begin(disk)) {
         return fault_new(-EIO);
     }
-    forget_pending(open);
-    content_clear(&open->live);
-    content_resize(&open->live, bytes);
-    content_clear(&open->durable);
-    content_resize(&open->durable, bytes);
+    sim_file_zero(open, bytes);
     return 0;
 }
 
@@ -492,7 +370,7 @@ sync_file(struct disk *interface, struct disk_file file)
     if (!sim_disk_begin(disk)) {
         return fault_new(-EIO);
     }
-    make_durable(open);
+    sim_file_sync(open);
     return 0;
 }
 
@@ -641,7 +519,7 @@ sim_disk_destroy(struct sim_disk *disk)
     }
     for (uint32_t i = 0; i < disk->file_count; i++) {
         REQUIRE(disk->files[i]->held_count == 0); /* its envs are closed */
-        file_destroy(disk->files[i]);
+        sim_file_destroy(disk->files[i]);
     }
     free(disk->files);
     free(disk->handles);
@@ -657,72 +535,62 @@ sim_disk_interface(struct sim_disk *disk)
     return &disk->disk;
 }
 
-/* Keeps a run of whole sectors, and of one sector more the first or the second half. */
+/* Another disk with the same names, of its own copies of the files. */
 static void
-tear(struct sim_disk *disk, struct sim_file *file, const struct pending_write *write, uint64_t sector_bytes)
+copy_names(struct names *to, const struct names *from, struct sim_file **files)
 {
-    uint64_t first = write->offset / sector_bytes;
-    uint64_t sector_count = (write->offset + write->bytes - 1) / sector_bytes - first + 1;
-    uint64_t torn = (first + dice_below(disk, sector_count)) * sector_bytes;
-    bool is_head_new = dice_below(disk, 2) == 0;
-    bool is_rest_kept = dice_below(disk, 2) == 0;
-    uint64_t middle = torn + sector_bytes / 2;
-    uint64_t end = write->offset + write->bytes;
-    uint64_t torn_end = torn + sector_bytes < end ? torn + sector_bytes : end;
-    uint64_t torn_begin = torn > write->offset ? torn : write->offset;
-
-    content_write(&file->durable, write->data, torn_begin - write->offset, write->offset);
-    if (is_head_new && torn_begin < middle) {
-        uint64_t until = middle < end ? middle : end;
-        content_write(&file->durable, write->data + (torn_begin - write->offset), until - torn_begin,
-                      torn_begin);
-    }
-    if (!is_head_new && torn_end > middle) {
-        uint64_t from = middle > write->offset ? middle : write->offset;
-        content_write(&file->durable, write->data + (from - write->offset), torn_end - from, from);
-    }
-    if (is_rest_kept) {
-        content_write(&file->durable, write->data + (torn_end - write->offset), end - torn_end, torn_end);
+    for (uint32_t i = 0; i < from->count; i++) {
+        names_set(to, from->name[i].text, files[from->name[i].file->index]);
     }
 }
 
-static void
-crash_write(struct sim_disk *disk, struct sim_file *file, const struct pending_write *write)
+struct sim_disk *
+sim_disk_copy(const struct sim_disk *disk, uint64_t seed)
 {
-    uint64_t sector_bytes = dice_below(disk, 2) == 0 ? SMALL_SECTOR_BYTES : DISK_SECTOR_BYTES;
-    uint64_t end = write->offset + write->bytes;
-    uint64_t sector_count = (end - 1) / sector_bytes - write->offset / sector_bytes + 1;
+    struct sim_disk *copy = sim_disk_create((struct sim_disk_options){.seed = seed});
 
-    switch (dice_below(disk, 4)) {
-    case 0:
-        content_write(&file->durable, write->data, write->bytes, write->offset);
-        break;
-    case 1:
-        break;
-    case 2: {
-        uint64_t cut = (write->offset / sector_bytes + dice_below(disk, sector_count)) * sector_bytes;
-        if (cut > write->offset) {
-            content_write(&file->durable, write->data, cut - write->offset, write->offset);
+    copy->files = grown(NULL, disk->file_count, sizeof(struct sim_file *));
+    for (uint32_t i = 0; i < disk->file_count; i++) {
+        disk->files[i]->index = i;
+        copy->files[i] = sim_file_copy(disk->files[i]);
+    }
+    copy->file_count = disk->file_count;
+    copy_names(&copy->live, &disk->live, copy->files);
+    copy_names(&copy->durable, &disk->durable, copy->files);
+    copy->changes = grown(NULL, disk->change_count, sizeof(*copy->changes));
+    copy->change_count = disk->change_count;
+    for (uint32_t i = 0; i < disk->change_count; i++) {
+        copy->changes[i] = disk->changes[i];
+        if (disk->changes[i].file != NULL) {
+            copy->changes[i].file = copy->files[disk->changes[i].file->index];
         }
+    }
+    return copy;
+}
+
+static bool
+is_change_kept(struct sim_disk *disk, enum sim_crash how)
+{
+    switch (how) {
+    case SIM_CRASH_ALL_WRITTEN:
+    case SIM_CRASH_LAST_TORN:
+        return true;
+    case SIM_CRASH_UNSYNCED_LOST:
+        return false;
+    case SIM_CRASH_BY_DICE:
+    case SIM_CRASH_SUBSET:
         break;
     }
-    case 3:
-        tear(disk, file, write, sector_bytes);
-        break;
-    }
-    /* A file may have grown although what it grew by is lost: then that is zeros. */
-    if (end > file->durable.bytes && dice_below(disk, 4) == 0) {
-        content_resize(&file->durable, end);
-    }
+    return dice_below(disk, 2) == 0;
 }
 
 static void
-crash_names(struct sim_disk *disk)
+crash_names(struct sim_disk *disk, enum sim_crash how)
 {
     uint32_t kept_count = 0;
 
     for (uint32_t i = 0; i < disk->change_count; i++) {
-        if (dice_below(disk, 2) == 0) {
+        if (is_change_kept(disk, how)) {
             apply_change(&disk->durable, &disk->changes[i]);
         }
     }
@@ -742,28 +610,48 @@ crash_names(struct sim_disk *disk)
     }
 }
 
-void
-sim_disk_crash(struct sim_disk *disk)
+/* Nobody has a file open any more. */
+static void
+end_process(struct sim_disk *disk)
 {
-    for (uint32_t i = 0; i < disk->file_count; i++) {
-        struct sim_file *file = disk->files[i];
-        REQUIRE(file->held_count == 0); /* the envs of the dead node are closed */
-        if (file->pending_count == 0) {
-            continue; /* live is durable already */
-        }
-        for (uint32_t k = 0; k < file->pending_count; k++) {
-            crash_write(disk, file, file->pending[k]);
-        }
-        forget_pending(file);
-        content_copy(&file->live, &file->durable);
-    }
-    crash_names(disk);
     if (disk->handle_count > 0) {
         memset(disk->handles, 0, disk->handle_count * sizeof(*disk->handles));
     }
     sweep(disk);
     disk->is_dead = false;
     disk->death = DEATH_NEVER;
+}
+
+void
+sim_disk_crash_as(struct sim_disk *disk, enum sim_crash how)
+{
+    for (uint32_t i = 0; i < disk->file_count; i++) {
+        sim_file_crash(disk->files[i], how, &disk->dice);
+    }
+    crash_names(disk, how);
+    end_process(disk);
+}
+
+void
+sim_disk_crash(struct sim_disk *disk)
+{
+    sim_disk_crash_as(disk, SIM_CRASH_BY_DICE);
+}
+
+void
+sim_disk_kill(struct sim_disk *disk)
+{
+    for (uint32_t i = 0; i < disk->file_count; i++) {
+        sim_file_kill(disk->files[i], &disk->dice);
+    }
+    end_process(disk);
+}
+
+void
+sim_disk_watch(struct sim_disk *disk, void (*watcher)(void *context, enum sim_change change), void *context)
+{
+    disk->watcher = watcher;
+    disk->watcher_context = context;
 }
 
 uint64_t
@@ -809,6 +697,27 @@ sim_disk_flip(struct sim_disk *disk, const char *name, uint64_t offset, uint32_t
     return true;
 }
 
+bool
+sim_disk_is_settled(const struct sim_disk *disk)
+{
+    for (uint32_t i = 0; i < disk->file_count; i++) {
+        if (disk->files[i]->pending_count > 0) {
+            return false;
+        }
+    }
+    return disk->change_count == 0;
+}
+
+static int
+snapshot(const struct sim_file *file, uint64_t count, uint8_t **out_bytes)
+{
+    uint8_t *bytes = grown(NULL, count, 1);
+
+    content_read(&file->live, bytes, count, 0);
+    *out_bytes = bytes;
+    return 0;
+}
+
 int
 sim_disk_snapshot(struct sim_disk *disk, const char *name, uint8_t **out_bytes, uint64_t *out_count)
 {
@@ -817,10 +726,18 @@ sim_disk_snapshot(struct sim_disk *disk, const char *name, uint8_t **out_bytes, 
     if (file == NULL || file->is_folder) {
         return -ENOENT;
     }
-    uint8_t *bytes = grown(NULL, file->live.bytes, 1);
-
-    content_read(&file->live, bytes, file->live.bytes, 0);
-    *out_bytes = bytes;
     *out_count = file->live.bytes;
-    return 0;
+    return snapshot(file, file->live.bytes, out_bytes);
+}
+
+int
+sim_disk_snapshot_used(struct sim_disk *disk, const char *name, uint8_t **out_bytes, uint64_t *out_count)
+{
+    struct sim_file *file = names_file(&disk->live, name);
+
+    if (file == NULL || file->is_folder) {
+        return -ENOENT;
+    }
+    *out_count = content_used_bytes(&file->live);
+    return snapshot(file, *out_count, out_bytes);
 }

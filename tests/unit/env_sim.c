@@ -537,6 +537,137 @@ TEST(a_flipped_bit_is_seen_and_survives)
     end();
 }
 
+/* How a file of old bytes, with new ones written over it and not synced, looks after such a crash. */
+static void
+crash_with_a_write_pending(enum sim_crash how)
+{
+    given_a_disk((struct sim_disk_options){.seed = 4});
+    struct disk_file file = given_a_durable_file("a");
+    CHECK_EQ(disk->ops->write(disk, file, new_bytes, BYTES, 0), 0);
+    CHECK_EQ(disk->ops->rename(disk, "a", "b"), 0);
+    CHECK(!sim_disk_is_settled(sim));
+    env_close(env);
+    sim_disk_crash_as(sim, how);
+    CHECK(sim_disk_is_settled(sim));
+    env = env_sim_create(sim, &now, 77);
+    file = must_open(how == SIM_CRASH_UNSYNCED_LOST ? "a" : "b", DISK_OPEN_EXISTING);
+    CHECK_EQ(disk->ops->read(disk, file, buffer, BYTES, 0), 0);
+    end();
+}
+
+TEST(a_crash_is_as_it_is_told)
+{
+    crash_with_a_write_pending(SIM_CRASH_ALL_WRITTEN);
+    CHECK_EQ(memcmp(buffer, new_bytes, BYTES), 0);
+    crash_with_a_write_pending(SIM_CRASH_UNSYNCED_LOST);
+    CHECK_EQ(memcmp(buffer, old_bytes, BYTES), 0);
+    crash_with_a_write_pending(SIM_CRASH_LAST_TORN);
+    CHECK_EQ(memcmp(buffer, new_bytes, BYTES - DISK_SECTOR_BYTES), 0);
+    CHECK(buffer[BYTES - 1] != buffer[BYTES - 512] || buffer[BYTES - 1] != buffer[BYTES - 4096]);
+}
+
+TEST(a_copy_of_a_disk_goes_its_own_way)
+{
+    struct note note = {.op.done = note_done};
+
+    given_a_disk((struct sim_disk_options){.seed = 4});
+    struct disk_file file = given_a_durable_file("a");
+    env_write(env, &note.op, file, new_bytes, DISK_SECTOR_BYTES, 0); /* under way here, pending there */
+
+    struct sim_disk *copy = sim_disk_copy(sim, 5);
+    sim_disk_crash_as(copy, SIM_CRASH_ALL_WRITTEN);
+    struct disk *other = sim_disk_interface(copy);
+    struct disk_file twin = DISK_FILE_NONE;
+    CHECK_EQ(other->ops->open(other, "a", DISK_OPEN_EXISTING, &twin), 0);
+    CHECK_EQ(other->ops->read(other, twin, buffer, BYTES, 0), 0);
+    CHECK_EQ(buffer[0], 0x22);
+    CHECK_EQ(buffer[DISK_SECTOR_BYTES], 0x11);
+    CHECK_EQ(other->ops->write(other, twin, new_bytes, BYTES, 0), 0);
+    CHECK_EQ(other->ops->unlink(other, "a"), 0);
+
+    CHECK_EQ(disk->ops->read(disk, file, buffer, BYTES, 0), 0);
+    CHECK_EQ(memcmp(buffer, old_bytes, BYTES), 0);
+    finish_all();
+    CHECK_EQ(note.result, 0);
+    CHECK_EQ(disk->ops->read(disk, file, buffer, BYTES, 0), 0);
+    CHECK_EQ(buffer[0], 0x22);
+    CHECK_EQ(buffer[DISK_SECTOR_BYTES], 0x11);
+    sim_disk_destroy(copy);
+    end();
+}
+
+/* What another process reads then is not durable before it is synced. */
+TEST(a_killed_process_leaves_what_can_be_seen_and_lost)
+{
+    given_a_disk((struct sim_disk_options){.seed = 4});
+    struct disk_file file = given_a_durable_file("a");
+    CHECK_EQ(disk->ops->write(disk, file, new_bytes, BYTES, 0), 0);
+    env_close(env);
+    sim_disk_kill(sim);
+    env = env_sim_create(sim, &now, 77);
+    file = must_open("a", DISK_OPEN_EXISTING);
+    CHECK_EQ(disk->ops->read(disk, file, buffer, BYTES, 0), 0);
+    CHECK_EQ(memcmp(buffer, new_bytes, BYTES), 0);
+    env_close(env);
+    sim_disk_crash_as(sim, SIM_CRASH_UNSYNCED_LOST);
+    env = env_sim_create(sim, &now, 77);
+    file = must_open("a", DISK_OPEN_EXISTING);
+    CHECK_EQ(disk->ops->read(disk, file, buffer, BYTES, 0), 0);
+    CHECK_EQ(memcmp(buffer, old_bytes, BYTES), 0);
+    end();
+}
+
+TEST(a_killed_process_may_have_written_what_was_under_way)
+{
+    uint32_t seen_count = 0;
+
+    for (uint64_t seed = 0; seed < 32; seed++) {
+        struct note note = {.op.done = note_done};
+
+        given_a_disk((struct sim_disk_options){.seed = seed});
+        struct disk_file file = given_a_durable_file("a");
+        env_write(env, &note.op, file, new_bytes, BYTES, 0);
+        env_close(env);
+        sim_disk_kill(sim);
+        env = env_sim_create(sim, &now, 77);
+        file = must_open("a", DISK_OPEN_EXISTING);
+        CHECK_EQ(disk->ops->read(disk, file, buffer, BYTES, 0), 0);
+        seen_count += buffer[0] == 0x22;
+        end();
+    }
+    CHECK(seen_count > 4);
+    CHECK(seen_count < 28);
+}
+
+static uint32_t change_counts[2];
+
+static void
+count_change(void *context, enum sim_change change)
+{
+    CHECK(context == sim);
+    change_counts[change]++;
+}
+
+TEST(whoever_watches_is_told_before_each_change)
+{
+    struct note note = {.op.done = note_done};
+
+    given_a_disk((struct sim_disk_options){.seed = 4});
+    struct disk_file file = given_a_durable_file("a");
+    uint64_t count = sim_disk_operation_count(sim);
+    memset(change_counts, 0, sizeof(change_counts));
+    sim_disk_watch(sim, count_change, sim);
+    env_write(env, &note.op, file, new_bytes, BYTES, 0);
+    finish_all();
+    CHECK_EQ(disk->ops->write(disk, file, new_bytes, BYTES, 0), 0);
+    CHECK_EQ(disk->ops->zero_fill(disk, file, BYTES), 0);
+    CHECK_EQ(disk->ops->sync(disk, file), 0);
+    CHECK_EQ(disk->ops->read(disk, file, buffer, BYTES, 0), 0);
+    CHECK_EQ(change_counts[SIM_CHANGE_BEGINS], sim_disk_operation_count(sim) - count);
+    CHECK_EQ(change_counts[SIM_CHANGE_WRITE_ENDS], 1);
+    end();
+}
+
 /* A small life with crashes, summed up in a number. */
 static uint64_t
 live_a_life(uint64_t seed)
