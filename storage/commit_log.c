@@ -37,7 +37,7 @@
 #include "storage/segment.h"
 
 #define RETRY_NS NS_PER_S
-#define SEGMENT_BLOCK_COUNT_MIN 8u
+#define SEGMENT_BLOCK_COUNT_MIN 2u
 #define FATAL_BYTES_MAX 160u
 
 /* A segment of this stream. */

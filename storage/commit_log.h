@@ -78,10 +78,11 @@ struct log_block {
 };
 
 struct commit_log_options {
-    uint64_t segment_bytes; /* of each file; at least 8 blocks, in whole sectors */
-    uint32_t block_bytes;   /* most that is written at once; at least LOG_RECORD_BYTES_MAX + 1 sector, at
+    uint64_t
+        segment_bytes; /* of each file; at least 2 blocks, in whole sectors; far more, or much of it is lost at ends */
+    uint32_t block_bytes; /* most that is written at once; at least LOG_RECORD_BYTES_MAX + 1 sector, at
                                  most LOG_BLOCK_BYTES_MAX, in whole sectors */
-    uint32_t block_count;   /* buffers: filling + in flight + being applied */
+    uint32_t block_count; /* buffers: filling + in flight + being applied */
     uint32_t in_flight_max;
     uint32_t segments_ahead; /* prepared before they are needed */
     void (*on_durable)(void *context,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/sim/check_run.h"
 
+#include "core/hash.h"
 #include "query/query.h"
 #include "tests/sim/log_tap.h"
 
@@ -219,6 +220,15 @@ begin_census(struct census *census, const struct traffic *traffic)
     census->rows = realloc(census->rows, (traffic->sent + 1) * sizeof(*census->rows));
     census->count = traffic->sent;
     memset(census->rows, 0, (traffic->sent + 1) * sizeof(*census->rows));
+    census->log_hash = 0;
+}
+
+static uint64_t
+hash_block(uint64_t hash, const struct log_block_header *header)
+{
+    uint64_t words[] = {header->epoch, header->stream, header->sequence, header->checksum};
+
+    return hash64(hash, (struct text){.data = (const char *)words, .bytes = sizeof(words)});
 }
 
 /* Counts every event of the log, and shows everything to the model when there is one. */
@@ -234,6 +244,7 @@ feed(struct cluster *cluster, struct model *model, const struct log_tap *tap, st
         const uint8_t *records;
         uint32_t cursor = 0;
 
+        census->log_hash = hash_block(census->log_hash, header);
         for (uint32_t p = header->stream; model != NULL && p < partition_count; p += stream_count) {
             model_see(model, p, header->wall_ms);
         }
@@ -359,7 +370,7 @@ check_tenant(struct run *run, struct text tenant)
         !compare_list(run, MODEL_SESSIONS, variables, "sessions")) {
         return false;
     }
-    for (uint32_t i = 0; i < 3; i++) {
+    for (uint32_t i = 0; i < 3 && run->traffic->sent > 0; i++) {
         uint64_t number = dice_roll(dice) % run->traffic->sent;
 
         variables = base;

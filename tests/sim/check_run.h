@@ -24,6 +24,7 @@ struct census_row {
 struct census {
     struct census_row *rows;
     uint64_t count;
+    uint64_t log_hash; /* of every block of the log: equal logs, equal answers */
 };
 
 /* The cluster must be drained. False: *out_why (512 bytes) says what differs. Fills the census. */

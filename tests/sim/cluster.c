@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #define SEGMENT_BYTES (1u << 20)
-#define BLOCK_BYTES (112u << 10)
+#define BLOCK_BYTES (112u << 10) /* so that a record of any size fits, and little more */
 #define REGION_BYTES (UINT64_C(1) << 30)
 #define CREDIT_BYTES (96u << 10)
 #define START_WALL_MS INT64_C(1780315200000)
@@ -80,8 +80,23 @@ cluster_init(struct cluster *cluster, uint64_t seed)
     if (dice_chance(&cluster->dice, 20)) {
         cluster->rules.session_horizon_ms = 3600000;
     }
+    cluster->segment_bytes = SEGMENT_BYTES;
     cluster->late_percent = dice_below(&cluster->dice, 3) * 10;
     cluster->ns_per_look = dice_chance(&cluster->dice, 60) ? dice_below(&cluster->dice, 150) * NS_PER_US : 0;
+}
+
+void
+cluster_init_copy(struct cluster *cluster, const struct cluster *of, struct sim_disk *disk, uint64_t seed)
+{
+    *cluster = (struct cluster){
+        .dice = {.state = seed * 2 + 1},
+        .disk = disk,
+        .clock = {.mono = of->clock.mono, .wall = of->clock.wall},
+        .rules = of->rules,
+        .segment_bytes = of->segment_bytes,
+        .late_percent = of->late_percent,
+        .is_frozen = true,
+    };
 }
 
 void
@@ -144,7 +159,7 @@ cluster_start(struct cluster *cluster, uint32_t shard_count)
                            .id = {.n = (uint16_t)i},
                            .env = env_sim_create(cluster->disk, &cluster->clock, dice_roll(&cluster->dice)),
                            .region_bytes = REGION_BYTES,
-                           .segment_bytes = SEGMENT_BYTES,
+                           .segment_bytes = cluster->segment_bytes,
                            .block_bytes = BLOCK_BYTES,
                            .wall_floor = report.wall_floor,
                            .is_late = look_up_is_late,
@@ -175,6 +190,13 @@ cluster_crash(struct cluster *cluster)
 {
     cluster_stop(cluster);
     sim_disk_crash(cluster->disk);
+}
+
+void
+cluster_kill(struct cluster *cluster)
+{
+    cluster_stop(cluster);
+    sim_disk_kill(cluster->disk);
 }
 
 bool

@@ -30,6 +30,7 @@ struct cluster {
     struct sim_disk *disk;
     struct sim_clock clock;
     struct rules rules;
+    uint64_t segment_bytes; /* of each file of the log */
     struct node node;
     struct shard shards[SHARD_COUNT_MAX];
     uint32_t shard_count;  /* 0: not running */
@@ -42,12 +43,18 @@ struct cluster {
 };
 
 void cluster_init(struct cluster *cluster, uint64_t seed);
+/* Another node, not running, with the settings and at the time of `of`, on a disk of its own, which is taken. No time
+   passes for it. */
+void cluster_init_copy(struct cluster *cluster, const struct cluster *of, struct sim_disk *disk,
+                       uint64_t seed);
 void cluster_deinit(struct cluster *cluster);
 
 /* Starts a node with this many shards. False when the disk died on the way: crash, and start again. */
 bool cluster_start(struct cluster *cluster, uint32_t shard_count);
 /* The process dies here and now; the disk keeps what it would keep. */
 void cluster_crash(struct cluster *cluster);
+/* The process dies, the machine does not: the disk keeps what was written, and may lose it yet. */
+void cluster_kill(struct cluster *cluster);
 /* The process ends and the disk keeps everything. */
 void cluster_stop(struct cluster *cluster);
 /* One thing happens. False: the disk is dead, or the node has failed. */

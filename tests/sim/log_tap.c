@@ -57,7 +57,7 @@ read_file(struct log_tap *tap, struct sim_disk *disk, const char *name)
     uint8_t *bytes;
     uint64_t count;
 
-    if (sim_disk_snapshot(disk, name, &bytes, &count) != 0) {
+    if (sim_disk_snapshot_used(disk, name, &bytes, &count) != 0) {
         return;
     }
     tap->files = realloc(tap->files, (tap->file_count + 1) * sizeof(*tap->files));

@@ -12,51 +12,26 @@
  * event is in the log exactly once.
  */
 
-#include "query/query.h"
 #include "tests/sim/check_run.h"
+#include "tests/sim/clients.h"
 #include "tests/sim/pager.h"
-#include "shards/ingest.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-#define CLIENT_COUNT 3u
-#define BATCH_MAX 16u
 #define STARTS_MAX 200u
 #define EVENTS_LEAST 1000u
 #define PAGER_PERCENT 6u
-
-struct day;
-
-struct client {
-    struct day *day;
-    struct traffic_event batch[BATCH_MAX];
-    uint32_t batch_count;
-    bool is_sent;     /* and not answered */
-    bool is_answered; /* durable: may be read back */
-    struct ingest_request request;
-    struct arena arena;
-    /* Reading back one of its events. */
-    bool is_reading;
-    bool is_read;
-    struct arena query_arena;
-    char wanted[32];
-    char identifier[32]; /* of somebody, anybody */
-};
 
 struct day {
     uint64_t seed;
     struct cluster cluster;
     struct traffic traffic;
     struct arena_pool arenas;
-    struct client clients[CLIENT_COUNT];
+    struct clients clients;
     struct pager pager;
     struct census census;
-    uint8_t *acked; /* by number of event */
-    uint64_t acked_count_max;
-    uint64_t answered;
-    uint64_t answered_read;
     uint32_t crashes;
     uint32_t starts;
     uint32_t shard_counts; /* a bit for each number of shards */
@@ -67,14 +42,7 @@ struct day {
 static void
 forget_requests(struct day *day)
 {
-    for (uint32_t i = 0; i < CLIENT_COUNT; i++) {
-        struct client *client = &day->clients[i];
-
-        client->is_sent = false;
-        client->is_reading = false;
-        arena_reset(&client->arena);
-        arena_reset(&client->query_arena);
-    }
+    clients_forget(&day->clients);
     pager_forget(&day->pager);
 }
 
@@ -110,136 +78,9 @@ start(struct day *day)
 }
 
 static void
-batch_done(struct ingest_request *request)
-{
-    struct client *client = request->context;
-    struct day *day = client->day;
-
-    ASSERT(request->accepted + request->duplicates == client->batch_count);
-    for (uint32_t i = 0; i < client->batch_count; i++) {
-        uint64_t number = client->batch[i].number;
-
-        if (number >= day->acked_count_max) {
-            uint64_t count = number * 2 + 64;
-
-            day->acked = realloc(day->acked, count);
-            memset(day->acked + day->acked_count_max, 0, count - day->acked_count_max);
-            day->acked_count_max = count;
-        }
-        day->acked[number] = 1;
-        traffic_event_id(number, client->wanted);
-        free(client->batch[i].texts);
-    }
-    day->answered += client->batch_count;
-    client->batch_count = 0;
-    client->is_sent = false;
-    client->is_answered = true;
-}
-
-static void
-send_batch(struct day *day, struct client *client)
+somebody_acts(struct day *day)
 {
     struct cluster *cluster = &day->cluster;
-    struct shard *shard = &cluster->shards[dice_below(&cluster->dice, cluster->shard_count)];
-
-    if (client->batch_count == 0) {
-        client->batch_count = dice_chance(&cluster->dice, 30) ? 1 : 1 + dice_below(&cluster->dice, BATCH_MAX);
-        for (uint32_t i = 0; i < client->batch_count; i++) {
-            client->batch[i] = traffic_event(&day->traffic, cluster->clock.wall);
-        }
-    }
-    here = shard->id;
-    arena_reset(&client->arena);
-    arena_init(&client->arena, &day->arenas, 0);
-    if (!ingest_begin(&client->request, shard, &client->arena)) {
-        return;
-    }
-    for (uint32_t i = 0; i < client->batch_count; i++) {
-        struct event_draft draft = client->batch[i].draft;
-
-        draft.received_at = cluster->clock.wall;
-        if (!ingest_add(&client->request, &draft, i)) {
-            return;
-        }
-    }
-    client->is_sent = ingest_submit(&client->request, batch_done, client) == 0;
-}
-
-static void
-read_answered(void *context, enum query_answer_kind kind, struct text response)
-{
-    struct client *client = context;
-    struct day *day = client->day;
-    char key[64];
-
-    snprintf(key, sizeof(key), "\"eventId\":\"%s\"", client->wanted);
-    if (kind != QUERY_OK || memmem(response.data, response.bytes, key, strlen(key)) == NULL) {
-        snprintf(day->why, sizeof(day->why), "%s was answered but cannot be read: %.*s", client->wanted,
-                 (int)(response.bytes < 300 ? response.bytes : 300), response.data);
-    }
-    /* Whoever an identifier stands for has it, at whatever point of the log that was. */
-    snprintf(key, sizeof(key), "\"%s\"", client->identifier);
-    if (memmem(response.data, response.bytes, "\"profile\":null", 14) == NULL &&
-        memmem(response.data, response.bytes, key, strlen(key)) == NULL) {
-        snprintf(day->why, sizeof(day->why), "%s stands for somebody who has it not: %.*s",
-                 client->identifier, (int)(response.bytes < 300 ? response.bytes : 300), response.data);
-    }
-    day->answered_read++;
-}
-
-static void
-read_finished(void *context)
-{
-    struct client *client = context;
-
-    client->is_reading = false;
-    client->is_read = true;
-}
-
-/* On any shard: what was answered must be there. */
-static void
-read_back(struct day *day, struct client *client)
-{
-    struct cluster *cluster = &day->cluster;
-    struct shard *shard = &cluster->shards[dice_below(&cluster->dice, cluster->shard_count)];
-    uint64_t number = strtoull(client->wanted + 1, NULL, 10);
-    bool by_user = dice_chance(&cluster->dice, 30);
-    char text[512];
-
-    client->is_answered = false;
-    client->is_reading = true;
-    arena_reset(&client->query_arena);
-    arena_init(&client->query_arena, &day->arenas, 0);
-    if (by_user) {
-        traffic_user_id(&day->traffic, client->identifier);
-    } else {
-        traffic_anonymous_id(&day->traffic, client->identifier);
-    }
-    snprintf(text, sizeof(text),
-             "{event(tenantId:\"t%u\",eventId:\"%s\"){eventId canonicalId session{sessionId}}"
-             "profile(tenantId:\"t%u\",%s:\"%s\"){userIds anonymousIds}}",
-             (uint32_t)(number % 7 % TRAFFIC_TENANT_COUNT), client->wanted,
-             (uint32_t)(number % 7 % TRAFFIC_TENANT_COUNT), by_user ? "userId" : "anonymousId",
-             client->identifier);
-    struct query_request request = {
-        .shard = shard,
-        .arena = &client->query_arena,
-        .text = arena_text(&client->query_arena, text_of(text)),
-        .principal = principal_open(),
-        .now_ms = cluster->clock.wall.ms,
-        .answered = read_answered,
-        .finished = read_finished,
-        .context = client,
-    };
-    here = shard->id;
-    query_start(&request);
-}
-
-static void
-client_acts(struct day *day)
-{
-    struct cluster *cluster = &day->cluster;
-    struct client *client = &day->clients[dice_below(&cluster->dice, CLIENT_COUNT)];
 
     if (dice_chance(&cluster->dice, 2)) { /* a quiet while, or a long one */
         cluster->clock.wall.ms +=
@@ -248,14 +89,7 @@ client_acts(struct day *day)
     if (dice_chance(&cluster->dice, PAGER_PERCENT)) {
         pager_act(&day->pager);
     }
-    if (client->is_sent || client->is_reading) {
-        return;
-    }
-    if (client->is_answered && dice_chance(&cluster->dice, 50)) {
-        read_back(day, client);
-        return;
-    }
-    send_batch(day, client);
+    clients_act(&day->clients);
 }
 
 /* Sends until `events` were answered; dies on the way when it is to. False: something is wrong. */
@@ -272,7 +106,7 @@ work(struct day *day, uint64_t events, bool is_mortal)
         sim_disk_die_at(cluster->disk,
                         sim_disk_operation_count(cluster->disk) + 1 + dice_below(&cluster->dice, 150));
     }
-    while (day->answered < events && day->why[0] == '\0') {
+    while (day->clients.answered < events && day->why[0] == '\0') {
         if (!cluster_step(cluster)) {
             if (sim_disk_is_dead(cluster->disk)) {
                 return true;
@@ -281,40 +115,25 @@ work(struct day *day, uint64_t events, bool is_mortal)
             return false;
         }
         if (steps % 8 == 0) {
-            client_acts(day);
+            somebody_acts(day);
         }
         if (++steps > last_step) {
             return true;
         }
         if (steps > 20000000) {
             snprintf(day->why, sizeof(day->why), "no progress: %llu answered",
-                     (unsigned long long)day->answered);
+                     (unsigned long long)day->clients.answered);
         }
     }
     return day->why[0] == '\0';
-}
-
-/* Every event that was answered is in the log once; one that was not, at most once. */
-static bool
-check_census(struct day *day)
-{
-    for (uint64_t i = 0; i < day->census.count; i++) {
-        bool is_acked = i < day->acked_count_max && day->acked[i] != 0;
-
-        if (day->census.rows[i].times > 1 || (is_acked && day->census.rows[i].times != 1)) {
-            snprintf(day->why, sizeof(day->why), "event %llu is in the log %u times%s", (unsigned long long)i,
-                     day->census.rows[i].times, is_acked ? ", and was answered" : "");
-            return false;
-        }
-    }
-    return true;
 }
 
 /* What was answered before the crash is there now, before anybody sends it again. */
 static bool
 check_survivors(struct day *day)
 {
-    return check_log(&day->cluster, &day->traffic, &day->census, day->why) && check_census(day);
+    return check_log(&day->cluster, &day->traffic, &day->census, day->why) &&
+           clients_check(&day->clients, &day->census, day->why);
 }
 
 static bool
@@ -327,7 +146,7 @@ check(struct day *day)
         return false;
     }
     return day->why[0] == '\0' && check_run(&day->cluster, &day->traffic, &day->census, day->why) &&
-           check_census(day);
+           clients_check(&day->clients, &day->census, day->why);
 }
 
 static bool
@@ -388,25 +207,16 @@ run_day(uint64_t seed, struct day *day)
     cluster_init(&day->cluster, seed);
     traffic_init(&day->traffic, &day->cluster.dice, day->cluster.clock.wall);
     arena_pool_init(&day->arenas, 4u << 20);
-    for (uint32_t i = 0; i < CLIENT_COUNT; i++) {
-        day->clients[i].day = day;
-        arena_init(&day->clients[i].arena, &day->arenas, 0);
-        arena_init(&day->clients[i].query_arena, &day->arenas, 0);
-    }
+    clients_init(&day->clients, &day->cluster, &day->traffic, &day->arenas, day->why);
     pager_init(&day->pager, &day->cluster, &day->arenas, day->why);
     is_good = live(day);
     cluster_stop(&day->cluster);
     forget_requests(day);
     pager_deinit(&day->pager);
-    for (uint32_t i = 0; i < CLIENT_COUNT; i++) {
-        for (uint32_t e = 0; e < day->clients[i].batch_count; e++) {
-            free(day->clients[i].batch[e].texts);
-        }
-    }
+    clients_deinit(&day->clients);
     arena_pool_deinit(&day->arenas);
     cluster_deinit(&day->cluster);
     free(day->census.rows);
-    free(day->acked);
     if (!is_good && day->why[0] == '\0') {
         snprintf(day->why, sizeof(day->why), "%s", day->cluster.failure);
     }
@@ -419,10 +229,11 @@ tell(const struct day *day, bool is_good)
     printf("seed %llu: %s, %llu events answered, %llu read back, %llu lists paged, %u crashes, %u starts, "
            "%llu steps, state "
            "%016llx%s%s\n",
-           (unsigned long long)day->seed, is_good ? "ok" : "FAILED", (unsigned long long)day->answered,
-           (unsigned long long)day->answered_read, (unsigned long long)day->pager.lists_read, day->crashes,
-           day->starts, (unsigned long long)day->cluster.steps, (unsigned long long)day->hash,
-           is_good ? "" : "\n  ", is_good ? "" : day->why);
+           (unsigned long long)day->seed, is_good ? "ok" : "FAILED",
+           (unsigned long long)day->clients.answered, (unsigned long long)day->clients.answered_read,
+           (unsigned long long)day->pager.lists_read, day->crashes, day->starts,
+           (unsigned long long)day->cluster.steps, (unsigned long long)day->hash, is_good ? "" : "\n  ",
+           is_good ? "" : day->why);
 }
 
 /* Without the leak check: a process that dies in the middle leaves memory lent, and so does its simulation. */
@@ -461,7 +272,7 @@ main(int argc, char **argv)
             leave(1);
         }
         crashes += day.crashes;
-        events += day.answered;
+        events += day.clients.answered;
         lists += day.pager.lists_read;
     }
     printf("%llu seeds, %llu events, %llu crashes, %llu lists paged: every answer equal to the model's\n",
