@@ -1,0 +1,385 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * The way of a waiter whose record is on disk:
+ *
+ *   log_reads_wait --+--> waits at the read of that address --read_done--> settle --+--> arrived()
+ *                    |                   ^                                          |
+ *                    +--> waits for its turn, in order --log_reads_step             +--> waits again: it was
+ *                                                                                        another key's record
+ *
+ * An entry of the index has no key, so what is read may be a stranger with the same tag. It is kept at the tail all
+ * the same: so the next look at the entries passes it by, and each entry is read at most once for a waiter.
+ *
+ * Between start and end of a read the record may have been moved by the collection of garbage, and the slot may
+ * even serve another page: then the index says so, and the waiter looks again.
+ *
+ * Order: waiters of one key are called in the order in which they came. Nobody attaches to a read while others wait
+ * for their turn, and all of one key are at one read, though the record may have moved between their coming.
+ */
+
+#include "storage/log_store_state.h"
+
+#define TYPICAL_BYTES_MIN 512u
+
+static void read_done(struct env_op *op, int result);
+
+static void
+waiter_add(struct log_store_waiter **first, struct log_store_waiter **last, struct log_store_waiter *waiter)
+{
+    waiter->next = NULL;
+    if (*last != NULL) {
+        (*last)->next = waiter;
+    } else {
+        *first = waiter;
+    }
+    *last = waiter;
+}
+
+static struct log_store_waiter *
+waiter_take(struct log_store_waiter **first, struct log_store_waiter **last)
+{
+    struct log_store_waiter *waiter = *first;
+
+    *first = waiter->next;
+    if (*first == NULL) {
+        *last = NULL;
+    }
+    waiter->next = NULL;
+    return waiter;
+}
+
+/* Reads. */
+
+static int
+set_buffer(struct log_store *store, struct log_read *read, uint64_t piece_bytes)
+{
+    void *piece;
+
+    if (read->piece_bytes >= piece_bytes) {
+        return 0;
+    }
+    piece = region_take(store->region, piece_bytes);
+    if (piece == NULL) {
+        return fault_new(-ENOMEM);
+    }
+    region_put(store->region, read->piece, read->piece_bytes);
+    read->piece = piece;
+    read->piece_bytes = piece_bytes;
+    read->buffer = (uint8_t *)piece + (align_up((uintptr_t)piece, DISK_SECTOR_BYTES) - (uintptr_t)piece);
+    return 0;
+}
+
+static struct log_read *
+read_take(struct log_store *store)
+{
+    struct log_read *read = store->spare;
+
+    if (read != NULL) {
+        store->spare = read->next;
+        return read;
+    }
+    read = region_take_zero(store->region, sizeof(*read));
+    if (read == NULL) {
+        return NULL;
+    }
+    read->store = store;
+    if (set_buffer(store, read, LOG_READ_PIECE_BYTES) != 0) {
+        region_put(store->region, read, sizeof(*read));
+        return NULL;
+    }
+    return read;
+}
+
+static void
+read_free(struct log_store *store, struct log_read *read)
+{
+    region_put(store->region, read->piece, read->piece_bytes);
+    region_put(store->region, read, sizeof(*read));
+}
+
+static void
+read_put(struct log_store *store, struct log_read *read)
+{
+    if (read->piece_bytes > LOG_READ_PIECE_BYTES) {
+        read_free(store, read);
+        return;
+    }
+    read->next = store->spare;
+    store->spare = read;
+}
+
+/* `bytes` from the record on, and whole sectors around them. */
+static void
+read_start(struct log_store *store, struct log_read *read, uint32_t bytes)
+{
+    uint32_t slot = log_slot_of(store, read->address);
+    uint32_t offset = log_offset_of(store, read->address);
+    const struct log_page *page = log_page_at(store, slot);
+    uint64_t from = offset / DISK_SECTOR_BYTES * DISK_SECTOR_BYTES;
+    uint64_t end = align_up((uint64_t)offset + bytes, DISK_SECTOR_BYTES);
+
+    read->from = from;
+    read->bytes = (end < page->closed ? end : page->closed) - from;
+    read->stamp = page->stamp;
+    read->op = (struct env_op){.done = read_done};
+    env_read(store->options.env, &read->op, store->file, read->buffer, read->bytes,
+             log_place_in_file(store, slot, (uint32_t)from));
+}
+
+/* What a record of this store has, and as much again. */
+static uint32_t
+typical_bytes(const struct log_store *store)
+{
+    uint64_t mean = store->index.count > 0 ? store->counts.live_bytes / store->index.count : 0;
+    uint64_t bytes = 2 * mean < TYPICAL_BYTES_MIN ? TYPICAL_BYTES_MIN : 2 * mean;
+
+    return bytes < LOG_READ_BYTES - DISK_SECTOR_BYTES ? (uint32_t)bytes : LOG_READ_BYTES - DISK_SECTOR_BYTES;
+}
+
+static bool
+may_read(const struct log_store *store)
+{
+    return store->read_count < LOG_READ_COUNT_MAX &&
+           store->options.env->ops_outstanding < ENV_OPS_MAX - LOG_OPS_LEFT;
+}
+
+/* Where somebody waits for the same key; its record may have moved since. Linear: there are few. */
+static struct log_read *
+read_of_key(const struct log_store *store, const struct store_key *key)
+{
+    for (struct log_read *read = store->reads; read != NULL; read = read->next) {
+        for (const struct log_store_waiter *waiter = read->first; waiter != NULL; waiter = waiter->next) {
+            if (memcmp(&waiter->key, key, sizeof(*key)) == 0) {
+                return read;
+            }
+        }
+    }
+    return NULL;
+}
+
+/* Where others of its key wait, or at the read of this address, a new one if need be. False: there is no room for one
+   now. */
+static bool
+attach(struct log_store *store, struct log_store_waiter *waiter, uint64_t address)
+{
+    struct log_read *read = read_of_key(store, &waiter->key);
+
+    if (read == NULL) {
+        read = store->reads;
+        while (read != NULL && read->address != address) {
+            read = read->next;
+        }
+    }
+    if (read == NULL) {
+        read = may_read(store) ? read_take(store) : NULL;
+        if (read == NULL) {
+            return false;
+        }
+        read->address = address;
+        read->next = store->reads;
+        store->reads = read;
+        store->read_count++;
+        store->counts.cold_reads++;
+        read_start(store, read, typical_bytes(store));
+    }
+    waiter_add(&read->first, &read->last, waiter);
+    return true;
+}
+
+void
+log_reads_wait(struct log_store *store, struct log_store_waiter *waiter, struct store_key key,
+               uint64_t address)
+{
+    waiter->key = key;
+    if (store->waiting_first != NULL || !attach(store, waiter, address)) {
+        waiter_add(&store->waiting_first, &store->waiting_last, waiter);
+    }
+}
+
+/* It can be called now. */
+static bool
+is_answered(struct log_store *store, const struct log_store_waiter *waiter, uint64_t *out_cold)
+{
+    struct log_record *record;
+    uint64_t *entry;
+    int r = log_store_seek(store, waiter->key, log_index_hash(&store->index, waiter->key), &entry, &record,
+                           out_cold);
+
+    return r != 0 || record != NULL;
+}
+
+static void
+unlink_read(struct log_store *store, struct log_read *read)
+{
+    struct log_read **link = &store->reads;
+
+    while (*link != read) {
+        link = &(*link)->next;
+    }
+    *link = read->next;
+    store->read_count--;
+}
+
+/* First all that must wait on find their places, then the others are called, so that who comes from there is behind. */
+static void
+settle(struct log_store *store, struct log_read *read)
+{
+    struct log_store_waiter *first = read->first;
+    struct log_store_waiter *last = read->last;
+    struct log_store_waiter *ready[2] = {0}; /* first and last, as the next */
+    struct log_store_waiter *left[2] = {0};
+    uint64_t cold;
+
+    read->first = NULL;
+    read->last = NULL;
+    unlink_read(store, read);
+    read_put(store, read);
+    while (first != NULL) {
+        struct log_store_waiter *waiter = waiter_take(&first, &last);
+        if (is_answered(store, waiter, &cold)) {
+            waiter_add(&ready[0], &ready[1], waiter);
+        } else if (!attach(store, waiter, cold)) {
+            waiter_add(&left[0], &left[1], waiter);
+        }
+    }
+    if (left[0] != NULL) {
+        left[1]->next = store->waiting_first;
+        store->waiting_last = store->waiting_last == NULL ? left[1] : store->waiting_last;
+        store->waiting_first = left[0];
+    }
+    while (ready[0] != NULL) {
+        struct log_store_waiter *waiter = waiter_take(&ready[0], &ready[1]);
+        waiter->arrived(waiter);
+    }
+}
+
+static void
+damaged(struct log_store *store, const struct log_read *read)
+{
+    uint64_t place = read->address * LOG_RECORD_ALIGN;
+
+    log_store_fatal(store, -EUCLEAN, place, "the checksum of a record is wrong");
+}
+
+static void
+arrive(struct log_store *store, struct log_read *read)
+{
+    const struct log_page *page = log_page_at(store, log_slot_of(store, read->address));
+    uint32_t offset = log_offset_of(store, read->address);
+    uint64_t hash = log_index_hash(&store->index, read->first->key);
+    uint64_t *entry = log_index_find(&store->index, hash, read->address);
+    const struct log_record *record =
+        (const struct log_record *)(void *)(read->buffer + (offset - read->from));
+
+    if (entry == NULL || page->stamp != read->stamp) {
+        settle(store, read);
+        return;
+    }
+    if (offset + sizeof(*record) > page->closed) {
+        damaged(store, read);
+        return;
+    }
+    uint64_t end = (uint64_t)offset + log_record_stride(record->size);
+    if (offset + sizeof(*record) > read->from + read->bytes || end > read->from + read->bytes) {
+        uint64_t bytes = offset + sizeof(*record) > read->from + read->bytes ? sizeof(*record) : end - offset;
+        if (offset + bytes > page->closed) {
+            damaged(store, read);
+            return;
+        }
+        if (set_buffer(store, read, align_up(bytes, DISK_SECTOR_BYTES) + 3 * DISK_SECTOR_BYTES) != 0) {
+            log_store_fatal(store, -ENOMEM, end, "no memory to read a long record");
+            return;
+        }
+        read_start(store, read, (uint32_t)bytes);
+        return;
+    }
+    if (log_record_check(record, page->seed, offset, page->closed) != 0) {
+        damaged(store, read);
+        return;
+    }
+    if (log_store_copy(store, LOG_STREAM_HOT, entry, record) == NULL) {
+        read->is_stuck = true;
+        store->stuck_count++;
+        return;
+    }
+    settle(store, read);
+}
+
+static void
+read_done(struct env_op *op, int result)
+{
+    struct log_read *read = CONTAINER_OF(op, struct log_read, op);
+    struct log_store *store = read->store;
+
+    if (store->is_fatal) {
+        return;
+    }
+    if (result != 0) {
+        log_store_fatal(store, result, read->address * LOG_RECORD_ALIGN, "reading failed");
+        return;
+    }
+    arrive(store, read);
+}
+
+/* Those that came when there was no memory for their records. */
+static void
+retry_stuck(struct log_store *store)
+{
+    struct log_read *read = store->reads;
+    uint32_t count = store->stuck_count;
+
+    while (count > 0 && read != NULL) {
+        struct log_read *next = read->next;
+        if (read->is_stuck) {
+            read->is_stuck = false;
+            store->stuck_count--;
+            count--;
+            arrive(store, read);
+        }
+        read = next;
+    }
+}
+
+void
+log_reads_step(struct log_store *store)
+{
+    retry_stuck(store);
+    while (store->waiting_first != NULL) {
+        struct log_store_waiter *waiter = store->waiting_first;
+        struct log_store_waiter *next = waiter->next;
+        struct log_read *read = read_of_key(store, &waiter->key);
+        uint64_t cold;
+
+        if (read == NULL && is_answered(store, waiter, &cold)) {
+            (void)waiter_take(&store->waiting_first, &store->waiting_last);
+            waiter->arrived(waiter);
+            continue;
+        }
+        if (read != NULL) {
+            waiter_add(&read->first, &read->last, waiter);
+        } else if (!attach(store, waiter, cold)) {
+            return;
+        }
+        /* It leaves the queue last: until then whoever comes is behind it. */
+        store->waiting_first = next;
+        store->waiting_last = next == NULL ? NULL : store->waiting_last;
+    }
+}
+
+static void
+free_all(struct log_store *store, struct log_read *read)
+{
+    while (read != NULL) {
+        struct log_read *next = read->next;
+        read_free(store, read);
+        read = next;
+    }
+}
+
+void
+log_reads_deinit(struct log_store *store)
+{
+    free_all(store, store->reads);
+    free_all(store, store->spare);
+}
