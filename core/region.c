@@ -298,6 +298,12 @@ region_put(struct region *region, void *memory, uint64_t bytes)
 
 #endif
 
+uint64_t
+region_piece_bytes(uint64_t bytes)
+{
+    return class_bytes(class_of(bytes));
+}
+
 void *
 region_take_zero(struct region *region, uint64_t bytes)
 {

@@ -43,6 +43,8 @@ MUST_USE void *region_take_zero(struct region *region, uint64_t bytes);
 void region_put(struct region *region, void *piece, uint64_t bytes);
 /* Home. Like realloc: contents up to the lesser size are kept. NULL (piece untouched) at the limit. */
 MUST_USE void *region_resize(struct region *region, void *piece, uint64_t bytes_old, uint64_t bytes_new);
+/* Any thread. What a piece of so many bytes takes: as many are there to be asked for. */
+uint64_t region_piece_bytes(uint64_t bytes);
 /* Home. A copy; data NULL at the limit. Empty text takes nothing. */
 struct text region_text(struct region *region, struct text text);
 /* Any thread. */

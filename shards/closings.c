@@ -2,20 +2,13 @@
 #include "shards/closings.h"
 
 static void
-put(struct closings *closings, uint32_t at, struct closing row)
-{
-    closings->rows[at] = row;
-    row.session->closing_index = at;
-}
-
-static void
 sift_up(struct closings *closings, uint32_t at, struct closing row)
 {
     while (at > 1 && closings->rows[at / 2].deadline > row.deadline) {
-        put(closings, at, closings->rows[at / 2]);
+        closings->rows[at] = closings->rows[at / 2];
         at /= 2;
     }
-    put(closings, at, row);
+    closings->rows[at] = row;
 }
 
 static void
@@ -32,58 +25,34 @@ sift_down(struct closings *closings, uint32_t at, struct closing row)
         if (closings->rows[child].deadline >= row.deadline) {
             break;
         }
-        put(closings, at, closings->rows[child]);
+        closings->rows[at] = closings->rows[child];
         at = child;
     }
-    put(closings, at, row);
+    closings->rows[at] = row;
 }
 
 void
-closings_add(struct memory *memory, struct closings *closings, struct session *session, int64_t gap_ms)
+closings_add(struct memory *memory, struct closings *closings, struct closing row)
 {
-    REQUIRE(session->closing_index == 0);
     closings->rows = memory_grow(memory, closings->rows, &closings->capacity, closings->count + 1,
                                  sizeof(*closings->rows));
     closings->count++;
-    sift_up(closings, closings->count,
-            (struct closing){.deadline = session->end.ms + gap_ms, .session = session});
+    sift_up(closings, closings->count, row);
 }
 
-void
-closings_remove(struct closings *closings, struct session *session)
+bool
+closings_pop(struct closings *closings, struct event_ms watermark, struct closing *out_row)
 {
-    uint32_t at = session->closing_index;
-
-    if (at == 0) {
-        return;
+    if (closings->count == 0 || watermark.ms <= closings->rows[1].deadline) {
+        return false;
     }
-    ASSERT(closings->rows[at].session == session);
-    session->closing_index = 0;
+    *out_row = closings->rows[1];
     struct closing last = closings->rows[closings->count--];
 
-    if (last.session == session) {
-        return;
+    if (closings->count > 0) {
+        sift_down(closings, 1, last);
     }
-    if (at > 1 && closings->rows[at / 2].deadline > last.deadline) {
-        sift_up(closings, at, last);
-    } else {
-        sift_down(closings, at, last);
-    }
-}
-
-struct session *
-closings_pop(struct closings *closings, struct event_ms watermark, int64_t gap_ms)
-{
-    while (closings->count > 0 && watermark.ms > closings->rows[1].deadline) {
-        struct session *session = closings->rows[1].session;
-        int64_t deadline = session->end.ms + gap_ms;
-        if (watermark.ms > deadline) {
-            closings_remove(closings, session);
-            return session;
-        }
-        sift_down(closings, 1, (struct closing){.deadline = deadline, .session = session});
-    }
-    return NULL;
+    return true;
 }
 
 void

@@ -4,18 +4,22 @@
 /*
  * closings - open sessions by when they close
  *
- * A binary heap by end + gap. A session whose end grows stays where it is; its place is mended when it comes to
- * the top. Sessions know their index.
+ * A binary heap by end + gap. It names a session by its person and its start, and nobody takes a row out when the
+ * session goes or its end grows: when a row comes to the top, whoever takes it looks at what has become of the
+ * session, and puts it in again when that ends later.
  *
  * Threads  Home shard only.
  * Memory   Region.
  */
 
-#include "shards/session.h"
+#include "shards/memory.h"
+
+struct person;
 
 struct closing {
     int64_t deadline; /* never later than the session's */
-    struct session *session;
+    struct event_ms start;
+    struct person *person;
 };
 
 struct closings {
@@ -25,9 +29,7 @@ struct closings {
 };
 
 /* Home. */
-void closings_add(struct memory *memory, struct closings *closings, struct session *session, int64_t gap_ms);
-/* Home. No effect when it is not there. */
-void closings_remove(struct closings *closings, struct session *session);
-/* Home. A session that is closed at this watermark, taken out; NULL for none. */
-struct session *closings_pop(struct closings *closings, struct event_ms watermark, int64_t gap_ms);
+void closings_add(struct memory *memory, struct closings *closings, struct closing row);
+/* Home. True and the row with the least deadline, taken out, when the watermark has passed that. */
+bool closings_pop(struct closings *closings, struct event_ms watermark, struct closing *out_row);
 void closings_clear(struct memory *memory, struct closings *closings);

@@ -8,14 +8,15 @@
 
 /* The first row that is not before the name. */
 static uint32_t
-find_place(const struct counts *counts, struct text name)
+find_place(const struct pack *pack, const struct counts *counts, struct text name)
 {
+    const struct counts_row *rows = counts_rows(pack, counts);
     uint32_t low = 0;
-    uint32_t high = counts->count;
+    uint32_t high = counts->rows.count;
 
     while (low < high) {
         uint32_t middle = (low + high) / 2;
-        if (text_compare(short_text(&counts->rows[middle].name), name) < 0) {
+        if (text_compare(counts_name(pack, &rows[middle]), name) < 0) {
             low = middle + 1;
         } else {
             high = middle;
@@ -25,45 +26,59 @@ find_place(const struct counts *counts, struct text name)
 }
 
 struct counts_row *
-counts_find(const struct counts *counts, struct text name)
+counts_find(const struct pack *pack, const struct counts *counts, struct text name)
 {
     struct short_text lent = short_text_lend(name);
-    uint32_t first = counts->count > FEW ? find_place(counts, name) : 0;
-    uint32_t end = counts->count > FEW && first < counts->count ? first + 1 : counts->count;
+    struct counts_row *rows = counts_rows(pack, counts);
+    uint32_t count = counts->rows.count;
+    uint32_t first = count > FEW ? find_place(pack, counts, name) : 0;
+    uint32_t end = count > FEW && first < count ? first + 1 : count;
 
     for (uint32_t i = first; i < end; i++) {
-        if (short_text_equal(&counts->rows[i].name, &lent)) {
-            return &counts->rows[i];
+        if (pack_text_is(pack, &rows[i].name, &lent)) {
+            return &rows[i];
         }
     }
     return NULL;
 }
 
 void
-counts_add(struct memory *memory, struct counts *counts, struct text name, uint64_t by)
+counts_add(struct pack *pack, struct counts *counts, const struct pack_text *name, uint64_t by)
 {
-    struct counts_row *row = counts_find(counts, name);
+    struct counts_row *rows = counts_rows(pack, counts);
+    uint32_t few = counts->rows.count <= FEW ? counts->rows.count : 0;
 
-    if (row != NULL) {
-        row->count += by;
+    for (uint32_t i = 0; i < few; i++) {
+        if (pack_text_equal(pack, &rows[i].name, name)) {
+            rows[i].count += by;
+            return;
+        }
+    }
+    uint32_t place = find_place(pack, counts, pack_text(pack, name));
+
+    if (few == 0 && place < counts->rows.count && pack_text_equal(pack, &rows[place].name, name)) {
+        rows[place].count += by;
         return;
     }
-    uint32_t place = find_place(counts, name);
+    struct counts_row *row = pack_list_insert(pack, &counts->rows, place, sizeof(*row));
 
-    counts->rows = memory_grow(memory, counts->rows, &counts->capacity, counts->count, sizeof(*counts->rows));
-    memmove(&counts->rows[place + 1], &counts->rows[place], (counts->count - place) * sizeof(*counts->rows));
-    counts->rows[place] = (struct counts_row){.name = short_text_take(memory, name), .count = by};
-    counts->count++;
+    *row = (struct counts_row){.name = *name, .count = by};
+}
+
+uint64_t
+counts_need(const struct counts *counts, uint32_t more)
+{
+    return pack_list_need(&counts->rows, more, sizeof(struct counts_row));
 }
 
 void
-counts_clear(struct memory *memory, struct counts *counts)
+counts_move(struct pack *to, struct pack *from, struct counts *counts)
 {
-    for (uint32_t i = 0; i < counts->count; i++) {
-        short_text_put(memory, &counts->rows[i].name);
+    struct counts_row *rows = pack_move_list(to, from, &counts->rows, sizeof(*rows));
+
+    for (uint32_t i = 0; i < counts->rows.count; i++) {
+        pack_move_text(to, from, &rows[i].name);
     }
-    memory_put(memory, counts->rows, (uint64_t)counts->capacity * sizeof(*counts->rows));
-    *counts = (struct counts){0};
 }
 
 static int

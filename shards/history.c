@@ -16,10 +16,16 @@ history_init(struct history *history, struct memory *memory, const uint64_t seed
                                 });
 }
 
-int
-history_compare(const void *item, const void *key)
+const void *
+history_key(const struct order_entry *entry)
 {
-    const struct kept_event *event = item;
+    return &((const struct kept_event *)entry->item)->position;
+}
+
+int
+history_compare(const struct order_entry *entry, const void *key)
+{
+    const struct kept_event *event = entry->item;
     const uint64_t *position = key;
 
     return (event->position > *position) - (event->position < *position);

@@ -495,7 +495,7 @@ keeper_counts(const struct keeper *keeper)
     struct keeper_counts counts = {.profiles = keeper->profile_count, .events = keeper->event_count};
 
     for (const struct share *share = keeper->shares; share != NULL; share = share->next) {
-        counts.sessions_open += share->closings.count;
+        counts.sessions_open += share->open_count;
     }
     return counts;
 }
@@ -542,9 +542,9 @@ hash_person(void *context, void *record)
         if (entry == NULL) {
             return;
         }
-        uint64_t bytes = profile_codec_session_bytes(entry->item);
+        uint64_t bytes = profile_codec_session_bytes(share_session(entry));
         void *encoded = memory_take(memory, bytes);
-        profile_codec_encode_session(entry->item, encoded);
+        profile_codec_encode_session(share_session(entry), encoded);
         hashing->sum += hash_piece(seed_of(person->share, 2) + person->number, encoded, bytes);
         memory_put(memory, encoded, bytes);
     }

@@ -197,17 +197,19 @@ add_row(struct asked *asked, uint32_t row_bytes)
 }
 
 static const struct text_count *
-copy_counts(struct arena *arena, const struct counts *counts, uint64_t other, uint32_t *out_count)
+copy_counts(struct arena *arena, const struct pack *pack, const struct counts *counts, uint64_t other,
+            uint32_t *out_count)
 {
-    uint32_t count = counts->count + (other > 0 ? 1 : 0);
+    const struct counts_row *from = counts_rows(pack, counts);
+    uint32_t count = counts->rows.count + (other > 0 ? 1 : 0);
     struct text_count *rows = arena_take(arena, (uint64_t)count * sizeof(*rows));
 
     if (rows == NULL) {
         return NULL;
     }
-    for (uint32_t i = 0; i < counts->count; i++) {
-        rows[i] = (struct text_count){.key = arena_text(arena, short_text(&counts->rows[i].name)),
-                                      .count = counts->rows[i].count};
+    for (uint32_t i = 0; i < counts->rows.count; i++) {
+        rows[i] = (struct text_count){.key = arena_text(arena, counts_name(pack, &from[i])),
+                                      .count = from[i].count};
     }
     if (other > 0) {
         rows[count - 1] = (struct text_count){.key = TEXT("other"), .count = other};
@@ -220,29 +222,38 @@ copy_counts(struct arena *arena, const struct counts *counts, uint64_t other, ui
 }
 
 static const struct text_count *
-copy_top(struct arena *arena, const struct top *top, uint32_t *out_count)
+copy_top(struct arena *arena, const struct pack *pack, const struct top *top, uint32_t *out_count)
 {
-    struct text_count *rows = arena_take(arena, (uint64_t)top->count * sizeof(*rows));
+    const struct top_row *from = top_rows(pack, top);
+    struct text_count *rows = arena_take(arena, (uint64_t)top->rows.count * sizeof(*rows));
 
     if (rows == NULL) {
         return NULL;
     }
-    for (uint32_t i = 0; i < top->count; i++) {
-        rows[i] = (struct text_count){.key = arena_text(arena, top_name(&top->rows[i])),
-                                      .count = top->rows[i].count};
+    for (uint32_t i = 0; i < top->rows.count; i++) {
+        rows[i] =
+            (struct text_count){.key = arena_text(arena, top_name(pack, &from[i])), .count = from[i].count};
     }
     if (!arena->is_full) {
-        counts_rank(rows, top->count);
+        counts_rank(rows, top->rows.count);
     }
-    *out_count = top->count;
+    *out_count = top->rows.count;
     return rows;
 }
 
-static void
-copy_session(struct arena *arena, struct session_row *row, const struct session *session, bool is_open)
+static struct text
+copy_latest(struct arena *arena, const struct pack *pack, const struct latest *latest)
 {
-    struct text *pages = arena_take(arena, (uint64_t)session->page_count * sizeof(*pages));
-    uint32_t *sources = arena_take(arena, (uint64_t)session->source_count * sizeof(*sources));
+    return arena_text(arena, pack_text(pack, &latest->text));
+}
+
+static void
+copy_session(struct arena *arena, struct session_row *row, struct session_at at, bool is_open)
+{
+    const struct session *session = at.session;
+    const struct session_page *from = session_pages(at.pack, session);
+    struct text *pages = arena_take(arena, (uint64_t)session->pages.count * sizeof(*pages));
+    uint32_t *sources = arena_take(arena, (uint64_t)session->sources.count * sizeof(*sources));
 
     *row = (struct session_row){
         .session_id = session->session_id,
@@ -253,30 +264,30 @@ copy_session(struct arena *arena, struct session_row *row, const struct session 
         .end = session->end,
         .event_count = session->event_count,
         .pages = pages,
-        .exit_page = arena_text(arena, short_text(&session->exit_page.text)),
-        .device_type = arena_text(arena, short_text(&session->latest[SESSION_DEVICE_TYPE].text)),
-        .browser = arena_text(arena, short_text(&session->latest[SESSION_BROWSER].text)),
-        .os = arena_text(arena, short_text(&session->latest[SESSION_OS].text)),
-        .country = arena_text(arena, short_text(&session->latest[SESSION_COUNTRY].text)),
+        .exit_page = copy_latest(arena, at.pack, &session->exit_page),
+        .device_type = copy_latest(arena, at.pack, &session->latest[SESSION_DEVICE_TYPE]),
+        .browser = copy_latest(arena, at.pack, &session->latest[SESSION_BROWSER]),
+        .os = copy_latest(arena, at.pack, &session->latest[SESSION_OS]),
+        .country = copy_latest(arena, at.pack, &session->latest[SESSION_COUNTRY]),
         .sources = sources,
     };
-    row->event_types = copy_counts(arena, &session->event_types, 0, &row->event_type_count);
-    for (uint32_t i = 0; pages != NULL && i < session->page_count; i++) {
-        pages[i] = arena_text(arena, short_text(&session->pages[i].page));
+    row->event_types = copy_counts(arena, at.pack, &session->event_types, 0, &row->event_type_count);
+    for (uint32_t i = 0; pages != NULL && i < session->pages.count; i++) {
+        pages[i] = arena_text(arena, pack_text(at.pack, &from[i].page));
     }
     if (arena->is_full) {
         return; /* the answer will be a fault */
     }
-    row->page_count = session->page_count;
-    row->entry_page = session->page_count > 0 ? pages[0] : (struct text){0};
-    memcpy(sources, session->sources, session->source_count * sizeof(*sources));
-    row->source_count = session->source_count;
+    row->page_count = session->pages.count;
+    row->entry_page = session->pages.count > 0 ? pages[0] : (struct text){0};
+    memcpy(sources, session_sources(at.pack, session), session->sources.count * sizeof(*sources));
+    row->source_count = session->sources.count;
 }
 
 /* Profile. */
 
 static const struct bucket *
-copy_buckets(struct arena *arena, const struct bucket_list *list, uint32_t *out_count)
+copy_buckets(struct arena *arena, const struct pack *pack, const struct pack_list *list, uint32_t *out_count)
 {
     struct bucket *rows = arena_take(arena, (uint64_t)list->count * sizeof(*rows));
 
@@ -284,26 +295,26 @@ copy_buckets(struct arena *arena, const struct bucket_list *list, uint32_t *out_
         return NULL;
     }
     if (list->count > 0) {
-        memcpy(rows, list->rows, (uint64_t)list->count * sizeof(*rows));
+        memcpy(rows, buckets_rows(pack, list), (uint64_t)list->count * sizeof(*rows));
     }
     *out_count = list->count;
     return rows;
 }
 
 static const struct trait_row *
-copy_traits(struct arena *arena, const struct traits *traits, uint32_t *out_count)
+copy_traits(struct arena *arena, const struct pack *pack, const struct traits *traits, uint32_t *out_count)
 {
-    struct trait_row *rows = arena_take(arena, (uint64_t)traits->count * sizeof(*rows));
+    const struct trait *from = traits_rows(pack, traits);
+    struct trait_row *rows = arena_take(arena, (uint64_t)traits->rows.count * sizeof(*rows));
     uint32_t count = 0;
 
     if (rows == NULL) {
         return NULL;
     }
-    for (uint32_t i = 0; i < traits->count; i++) {
-        const struct trait *trait = &traits->rows[i];
-        if (trait->value.bytes > 0) {
-            rows[count++] = (struct trait_row){.key = arena_text(arena, trait->key),
-                                               .value = arena_text(arena, trait->value)};
+    for (uint32_t i = 0; i < traits->rows.count; i++) {
+        if (from[i].value.bytes > 0) {
+            rows[count++] = (struct trait_row){.key = arena_text(arena, pack_text(pack, &from[i].key)),
+                                               .value = arena_text(arena, pack_text(pack, &from[i].value))};
         }
     }
     *out_count = count;
@@ -311,24 +322,27 @@ copy_traits(struct arena *arena, const struct traits *traits, uint32_t *out_coun
 }
 
 static void
-copy_session_totals(struct arena *arena, struct profile_answer *answer, const struct session_set *sessions,
+copy_session_totals(struct arena *arena, struct profile_answer *answer, const struct profile *profile,
                     struct event_ms watermark, int64_t gap_ms)
 {
-    const struct session *current = session_set_current(sessions, watermark, gap_ms);
+    const struct pack *pack = &profile->pack;
+    const struct session_set *sessions = &profile->sessions;
+    const struct session *rows = session_set_rows(pack, sessions);
+    const struct session *current = session_set_current(pack, sessions, watermark, gap_ms);
 
-    answer->total_sessions = sessions->archived_count + sessions->count;
+    answer->total_sessions = sessions->archived_count + sessions->rows.count;
     answer->closed_sessions = sessions->archived_count;
     answer->closed_duration_ms = sessions->archived_duration_ms;
-    for (uint32_t i = 0; i < sessions->count; i++) {
-        if (session_is_closed(sessions->rows[i], watermark, gap_ms)) {
+    for (uint32_t i = 0; i < sessions->rows.count; i++) {
+        if (session_is_closed(&rows[i], watermark, gap_ms)) {
             answer->closed_sessions++;
-            answer->closed_duration_ms += (uint64_t)session_duration_ms(sessions->rows[i]);
+            answer->closed_duration_ms += (uint64_t)session_duration_ms(&rows[i]);
         }
     }
     if (current != NULL) {
         struct session_row *row = arena_take(arena, sizeof(*row));
         if (row != NULL) {
-            copy_session(arena, row, current, true);
+            copy_session(arena, row, (struct session_at){.pack = pack, .session = current}, true);
         }
         answer->current_session = row;
     }
@@ -337,6 +351,8 @@ copy_session_totals(struct arena *arena, struct profile_answer *answer, const st
 static void
 copy_profile(struct arena *arena, struct profile_answer *answer, const struct profile *profile)
 {
+    const struct pack *pack = &profile->pack;
+
     *answer = (struct profile_answer){
         .is_known = true,
         .first_seen = profile->first_seen,
@@ -347,19 +363,19 @@ copy_profile(struct arena *arena, struct profile_answer *answer, const struct pr
         .signups = profile->kinds[PROFILE_SIGNUPS],
         .logins = profile->kinds[PROFILE_LOGINS],
         .feature_uses = profile->kinds[PROFILE_FEATURE_USES],
-        .last_page = arena_text(arena, short_text(&profile->latest[PROFILE_LAST_PAGE].text)),
-        .last_country = arena_text(arena, short_text(&profile->latest[PROFILE_LAST_COUNTRY].text)),
-        .last_device = arena_text(arena, short_text(&profile->latest[PROFILE_LAST_DEVICE].text)),
-        .last_browser = arena_text(arena, short_text(&profile->latest[PROFILE_LAST_BROWSER].text)),
-        .last_os = arena_text(arena, short_text(&profile->latest[PROFILE_LAST_OS].text)),
+        .last_page = copy_latest(arena, pack, &profile->latest[PROFILE_LAST_PAGE]),
+        .last_country = copy_latest(arena, pack, &profile->latest[PROFILE_LAST_COUNTRY]),
+        .last_device = copy_latest(arena, pack, &profile->latest[PROFILE_LAST_DEVICE]),
+        .last_browser = copy_latest(arena, pack, &profile->latest[PROFILE_LAST_BROWSER]),
+        .last_os = copy_latest(arena, pack, &profile->latest[PROFILE_LAST_OS]),
     };
-    answer->hours = copy_buckets(arena, &profile->buckets.hours, &answer->hour_count);
-    answer->days = copy_buckets(arena, &profile->buckets.days, &answer->day_count);
+    answer->hours = copy_buckets(arena, pack, &profile->buckets.hours, &answer->hour_count);
+    answer->days = copy_buckets(arena, pack, &profile->buckets.days, &answer->day_count);
     answer->event_counts =
-        copy_counts(arena, &profile->event_counts, profile->other_count, &answer->event_count_count);
-    answer->top_pages = copy_top(arena, &profile->top_pages, &answer->top_page_count);
-    answer->top_features = copy_top(arena, &profile->top_features, &answer->top_feature_count);
-    answer->traits = copy_traits(arena, &profile->traits, &answer->trait_count);
+        copy_counts(arena, pack, &profile->event_counts, profile->other_count, &answer->event_count_count);
+    answer->top_pages = copy_top(arena, pack, &profile->top_pages, &answer->top_page_count);
+    answer->top_features = copy_top(arena, pack, &profile->top_features, &answer->top_feature_count);
+    answer->traits = copy_traits(arena, pack, &profile->traits, &answer->trait_count);
 }
 
 void
@@ -375,7 +391,7 @@ keeper_answer_profile(struct keeper *keeper, struct asked *asked, const struct p
     }
     if (answer != NULL && person != NULL) {
         copy_profile(arena, answer, person->profile);
-        copy_session_totals(arena, answer, &person->profile->sessions, keeper_watermark_of(keeper, question),
+        copy_session_totals(arena, answer, person->profile, keeper_watermark_of(keeper, question),
                             gap_of(keeper, question));
     }
     question->answer.profile = answer;
@@ -528,7 +544,7 @@ answer_events(struct keeper *keeper, struct asked *asked, const struct time_slic
     }
     scan_resume(asked->scan);
     for (uint32_t count = 1; asked->row_count < ask->count_max && !is_full(asked->question); count++) {
-        const struct kept_event *event = scan_next(asked->scan);
+        const struct kept_event *event = scan_next_event(asked->scan);
         if (event == NULL || kept_event_record(event)->event_time.ms < ask->from.ms) {
             break;
         }
@@ -566,12 +582,12 @@ answer_event(struct keeper *keeper, struct asked *asked)
 /* Sessions. */
 
 static void
-add_session_row(struct asked *asked, const struct session *session, bool is_open)
+add_session_row(struct asked *asked, struct session_at at, bool is_open)
 {
     struct session_row *row = add_row(asked, sizeof(*row));
 
     if (row != NULL) {
-        copy_session(&asked->question->arena, row, session, is_open);
+        copy_session(&asked->question->arena, row, at, is_open);
     }
 }
 
@@ -633,7 +649,7 @@ begin_sessions(struct keeper *keeper, struct asked *asked, const struct share *s
         }
         scan_add_order(asked->scan, &person->archive.order);
         if (person->profile != NULL) {
-            scan_add_sessions(asked->scan, &person->profile->sessions);
+            scan_add_person(asked->scan, person);
         }
     }
     scan_resume(asked->scan);
@@ -663,13 +679,13 @@ answer_sessions(struct keeper *keeper, struct asked *asked, const struct time_sl
     int64_t gap_ms = gap_of(keeper, question);
 
     for (uint32_t count = 1; asked->row_count < ask->count_max && !is_full(question); count++) {
-        const struct session *session = scan_next(asked->scan);
-        if (session == NULL || session->start.ms < ask->from.ms) {
+        struct session_at at = scan_next_session(asked->scan);
+        if (at.session == NULL || at.session->start.ms < ask->from.ms) {
             break;
         }
-        bool is_open = !session_is_closed(session, watermark, gap_ms);
+        bool is_open = !session_is_closed(at.session, watermark, gap_ms);
         if (tri_takes(ask->open, is_open)) {
-            add_session_row(asked, session, is_open);
+            add_session_row(asked, at, is_open);
         }
         if (is_time_up(asked, count, time)) {
             return STEP_MORE;
@@ -684,17 +700,17 @@ answer_sessions(struct keeper *keeper, struct asked *asked, const struct time_sl
  * two: one that was final before its person was merged, and one that came with the merge and reaches over it. The
  * first one was final sooner, so it ends sooner, and an event that old could not have joined the second.
  */
-static const struct session *
-better(const struct session *known, const struct session *session, uint32_t person, struct event_ms time)
+static struct session_at
+better(struct session_at known, struct session_at at, uint32_t person, struct event_ms time)
 {
-    if (session->start.ms > time.ms || session->end.ms < time.ms || !session_has_source(session, person)) {
+    if (at.session->start.ms > time.ms || at.session->end.ms < time.ms || !session_has_source(at, person)) {
         return known;
     }
-    return known == NULL || session->end.ms < known->end.ms ? session : known;
+    return known.session == NULL || at.session->end.ms < known.session->end.ms ? at : known;
 }
 
-static const struct session *
-search_archive(const struct session_archive *archive, const struct session *found, uint32_t number,
+static struct session_at
+search_archive(const struct session_archive *archive, struct session_at found, uint32_t number,
                struct event_ms time)
 {
     if (archive->order.count == 0 || time.ms == INT64_MAX) {
@@ -707,8 +723,19 @@ search_archive(const struct session_archive *archive, const struct session *foun
         if (entry == NULL || entry->time < time.ms - archive->duration_ms_max) {
             return found;
         }
-        found = better(found, entry->item, number, time);
+        found = better(found, share_session(entry), number, time);
     }
+}
+
+static struct session_at
+search_profile(const struct profile *profile, struct session_at found, uint32_t number, struct event_ms time)
+{
+    const struct session *rows = session_set_rows(&profile->pack, &profile->sessions);
+
+    for (uint32_t i = 0; i < profile->sessions.rows.count; i++) {
+        found = better(found, (struct session_at){.pack = &profile->pack, .session = &rows[i]}, number, time);
+    }
+    return found;
 }
 
 static enum step
@@ -719,7 +746,7 @@ answer_event_session(struct keeper *keeper, struct asked *asked)
     uint32_t member_count = question->ask.event_session.member_count;
     uint32_t number = question->ask.event_session.person;
     struct event_ms time = question->ask.event_session.event_time;
-    const struct session *found = NULL;
+    struct session_at found = {0};
 
     if (!question->reading.is_known) {
         finish_sessions(keeper, asked);
@@ -735,14 +762,14 @@ answer_event_session(struct keeper *keeper, struct asked *asked)
             continue;
         }
         found = search_archive(&person->archive, found, number, time);
-        for (uint32_t k = 0; person->profile != NULL && k < person->profile->sessions.count; k++) {
-            found = better(found, person->profile->sessions.rows[k], number, time);
+        if (person->profile != NULL) {
+            found = search_profile(person->profile, found, number, time);
         }
     }
-    if (found != NULL) {
-        add_session_row(
-            asked, found,
-            !session_is_closed(found, keeper_watermark_of(keeper, question), gap_of(keeper, question)));
+    if (found.session != NULL) {
+        add_session_row(asked, found,
+                        !session_is_closed(found.session, keeper_watermark_of(keeper, question),
+                                           gap_of(keeper, question)));
     }
     finish_sessions(keeper, asked);
     return STEP_DONE;
@@ -763,7 +790,7 @@ answer_open_sessions(struct keeper *keeper, struct asked *asked, const struct ti
             }
         }
     }
-    question->answer.open_sessions = share != NULL ? share->closings.count : 0;
+    question->answer.open_sessions = share != NULL ? share->open_count : 0;
     keeper_finish(keeper, asked, 0);
     return STEP_DONE;
 }

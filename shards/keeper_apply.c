@@ -2,12 +2,11 @@
 #include "core/uuid.h"
 #include "shards/keeper_state.h"
 #include "shards/metrics_table.h"
-#include "shards/profile_codec.h"
 
 /*
  * A kept event goes through the consumers in this order: profile (with its sessions, which decide whether the event
  * takes part), history, cube. A merge is two jobs: GIVE archives what is final, takes the loser's sessions out of
- * its slice and sends the encoded profile; TAKE waits for it and combines. Hand-overs of a shard to itself go by
+ * its slice and sends the profile's bytes; TAKE waits for them and combines. Hand-overs of a shard to itself go by
  * its lane to itself, so that there is one way.
  */
 
@@ -43,7 +42,7 @@ living_person(struct keeper *keeper, const struct job *job, struct uuid canonica
         *person = new;
     }
     if ((*person)->profile == NULL) {
-        (*person)->profile = profile_create(&keeper->memory);
+        (*person)->profile = profile_create(&keeper->memory, PROFILE_FIRST_BYTES);
         keeper->profile_count++;
     }
     return *person;
@@ -187,6 +186,22 @@ post(struct keeper *keeper, struct lane *lane, uint16_t to, struct outgoing *out
     keeper->outgoing_count++;
 }
 
+/* Behind it, the label and the profile as it is. */
+static struct outgoing *
+pack_up(struct keeper *keeper, const struct person *person, const struct applied_merge *merge)
+{
+    uint64_t bytes = sizeof(struct outgoing) + sizeof(struct profile_label) + person->profile->pack.used;
+    struct outgoing *outgoing = memory_take(&keeper->memory, bytes);
+    struct profile_label *label = (struct profile_label *)(outgoing + 1);
+
+    outgoing->bytes = bytes;
+    *label = (struct profile_label){
+        .canonical = person->canonical, .person = person->number, .tenant_no = merge->tenant_no};
+    static_assert(sizeof(*label) % 8 == 0, "the profile behind it is aligned");
+    memcpy(label + 1, person->profile, person->profile->pack.used);
+    return outgoing;
+}
+
 static enum job_answer
 apply_give(struct keeper *keeper, const struct job *job, struct person **out_person)
 {
@@ -207,14 +222,7 @@ apply_give(struct keeper *keeper, const struct job *job, struct person **out_per
 
     note_merge(tenant, merge);
     profile_detach(person, &change);
-    uint64_t bytes = profile_codec_bytes(person->profile);
-    struct outgoing *outgoing = memory_take(&keeper->memory, sizeof(*outgoing) + bytes);
-    outgoing->bytes = sizeof(*outgoing) + bytes;
-    profile_codec_encode(person->profile,
-                         (struct profile_label){.canonical = person->canonical,
-                                                .person = person->number,
-                                                .tenant_no = merge->tenant_no},
-                         outgoing + 1);
+    struct outgoing *outgoing = pack_up(keeper, person, merge);
     post(keeper, lane, to, outgoing,
          &(struct message){
              .kind = MESSAGE_HANDOVER,
@@ -223,7 +231,7 @@ apply_give(struct keeper *keeper, const struct job *job, struct person **out_per
              .from = keeper->options.home.n,
              .position = job->position,
              .payload = outgoing + 1,
-             .bytes = bytes,
+             .bytes = outgoing->bytes - sizeof(*outgoing),
              .canonical = merge->winner,
          });
     profile_destroy(&keeper->memory, person->profile);
@@ -253,16 +261,11 @@ keeper_apply(struct keeper *keeper, const struct job *job, struct person **perso
 void
 keeper_receive(struct keeper *keeper, const struct message *message)
 {
-    struct profile_label label;
-    struct profile *profile;
-
-    if (profile_codec_decode(&keeper->memory, message->payload, message->bytes, &label, &profile) != 0) {
-        base_die("ASSERT", "a hand-over can be read", __FILE__, __LINE__);
-    }
+    const struct profile_label *label = message->payload;
     struct handover *handover = memory_take(&keeper->memory, sizeof(*handover));
 
-    memcpy(&handover->loser, &label.canonical, sizeof(handover->loser));
-    handover->profile = profile;
+    memcpy(&handover->loser, &label->canonical, sizeof(handover->loser));
+    handover->profile = profile_copy(&keeper->memory, (const struct profile *)(label + 1));
     if (store_add(&keeper->handovers, handover) != 0) {
         memory_exhausted(&keeper->memory);
     }

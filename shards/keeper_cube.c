@@ -325,7 +325,7 @@ find_place(const struct cube_work *work, const struct cube_scan *ask, const stru
     struct order_place next = place;
     const struct order_entry *entry = order_next(order, &next);
 
-    return entry != NULL && entry->time == work->time && compare(entry->item, key) == 0 ? next : place;
+    return entry != NULL && entry->time == work->time && compare(entry, key) == 0 ? next : place;
 }
 
 static enum step
@@ -373,7 +373,7 @@ sum_sessions(struct keeper *keeper, struct cube_work *work, const struct cube_sc
         if (entry == NULL || entry->time >= ask->to.ms) {
             break;
         }
-        const struct session *session = entry->item;
+        const struct session *session = share_session(entry).session;
         if (takes_code(ask, session->code)) {
             uint32_t index = find_row(keeper, work, ask, entry->time, session->code); /* may move the rows */
             struct cube_row *row = &work->rows[index];

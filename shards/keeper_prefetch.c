@@ -68,8 +68,8 @@ fetch_person(const struct ahead *ahead, uint32_t step)
         return;
     }
     order_prefetch(&person->events, step);
-    if (person->profile != NULL) {
-        profile_prefetch(person->profile, step);
+    if (step == 1 && person->profile != NULL) {
+        profile_prefetch(person->profile, person->profile_bytes);
     }
 }
 

@@ -46,15 +46,15 @@ value_of(enum profile_order order, const struct profile *profile)
     case PROFILE_ORDER_TOTAL_EVENTS:
         return (int64_t)profile->total_events;
     case PROFILE_ORDER_TOTAL_SESSIONS:
-        return (int64_t)(profile->sessions.archived_count + profile->sessions.count);
+        return (int64_t)(profile->sessions.archived_count + profile->sessions.rows.count);
     }
     base_die("REQUIRE", "an order of profiles", __FILE__, __LINE__);
 }
 
 static bool
-text_takes(struct text wanted, const struct latest *latest)
+text_takes(struct text wanted, const struct pack *pack, const struct latest *latest)
 {
-    return wanted.bytes == 0 || text_equal(wanted, short_text(&latest->text));
+    return wanted.bytes == 0 || text_equal(wanted, pack_text(pack, &latest->text));
 }
 
 static bool
@@ -62,8 +62,8 @@ takes_profile(const struct profile_scan *ask, const struct profile *profile)
 {
     return profile->last_seen.ms >= ask->seen_from.ms && profile->last_seen.ms < ask->seen_to.ms &&
            (ask->identified == TRI_ANY || (ask->identified == TRI_YES) == profile->is_identified) &&
-           text_takes(ask->country, &profile->latest[PROFILE_LAST_COUNTRY]) &&
-           text_takes(ask->device_type, &profile->latest[PROFILE_LAST_DEVICE]);
+           text_takes(ask->country, &profile->pack, &profile->latest[PROFILE_LAST_COUNTRY]) &&
+           text_takes(ask->device_type, &profile->pack, &profile->latest[PROFILE_LAST_DEVICE]);
 }
 
 static void

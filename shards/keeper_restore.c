@@ -33,7 +33,7 @@ struct restoring {
     struct restoring *next;
     struct share *share;
     struct entries events;   /* struct kept_event by time */
-    struct entries sessions; /* struct session by start; archived ones first, the newest entry last */
+    struct entries sessions; /* as share.h has them, by start; archived ones first, the newest entry last */
 };
 
 struct kept_ahead {
@@ -282,6 +282,7 @@ keeper_restore_person(struct slice_restore *restore, struct store_key canonical,
         }
         keeper->profile_count++;
     }
+    person->profile_bytes = person->profile != NULL ? person->profile->pack.used : 0;
     person->share = restoring->share;
     share_add_person(memory, restoring->share, person);
     restore->people[restore->people_count++] = person;
@@ -323,14 +324,14 @@ static void
 read_session(struct slice_restore *restore, struct restoring *restoring, const struct slice_session *record)
 {
     struct memory *memory = &restore->keeper->memory;
-    struct session *session;
+    struct session_block *block;
 
-    if (profile_codec_decode_session(memory, record->session, record->session_bytes, &session) != 0) {
+    if (profile_codec_decode_session(memory, record->session, record->session_bytes, &block) != 0) {
         restore->is_bad = true;
         return;
     }
-    session->is_archived = true;
-    add_entry(memory, &restoring->sessions, session->start.ms, session);
+    block->session.is_archived = true;
+    add_entry(memory, &restoring->sessions, block->session.start.ms, block);
 }
 
 void
@@ -372,7 +373,7 @@ number_people(struct memory *memory, struct share *share, struct numbers *out_nu
     for (uint32_t i = 0; i < count; i++) {
         entries[i] = (struct order_entry){.time = share->people[i]->number, .item = share->people[i]};
     }
-    order_sort(memory, entries, count, 0, NULL);
+    order_sort(memory, entries, count, NULL, NULL);
     for (uint32_t i = 0; i < count; i++) {
         share->people[i] = entries[i].item;
         numbers.numbers[i] = (uint32_t)entries[i].time;
@@ -484,7 +485,7 @@ make_history(struct memory *memory, struct restoring *restoring, const struct nu
     uint32_t *owners = memory_take(memory, owner_bytes);
     uint32_t *counts = memory_take_zero(memory, count_bytes);
 
-    order_sort(memory, events->rows, events->count, offsetof(struct kept_event, position), history_compare);
+    order_sort(memory, events->rows, events->count, history_key, history_compare);
     order_fill(memory, &share->history.events, events->rows, events->count);
     bool is_sound = count_events(memory, restoring, numbers, owners, counts);
 
@@ -497,13 +498,27 @@ make_history(struct memory *memory, struct restoring *restoring, const struct nu
 }
 
 static void
-archive(struct memory *memory, struct session_archive *archive, struct session *session)
+archive(struct memory *memory, struct session_archive *archive, struct session_block *block)
 {
+    const struct session *session = &block->session;
     int64_t duration = session_duration_ms(session);
 
-    order_insert(memory, &archive->order, session->start.ms, &session->session_id, session,
+    order_insert(memory, &archive->order, session->start.ms, &session->session_id, block,
                  share_compare_session);
     archive->duration_ms_max = duration > archive->duration_ms_max ? duration : archive->duration_ms_max;
+}
+
+/* Those that can still change. */
+static void
+add_sessions(struct memory *memory, struct entries *sessions, const struct person *person)
+{
+    const struct profile *profile = person->profile;
+
+    for (uint32_t i = 0; profile != NULL && i < profile->sessions.rows.count; i++) {
+        struct session *session = &session_set_rows(&profile->pack, &profile->sessions)[i];
+        session->is_entered = true;
+        add_entry(memory, sessions, session->start.ms, share_item(person));
+    }
 }
 
 static bool
@@ -515,22 +530,17 @@ make_sessions(struct keeper *keeper, struct restoring *restoring, const struct n
     const uint32_t archived_count = sessions->count;
 
     for (uint32_t i = 0; i < archived_count; i++) {
-        struct session *session = sessions->rows[i].item;
-        uint32_t owner = find_number(numbers, session->person);
+        struct session_block *block = sessions->rows[i].item;
+        uint32_t owner = find_number(numbers, block->session.person);
         if (owner == NUMBER_NONE) {
             return false;
         }
-        archive(memory, &share->people[owner]->archive, session);
+        archive(memory, &share->people[owner]->archive, block);
     }
     for (uint32_t i = 0; i < share->person_count; i++) {
-        const struct profile *profile = share->people[i]->profile;
-        for (uint32_t k = 0; profile != NULL && k < profile->sessions.count; k++) {
-            struct session *session = profile->sessions.rows[k];
-            add_entry(memory, sessions, session->start.ms, session);
-        }
+        add_sessions(memory, sessions, share->people[i]);
     }
-    order_sort(memory, sessions->rows, sessions->count, offsetof(struct session, session_id),
-               share_compare_session);
+    order_sort(memory, sessions->rows, sessions->count, share_session_key, share_compare_session);
     share_fill(memory, share, sessions->rows, sessions->count,
                keeper->partitions[share->partition].rules.gap_ms);
     return true;

@@ -77,7 +77,7 @@ struct handover {
     struct profile *profile;
 };
 
-/* A hand-over on its way; the encoded profile follows. */
+/* A hand-over on its way; its label and the profile follow. */
 struct outgoing {
     struct outgoing *next;
     uint64_t lane_index; /* free when lane_passed() is beyond it */

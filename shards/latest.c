@@ -1,15 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "shards/latest.h"
 
-void
-latest_take(struct memory *memory, struct latest *latest, struct latest *other)
+struct pack_text
+latest_keep(struct pack *pack, const struct latest *latest, struct text text)
 {
-    if (other->text.bytes > 0 && (latest->text.bytes == 0 || stamp_is_after(other->at, latest->at))) {
-        short_text_put(memory, &latest->text);
-        *latest = *other;
-        *other = (struct latest){0};
+    struct short_text lent = short_text_lend(text);
+
+    return pack_text_is(pack, &latest->text, &lent) ? latest->text : pack_keep(pack, text);
+}
+
+void
+latest_take(struct pack *pack, struct latest *latest, struct pack *from, const struct latest *other)
+{
+    struct pack_text text = other->text;
+
+    if (text.bytes == 0 || (latest->text.bytes > 0 && !stamp_is_after(other->at, latest->at))) {
         return;
     }
-    short_text_put(memory, &other->text);
-    *other = (struct latest){0};
+    pack_move_text(pack, from, &text);
+    *latest = (struct latest){.text = text, .at = other->at};
 }

@@ -7,10 +7,10 @@
  * Newest by (event_time, position), so that it does not matter in which order events come.
  *
  * Threads  Home shard only.
- * Memory   A copy of the text from the region.
+ * Memory   The text lies in the pack that the value lies in.
  */
 
-#include "shards/short_text.h"
+#include "shards/pack.h"
 
 /* An event's place in time. No two events of a tenant have the same. */
 struct stamp {
@@ -25,19 +25,21 @@ stamp_is_after(struct stamp a, struct stamp b)
 }
 
 struct latest {
-    struct short_text text; /* bytes 0: no event has had one */
+    struct pack_text text; /* bytes 0: no event has had one */
     struct stamp at;
 };
 
-/* Home. Empty text is no value. */
+/* Home. A text of this pack; an empty one is no value. */
 static inline void
-latest_offer(struct memory *home, struct latest *latest, struct text text, struct stamp at)
+latest_offer(struct latest *latest, const struct pack_text *text, struct stamp at)
 {
-    if (text.bytes == 0 || (latest->text.bytes > 0 && !stamp_is_after(at, latest->at))) {
+    if (text->bytes == 0 || (latest->text.bytes > 0 && !stamp_is_after(at, latest->at))) {
         return;
     }
-    short_text_set(home, &latest->text, text);
-    latest->at = at;
+    *latest = (struct latest){.text = *text, .at = at};
 }
-/* Home. Offers what `other` has, and empties it. */
-void latest_take(struct memory *memory, struct latest *latest, struct latest *other);
+
+/* Home. What this text is when it is kept in the pack: the one that is there, when they are equal. */
+struct pack_text latest_keep(struct pack *pack, const struct latest *latest, struct text text);
+/* Home. Offers what `other` has, in another pack, from which its text moves. */
+void latest_take(struct pack *pack, struct latest *latest, struct pack *from, const struct latest *other);

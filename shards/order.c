@@ -33,7 +33,7 @@ is_less(const struct order_entry *entry, int64_t time, const void *key, order_co
     if (entry->time != time) {
         return entry->time < time;
     }
-    return key != NULL && compare(entry->item, key) < 0;
+    return key != NULL && compare(entry, key) < 0;
 }
 
 /* The last chunk that begins with less than (time, key), or the first chunk. */
@@ -246,9 +246,9 @@ order_insert(struct memory *memory, struct order *order, int64_t time, const voi
     order->count++;
 }
 
-void
-order_remove(struct memory *memory, struct order *order, int64_t time, const void *key, const void *item,
-             order_compare *compare)
+/* The place behind the item, which is there. */
+static struct order_place
+find_item(const struct order *order, int64_t time, const void *key, const void *item, order_compare *compare)
 {
     struct order_place place = order_seek(order, time, key, compare);
     const struct order_entry *entry = order_next(order, &place);
@@ -258,6 +258,23 @@ order_remove(struct memory *memory, struct order *order, int64_t time, const voi
         entry = order_next(order, &place);
     }
     REQUIRE(entry != NULL);
+    return place;
+}
+
+void
+order_replace(struct order *order, int64_t time, const void *key, const void *item, void *other,
+              order_compare *compare)
+{
+    struct order_place place = find_item(order, time, key, item, compare);
+
+    chunk_at(order, place.chunk)->entries[place.index - 1].item = other;
+}
+
+void
+order_remove(struct memory *memory, struct order *order, int64_t time, const void *key, const void *item,
+             order_compare *compare)
+{
+    struct order_place place = find_item(order, time, key, item, compare);
     struct order_chunk *chunk = chunk_at(order, place.chunk);
     uint32_t index = place.index - 1;
 
@@ -330,13 +347,13 @@ sort_times(struct memory *memory, struct order_entry *entries, uint64_t count, i
 
 /* Runs of one time are short. */
 static void
-sort_equals(struct order_entry *entries, uint64_t count, uint32_t key_offset, order_compare *compare)
+sort_equals(struct order_entry *entries, uint64_t count, order_key *key_of, order_compare *compare)
 {
     for (uint64_t i = 1; i < count; i++) {
         struct order_entry entry = entries[i];
         uint64_t at = i;
         while (at > 0 && entries[at - 1].time == entry.time &&
-               compare(entries[at - 1].item, (const char *)entry.item + key_offset) > 0) {
+               compare(&entries[at - 1], key_of(&entry)) > 0) {
             entries[at] = entries[at - 1];
             at--;
         }
@@ -345,7 +362,7 @@ sort_equals(struct order_entry *entries, uint64_t count, uint32_t key_offset, or
 }
 
 void
-order_sort(struct memory *memory, struct order_entry *entries, uint64_t count, uint32_t key_offset,
+order_sort(struct memory *memory, struct order_entry *entries, uint64_t count, order_key *key_of,
            order_compare *compare)
 {
     int64_t least = INT64_MAX;
@@ -361,7 +378,7 @@ order_sort(struct memory *memory, struct order_entry *entries, uint64_t count, u
         sort_times(memory, entries, count, least, most);
     }
     if (compare != NULL) {
-        sort_equals(entries, count, key_offset, compare);
+        sort_equals(entries, count, key_of, compare);
     }
 }
 

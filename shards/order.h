@@ -16,13 +16,15 @@
 
 #define ORDER_CHUNK_COUNT 256u
 
-/* How `item` compares with a key of the same time: < 0 when the item is first. */
-typedef int order_compare(const void *item, const void *key);
-
 struct order_entry {
     int64_t time;
     void *item;
 };
+
+/* The key of an entry. */
+typedef const void *order_key(const struct order_entry *entry);
+/* How an entry compares with a key of the same time: < 0 when the entry is first. */
+typedef int order_compare(const struct order_entry *entry, const void *key);
 
 struct order_chunk {
     uint32_t count;
@@ -51,11 +53,13 @@ void order_insert(struct memory *memory, struct order *order, int64_t time, cons
 /* Home. The item must be there, at (time, key). */
 void order_remove(struct memory *memory, struct order *order, int64_t time, const void *key, const void *item,
                   order_compare *compare);
+/* Home. The same, and another item for the same key takes its place. */
+void order_replace(struct order *order, int64_t time, const void *key, const void *item, void *other,
+                   order_compare *compare);
 void order_clear(struct memory *memory, struct order *order);
 
-/* Home. Puts entries in the order of (time, key), where an item's key lies at this offset; equals stay as they are.
-   compare NULL: by time alone. */
-void order_sort(struct memory *memory, struct order_entry *entries, uint64_t count, uint32_t key_offset,
+/* Home. Puts entries in the order of (time, key); equals stay as they are. compare NULL: by time alone. */
+void order_sort(struct memory *memory, struct order_entry *entries, uint64_t count, order_key *key_of,
                 order_compare *compare);
 /* Home. The first items of an empty order, ascending: much quicker than one after the other. */
 void order_fill(struct memory *memory, struct order *order, const struct order_entry *entries,

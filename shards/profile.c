@@ -3,66 +3,102 @@
 
 #include "shards/sort.h"
 
-struct profile *
-profile_create(struct memory *memory)
+#define AHEAD_BYTES 1024u /* fetched ahead of an event: the fixed part, and as much of what follows */
+#define ROOM_BYTES 256u   /* left free at least when one is made anew */
+
+static struct profile *
+create(struct memory *memory, uint64_t bytes)
 {
-    return memory_take_zero(memory, sizeof(struct profile));
+    uint64_t capacity = region_piece_bytes(bytes);
+    struct profile *profile = memory_take(memory, capacity);
+
+    REQUIRE(capacity <= UINT32_MAX);
+    *profile = (struct profile){.pack = {.capacity = (uint32_t)capacity, .used = sizeof(*profile)}};
+    static_assert(sizeof(*profile) % 8 == 0, "lists behind it are aligned");
+    return profile;
+}
+
+struct profile *
+profile_create(struct memory *memory, uint64_t bytes)
+{
+    return create(memory, sizeof(struct profile) + bytes);
 }
 
 void
 profile_destroy(struct memory *memory, struct profile *profile)
 {
-    if (profile == NULL) {
-        return;
+    if (profile != NULL) {
+        memory_put(memory, profile, profile->pack.capacity);
     }
-    counts_clear(memory, &profile->event_counts);
-    buckets_clear(memory, &profile->buckets);
-    session_set_clear(memory, &profile->sessions);
-    top_clear(memory, &profile->top_pages);
-    top_clear(memory, &profile->top_features);
-    for (uint32_t i = 0; i < PROFILE_LATEST_COUNT; i++) {
-        short_text_put(memory, &profile->latest[i].text);
-    }
-    traits_clear(memory, &profile->traits);
-    memory_put(memory, profile, sizeof(*profile));
 }
 
+/* Everything that is alive, to a piece with room for it. */
 static void
-prefetch_lists(const struct profile *profile)
+move(struct profile *to, struct profile *from)
 {
-    const struct bucket_list *hours = &profile->buckets.hours;
-    const struct bucket_list *days = &profile->buckets.days;
+    struct pack pack = to->pack;
 
-    if (profile->sessions.count > 0) {
-        __builtin_prefetch(&profile->sessions.rows[profile->sessions.count - 1]);
+    *to = *from;
+    to->pack = pack;
+    counts_move(&to->pack, &from->pack, &to->event_counts);
+    buckets_move(&to->pack, &from->pack, &to->buckets);
+    top_move(&to->pack, &from->pack, &to->top_pages);
+    top_move(&to->pack, &from->pack, &to->top_features);
+    for (uint32_t i = 0; i < PROFILE_LATEST_COUNT; i++) {
+        pack_move_text(&to->pack, &from->pack, &to->latest[i].text);
     }
-    if (hours->count > 0) {
-        __builtin_prefetch(&hours->rows[hours->count - 1]);
-    }
-    if (days->count > 0) {
-        __builtin_prefetch(&days->rows[days->count - 1]);
-    }
-    if (profile->event_counts.count > 0) {
-        __builtin_prefetch(&profile->event_counts.rows[0]);
-        __builtin_prefetch(&profile->event_counts.rows[profile->event_counts.count - 1]);
-    }
-    if (profile->top_pages.count > 0) {
-        __builtin_prefetch(&profile->top_pages.rows[0]);
-        __builtin_prefetch(&profile->top_pages.rows[profile->top_pages.count - 1]);
-    }
-    __builtin_prefetch(short_text(&profile->latest[PROFILE_LAST_PAGE].text).data);
+    traits_move(&to->pack, &from->pack, &to->traits);
+    session_set_move(&to->pack, &from->pack, &to->sessions);
+}
+
+static struct profile *
+copy(struct memory *memory, const struct profile *from, uint64_t bytes)
+{
+    struct profile *profile = create(memory, bytes);
+    struct pack pack = {.capacity = profile->pack.capacity, .used = from->pack.used};
+
+    memcpy(profile, from, from->pack.used);
+    profile->pack = pack;
+    return profile;
+}
+
+/* How much is alive is known when it was moved, so it is moved twice; the second time it is one copy. */
+struct profile *
+profile_renew(struct memory *memory, struct profile *from, uint64_t bytes)
+{
+    struct profile *compact = create(memory, from->pack.used);
+
+    move(compact, from);
+    uint64_t used = compact->pack.used;
+    uint64_t room = bytes + ROOM_BYTES > used / 2 ? bytes + ROOM_BYTES : used / 2;
+    struct profile *profile = copy(memory, compact, used + room);
+
+    profile_destroy(memory, compact);
+    return profile;
+}
+
+struct profile *
+profile_copy(struct memory *memory, const struct profile *from)
+{
+    return copy(memory, from, from->pack.used);
 }
 
 void
-profile_prefetch(const struct profile *profile, uint32_t step)
+profile_prefetch(const struct profile *profile, uint32_t bytes)
 {
-    if (step == 0) {
-        prefetch_lines(profile, sizeof(*profile));
-    } else if (step == 1) {
-        prefetch_lists(profile);
-    } else if (profile->sessions.count > 0) {
-        session_prefetch(profile->sessions.rows[profile->sessions.count - 1], step - 2);
-    }
+    prefetch_lines(profile, bytes < AHEAD_BYTES ? bytes : AHEAD_BYTES);
+}
+
+/* Room for so much in the person's profile. What a list had to spare may be gone, so that more is needed than before;
+   after a second time it is not. */
+static struct profile *
+renew(struct memory *memory, struct person *person, uint64_t bytes)
+{
+    struct profile *renewed = profile_renew(memory, person->profile, bytes);
+
+    profile_destroy(memory, person->profile);
+    person->profile = renewed;
+    return renewed;
 }
 
 static struct session_change
@@ -70,15 +106,10 @@ session_change(struct person *person, const struct profile_change *change)
 {
     return (struct session_change){
         .memory = change->memory,
-        .share = person->share,
-        .archive = &person->archive,
-        .buckets = &person->profile->buckets,
-        .newest = person->profile->last_seen,
+        .person = person,
         .watermark = change->watermark,
         .rules = change->rules,
         .tenant_namespace = change->tenant_namespace,
-        .canonical = person->canonical,
-        .person = person->number,
     };
 }
 
@@ -91,18 +122,25 @@ see(struct profile *profile, struct event_ms first, struct event_ms last)
     profile->last_seen = is_new || last.ms > profile->last_seen.ms ? last : profile->last_seen;
 }
 
-static void
-count_name(struct memory *memory, struct profile *profile, struct text name, uint64_t by)
+/* The name is of the profile from then on. */
+static struct pack_text
+count_name(struct profile *profile, struct text name, uint64_t by)
 {
-    struct counts_row *row = counts_find(&profile->event_counts, name);
+    struct pack *pack = &profile->pack;
+    struct counts_row *row = counts_find(pack, &profile->event_counts, name);
 
     if (row != NULL) {
         row->count += by;
-    } else if (profile->event_counts.count == PROFILE_NAME_COUNT_MAX || text_equal(name, TEXT("other"))) {
+        return row->name;
+    }
+    struct pack_text kept = pack_keep(pack, name);
+
+    if (profile->event_counts.rows.count == PROFILE_NAME_COUNT_MAX || text_equal(name, TEXT("other"))) {
         profile->other_count += by;
     } else {
-        counts_add(memory, &profile->event_counts, name, by);
+        counts_add(pack, &profile->event_counts, &kept, by);
     }
+    return kept;
 }
 
 static void
@@ -124,8 +162,52 @@ count_kind(struct profile *profile, struct text name)
     }
 }
 
+/* The same value in a session and in the profile. */
+static const struct {
+    enum event_text text;
+    enum profile_latest profile;
+} latest_texts[SESSION_LATEST_COUNT] = {
+    [SESSION_DEVICE_TYPE] = {.text = EVENT_DEVICE_TYPE, .profile = PROFILE_LAST_DEVICE},
+    [SESSION_BROWSER] = {.text = EVENT_BROWSER, .profile = PROFILE_LAST_BROWSER},
+    [SESSION_OS] = {.text = EVENT_OS, .profile = PROFILE_LAST_OS},
+    [SESSION_COUNTRY] = {.text = EVENT_COUNTRY, .profile = PROFILE_LAST_COUNTRY},
+};
+
+/* What an event takes, whatever of it is there already. */
+static uint64_t
+event_need(const struct profile *profile, const struct event_record *record, int64_t gap_ms)
+{
+    uint64_t bytes = pack_list_need(&profile->event_counts.rows, 1, sizeof(struct counts_row)) +
+                     buckets_need(&profile->buckets) +
+                     session_set_need(&profile->pack, &profile->sessions, record->event_time, gap_ms);
+    struct text page = event_text(record, EVENT_PAGE_URL);
+    struct text feature = event_text(record, EVENT_FEATURE_NAME);
+
+    bytes += page.bytes > 0 ? top_need(&profile->top_pages) + pack_keep_need(page) : 0;
+    bytes += feature.bytes > 0 ? top_need(&profile->top_features) + pack_keep_need(feature) : 0;
+    bytes += pack_keep_need(event_text(record, EVENT_EVENT_TYPE));
+    for (uint32_t i = 0; i < SESSION_LATEST_COUNT; i++) {
+        bytes += pack_keep_need(event_text(record, latest_texts[i].text));
+    }
+    return bytes;
+}
+
+static struct profile *
+make_room(struct memory *memory, struct person *person, const struct event_record *record, int64_t gap_ms)
+{
+    struct profile *profile = person->profile;
+
+    for (;;) {
+        uint64_t bytes = event_need(profile, record, gap_ms);
+        if (pack_has_room(&profile->pack, bytes)) {
+            return profile;
+        }
+        profile = renew(memory, person, bytes);
+    }
+}
+
 static void
-count_event(struct memory *memory, struct profile *profile, const struct event_record *record)
+count_event(struct profile *profile, const struct event_record *record, struct session_texts *out_texts)
 {
     struct text type = event_text(record, EVENT_EVENT_TYPE);
     struct text page = event_text(record, EVENT_PAGE_URL);
@@ -134,30 +216,44 @@ count_event(struct memory *memory, struct profile *profile, const struct event_r
     profile->total_events++;
     profile->is_identified |= event_has(record, EVENT_USER_ID);
     count_kind(profile, type);
-    count_name(memory, profile, type, 1);
+    out_texts->type = count_name(profile, type, 1);
+    out_texts->page = (struct pack_text){0};
     if (page.bytes > 0) {
-        top_count(memory, &profile->top_pages, page);
+        out_texts->page = top_count(&profile->pack, &profile->top_pages, page);
     }
     if (feature.bytes > 0) {
-        top_count(memory, &profile->top_features, feature);
+        (void)top_count(&profile->pack, &profile->top_features, feature);
     }
 }
 
 static void
-note_latest(struct memory *memory, struct profile *profile, const struct event_record *record,
-            struct stamp at)
+note_latest(struct profile *profile, const struct event_record *record, struct stamp at,
+            struct session_texts *texts)
 {
-    static const enum event_text texts[PROFILE_LATEST_COUNT] = {
-        [PROFILE_LAST_PAGE] = EVENT_PAGE_URL,
-        [PROFILE_LAST_COUNTRY] = EVENT_COUNTRY,
-        [PROFILE_LAST_DEVICE] = EVENT_DEVICE_TYPE,
-        [PROFILE_LAST_BROWSER] = EVENT_BROWSER,
-        [PROFILE_LAST_OS] = EVENT_OS,
-    };
-
-    for (uint32_t i = 0; i < PROFILE_LATEST_COUNT; i++) {
-        latest_offer(memory, &profile->latest[i], event_text(record, texts[i]), at);
+    latest_offer(&profile->latest[PROFILE_LAST_PAGE], &texts->page, at);
+    for (uint32_t i = 0; i < SESSION_LATEST_COUNT; i++) {
+        struct latest *latest = &profile->latest[latest_texts[i].profile];
+        texts->latest[i] = latest_keep(&profile->pack, latest, event_text(record, latest_texts[i].text));
+        latest_offer(latest, &texts->latest[i], at);
     }
+}
+
+static void
+apply_traits(struct person *person, struct profile_change *change, struct text object, struct stamp at)
+{
+    struct traits_members members;
+    struct profile *profile = person->profile;
+
+    traits_members_begin(change->memory, &members, object);
+    for (;;) {
+        uint64_t bytes = traits_need(&profile->pack, &profile->traits, &members);
+        if (pack_has_room(&profile->pack, bytes)) {
+            break;
+        }
+        profile = renew(change->memory, person, bytes);
+    }
+    change->traits_ignored += traits_apply(&profile->pack, &profile->traits, &members, at);
+    traits_members_end(change->memory, &members);
 }
 
 /* the semantics: by the watermark of before the event. */
@@ -171,57 +267,58 @@ takes_part(const struct applied_event *event, struct session_rules rules)
 bool
 profile_apply(struct person *person, struct profile_change *change, const struct applied_event *event)
 {
-    struct profile *profile = person->profile;
-    struct memory *memory = change->memory;
     const struct event_record *record = event->record;
     struct stamp at = {.event_time = record->event_time, .position = event->position};
+    struct session_change sessions = session_change(person, change);
+    struct session_texts texts;
+
+    session_set_archive(&sessions);
+    if (event_has(record, EVENT_TRAITS)) {
+        apply_traits(person, change, event_text(record, EVENT_TRAITS), at);
+    }
+    struct profile *profile = make_room(change->memory, person, record, change->rules.gap_ms);
     struct event_ms newest = profile->last_seen;
 
     see(profile, record->event_time, record->event_time);
-    count_event(memory, profile, record);
+    count_event(profile, record, &texts);
     if (profile->last_seen.ms != newest.ms) {
-        buckets_expire(&profile->buckets, profile->last_seen);
+        buckets_expire(&profile->pack, &profile->buckets, profile->last_seen);
     }
-    buckets_count(memory, &profile->buckets, profile->last_seen, record->event_time, 1, 0);
-    note_latest(memory, profile, record, at);
-    if (event_has(record, EVENT_TRAITS)) {
-        change->traits_ignored +=
-            traits_apply(memory, &profile->traits, event_text(record, EVENT_TRAITS), at);
-    }
+    buckets_count(&profile->pack, &profile->buckets, profile->last_seen, record->event_time, 1, 0);
+    note_latest(profile, record, at, &texts);
 
-    struct session_change sessions = session_change(person, change);
-    session_set_archive(&profile->sessions, &sessions);
-    if (!takes_part(event, change->rules)) {
-        return false;
+    bool is_in_session = takes_part(event, change->rules);
+
+    if (is_in_session) {
+        session_set_add(&sessions, event, &texts);
     }
-    session_set_add(&profile->sessions, &sessions, event);
-    return true;
+    person->profile_bytes = profile->pack.used;
+    return is_in_session;
 }
 
 /* The loser's names by (count desc, name), as far as there is room. */
 static void
-combine_names(struct memory *memory, struct profile *profile, struct profile *loser)
+combine_names(struct profile *profile, const struct profile *loser)
 {
     struct text_count ranked[PROFILE_NAME_COUNT_MAX];
-    uint32_t count = loser->event_counts.count;
+    const struct counts_row *rows = counts_rows(&loser->pack, &loser->event_counts);
+    uint32_t count = loser->event_counts.rows.count;
 
     ASSERT(count <= PROFILE_NAME_COUNT_MAX);
     for (uint32_t i = 0; i < count; i++) {
-        const struct counts_row *row = &loser->event_counts.rows[i];
-        ranked[i] = (struct text_count){.key = short_text(&row->name), .count = row->count};
+        ranked[i] = (struct text_count){.key = counts_name(&loser->pack, &rows[i]), .count = rows[i].count};
     }
     counts_rank(ranked, count);
     for (uint32_t i = 0; i < count; i++) {
-        count_name(memory, profile, ranked[i].key, ranked[i].count);
+        (void)count_name(profile, ranked[i].key, ranked[i].count);
     }
     profile->other_count += loser->other_count;
 }
 
-void
-profile_combine(struct person *person, struct profile_change *change, struct profile *loser)
+static void
+combine(struct profile *profile, struct profile_change *change, struct profile *loser)
 {
-    struct profile *profile = person->profile;
-    struct memory *memory = change->memory;
+    struct pack *pack = &profile->pack;
 
     if (loser->total_events > 0) {
         see(profile, loser->first_seen, loser->last_seen);
@@ -231,19 +328,31 @@ profile_combine(struct person *person, struct profile_change *change, struct pro
     for (uint32_t i = 0; i < PROFILE_KIND_COUNT; i++) {
         profile->kinds[i] += loser->kinds[i];
     }
-    combine_names(memory, profile, loser);
-    top_combine(memory, &profile->top_pages, &loser->top_pages);
-    top_combine(memory, &profile->top_features, &loser->top_features);
+    combine_names(profile, loser);
+    change->traits_ignored += traits_combine(pack, &profile->traits, &loser->pack, &loser->traits);
+    top_combine(pack, &profile->top_pages, &loser->pack, &loser->top_pages);
+    top_combine(pack, &profile->top_features, &loser->pack, &loser->top_features);
     for (uint32_t i = 0; i < PROFILE_LATEST_COUNT; i++) {
-        latest_take(memory, &profile->latest[i], &loser->latest[i]);
+        latest_take(pack, &profile->latest[i], &loser->pack, &loser->latest[i]);
     }
-    change->traits_ignored += traits_combine(memory, &profile->traits, &loser->traits);
-    buckets_combine(memory, &profile->buckets, profile->last_seen, &loser->buckets);
+    buckets_combine(pack, &profile->buckets, profile->last_seen, &loser->pack, &loser->buckets);
+}
 
+/* Lists grow row by row to at most half as much again as both have, and leave behind twice that. All of it goes when
+   that is done. */
+void
+profile_combine(struct person *person, struct profile_change *change, struct profile *loser)
+{
     struct session_change sessions = session_change(person, change);
-    session_set_archive(&profile->sessions, &sessions);
-    session_set_combine(&profile->sessions, &sessions, &loser->sessions);
-    profile_destroy(memory, loser);
+    uint64_t both = (uint64_t)person->profile->pack.used + loser->pack.used;
+
+    session_set_archive(&sessions);
+    (void)renew(change->memory, person, 6 * both);
+    combine(person->profile, change, loser);
+    session_set_combine(&sessions, loser);
+    (void)renew(change->memory, person, 0);
+    person->profile_bytes = person->profile->pack.used;
+    profile_destroy(change->memory, loser);
 }
 
 void
@@ -251,6 +360,6 @@ profile_detach(struct person *person, const struct profile_change *change)
 {
     struct session_change sessions = session_change(person, change);
 
-    session_set_archive(&person->profile->sessions, &sessions);
-    session_set_leave(&person->profile->sessions, &sessions);
+    session_set_archive(&sessions);
+    session_set_leave(&sessions);
 }

@@ -7,8 +7,12 @@
  * Everything of the semantics that a Profile answers, as counters that never need to run: windows are evaluated
  * when read. profile_combine() is the merge of two people.
  *
+ * All of it, lists, texts and sessions that can change, is one piece of memory without an address in it (pack.h):
+ * `pack.used` bytes that may be copied to another shard, or to disk, and used there. Whatever changes a person may
+ * put the profile elsewhere; who keeps a pointer into it asks the person anew.
+ *
  * Threads  Home shard only.
- * Memory   Region.
+ * Memory   One piece of the region, made anew with half as much again when it is full.
  * Limits   PROFILE_NAME_COUNT_MAX event types by name; those of top, traits and buckets.
  */
 
@@ -20,6 +24,7 @@
 #include "shards/traits.h"
 
 #define PROFILE_NAME_COUNT_MAX 64u /* and `other` */
+#define PROFILE_FIRST_BYTES 512u   /* of room to begin with: a first event and a little more */
 
 enum profile_kind {
     PROFILE_PAGE_VIEWS,
@@ -40,6 +45,7 @@ enum profile_latest {
 };
 
 struct profile {
+    struct pack pack; /* that begins here */
     struct event_ms first_seen;
     struct event_ms last_seen;
     uint64_t total_events;
@@ -59,10 +65,18 @@ struct profile {
 struct person {
     struct uuid canonical; /* the key; first */
     uint32_t number;
+    uint32_t profile_bytes;  /* used in it when it was changed last */
     struct profile *profile; /* NULL: merged into somebody else */
     struct share *share;
     struct order events; /* struct kept_event */
     struct session_archive archive;
+};
+
+/* Whose profile travels. */
+struct profile_label {
+    struct uuid canonical;
+    uint32_t person;
+    uint32_t tenant_no;
 };
 
 /* With what a record is applied. */
@@ -74,11 +88,15 @@ struct profile_change {
     uint64_t traits_ignored;   /* counts up */
 };
 
-/* Home. */
-MUST_USE struct profile *profile_create(struct memory *memory);
+/* Home. An empty one with room for `bytes`. */
+MUST_USE struct profile *profile_create(struct memory *memory, uint64_t bytes);
 void profile_destroy(struct memory *memory, struct profile *profile);
-/* Home. An event will be applied soon: the steps of fetching from memory what it touches. */
-void profile_prefetch(const struct profile *profile, uint32_t step);
+/* Home. A copy with room for `bytes` more, compact. `from` is good for profile_destroy() only. */
+MUST_USE struct profile *profile_renew(struct memory *memory, struct profile *from, uint64_t bytes);
+/* Home. A profile of the bytes of one. */
+MUST_USE struct profile *profile_copy(struct memory *memory, const struct profile *from);
+/* Home. An event will be applied soon: fetches what it touches from memory, without a look at it. */
+void profile_prefetch(const struct profile *profile, uint32_t bytes);
 /* Home. True when the event took part in sessions. */
 bool profile_apply(struct person *person, struct profile_change *change, const struct applied_event *event);
 /* Home. The loser's is added to the person's, and destroyed. Its sessions are in no share. */

@@ -5,6 +5,12 @@
 
 static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "numbers are copied as they are");
 
+/* What bytes become takes at most so many times their number: rows and texts twice, sessions besides for their rows,
+   and a list that is announced and does not come as much as a whole one. */
+#define GROWTH_MAX 8u
+#define SESSION_BYTES_MIN 120u
+static_assert(sizeof(struct session) <= UINT64_C(3) * SESSION_BYTES_MIN, "room for it is counted");
+
 /* Without `to` it only counts. */
 struct writer {
     uint8_t *to;
@@ -15,7 +21,7 @@ struct reader {
     const uint8_t *from;
     uint64_t left;
     bool is_bad;
-    struct memory *memory;
+    struct pack *pack; /* with room for all that the bytes can become */
 };
 
 static void
@@ -54,27 +60,31 @@ write_stamp(struct writer *writer, struct stamp stamp)
 }
 
 static void
-write_latest(struct writer *writer, const struct latest *latest)
+write_latest(struct writer *writer, const struct pack *pack, const struct latest *latest)
 {
-    write_text(writer, short_text(&latest->text));
+    write_text(writer, pack_text(pack, &latest->text));
     if (latest->text.bytes > 0) {
         write_stamp(writer, latest->at);
     }
 }
 
 static void
-write_counts(struct writer *writer, const struct counts *counts)
+write_counts(struct writer *writer, const struct pack *pack, const struct counts *counts)
 {
-    write_32(writer, counts->count);
-    for (uint32_t i = 0; i < counts->count; i++) {
-        write_text(writer, short_text(&counts->rows[i].name));
-        write_64(writer, counts->rows[i].count);
+    const struct counts_row *rows = counts_rows(pack, counts);
+
+    write_32(writer, counts->rows.count);
+    for (uint32_t i = 0; i < counts->rows.count; i++) {
+        write_text(writer, counts_name(pack, &rows[i]));
+        write_64(writer, rows[i].count);
     }
 }
 
 static void
-write_session(struct writer *writer, const struct session *session)
+write_session(struct writer *writer, const struct pack *pack, const struct session *session)
 {
+    const struct session_page *pages = session_pages(pack, session);
+
     write_bytes(writer, session->session_id.byte, sizeof(session->session_id.byte));
     write_32(writer, session->revision);
     write_32(writer, session->person);
@@ -83,73 +93,88 @@ write_session(struct writer *writer, const struct session *session)
     write_64(writer, session->event_count);
     write_stamp(writer, session->first);
     write_bytes(writer, session->code, sizeof(session->code));
-    write_32(writer, session->page_count);
-    for (uint32_t i = 0; i < session->page_count; i++) {
-        write_text(writer, short_text(&session->pages[i].page));
-        write_stamp(writer, session->pages[i].first);
+    write_32(writer, session->pages.count);
+    for (uint32_t i = 0; i < session->pages.count; i++) {
+        write_text(writer, pack_text(pack, &pages[i].page));
+        write_stamp(writer, pages[i].first);
     }
-    write_latest(writer, &session->exit_page);
+    write_latest(writer, pack, &session->exit_page);
     for (uint32_t i = 0; i < SESSION_LATEST_COUNT; i++) {
-        write_latest(writer, &session->latest[i]);
+        write_latest(writer, pack, &session->latest[i]);
     }
-    write_counts(writer, &session->event_types);
-    write_32(writer, session->source_count);
-    write_bytes(writer, session->sources, session->source_count * sizeof(*session->sources));
+    write_counts(writer, pack, &session->event_types);
+    write_32(writer, session->sources.count);
+    write_bytes(writer, session_sources(pack, session), session->sources.count * sizeof(uint32_t));
 }
+
+/* A row of a top, to be ordered by its name. */
+struct named {
+    struct text name;
+    uint64_t count;
+};
 
 static int
 compare_names(const void *a, const void *b)
 {
-    const struct top_row *const *row_a = a;
-    const struct top_row *const *row_b = b;
+    const struct named *named_a = a;
+    const struct named *named_b = b;
 
-    return text_compare(top_name(*row_a), top_name(*row_b));
+    return text_compare(named_a->name, named_b->name);
 }
 
 static void
-write_top(struct writer *writer, const struct top *top)
+write_top(struct writer *writer, const struct pack *pack, const struct top *top)
 {
-    const struct top_row *rows[TOP_COUNT_MAX];
+    struct named named[TOP_COUNT_MAX];
+    const struct top_row *rows = top_rows(pack, top);
+    uint32_t count = top->rows.count;
 
-    ASSERT(top->count <= TOP_COUNT_MAX);
-    for (uint32_t i = 0; i < top->count; i++) {
-        rows[i] = &top->rows[i];
+    ASSERT(count <= TOP_COUNT_MAX);
+    for (uint32_t i = 0; i < count; i++) {
+        named[i] = (struct named){.name = top_name(pack, &rows[i]), .count = rows[i].count};
     }
     if (writer->to != NULL) {
-        sort_items(rows, top->count, sizeof(rows[0]), compare_names);
+        sort_items(named, count, sizeof(named[0]), compare_names);
     }
-    write_32(writer, top->count);
-    for (uint32_t i = 0; i < top->count; i++) {
-        write_text(writer, top_name(rows[i]));
-        write_64(writer, rows[i]->count);
+    write_32(writer, count);
+    for (uint32_t i = 0; i < count; i++) {
+        write_text(writer, named[i].name);
+        write_64(writer, named[i].count);
     }
 }
 
 static void
-write_buckets(struct writer *writer, const struct bucket_list *list)
+write_buckets(struct writer *writer, const struct pack *pack, const struct pack_list *list)
 {
+    const struct bucket *rows = buckets_rows(pack, list);
+
     write_32(writer, list->count);
     for (uint32_t i = 0; i < list->count; i++) {
-        write_64(writer, (uint64_t)list->rows[i].index);
-        write_32(writer, list->rows[i].events);
-        write_32(writer, list->rows[i].sessions);
+        write_64(writer, (uint64_t)rows[i].index);
+        write_32(writer, rows[i].events);
+        write_32(writer, rows[i].sessions);
     }
 }
 
 static void
-write_traits(struct writer *writer, const struct traits *traits)
+write_traits(struct writer *writer, const struct pack *pack, const struct traits *traits)
 {
-    write_32(writer, traits->count);
-    for (uint32_t i = 0; i < traits->count; i++) {
-        write_text(writer, traits->rows[i].key);
-        write_text(writer, traits->rows[i].value);
-        write_stamp(writer, traits->rows[i].at);
+    const struct trait *rows = traits_rows(pack, traits);
+
+    write_32(writer, traits->rows.count);
+    for (uint32_t i = 0; i < traits->rows.count; i++) {
+        write_text(writer, pack_text(pack, &rows[i].key));
+        write_text(writer, pack_text(pack, &rows[i].value));
+        write_stamp(writer, rows[i].at);
     }
 }
 
 static void
 write_profile(struct writer *writer, const struct profile *profile, struct profile_label label)
 {
+    const struct pack *pack = &profile->pack;
+    const struct session *sessions = session_set_rows(pack, &profile->sessions);
+
     write_32(writer, PROFILE_CODEC_VERSION);
     write_bytes(writer, label.canonical.byte, sizeof(label.canonical.byte));
     write_32(writer, label.person);
@@ -159,21 +184,21 @@ write_profile(struct writer *writer, const struct profile *profile, struct profi
     write_64(writer, profile->total_events);
     write_32(writer, profile->is_identified ? 1 : 0);
     write_bytes(writer, profile->kinds, sizeof(profile->kinds));
-    write_counts(writer, &profile->event_counts);
+    write_counts(writer, pack, &profile->event_counts);
     write_64(writer, profile->other_count);
-    write_buckets(writer, &profile->buckets.hours);
-    write_buckets(writer, &profile->buckets.days);
-    write_top(writer, &profile->top_pages);
-    write_top(writer, &profile->top_features);
+    write_buckets(writer, pack, &profile->buckets.hours);
+    write_buckets(writer, pack, &profile->buckets.days);
+    write_top(writer, pack, &profile->top_pages);
+    write_top(writer, pack, &profile->top_features);
     for (uint32_t i = 0; i < PROFILE_LATEST_COUNT; i++) {
-        write_latest(writer, &profile->latest[i]);
+        write_latest(writer, pack, &profile->latest[i]);
     }
-    write_traits(writer, &profile->traits);
+    write_traits(writer, pack, &profile->traits);
     write_64(writer, profile->sessions.archived_count);
     write_64(writer, profile->sessions.archived_duration_ms);
-    write_32(writer, profile->sessions.count);
-    for (uint32_t i = 0; i < profile->sessions.count; i++) {
-        write_session(writer, profile->sessions.rows[i]);
+    write_32(writer, profile->sessions.rows.count);
+    for (uint32_t i = 0; i < profile->sessions.rows.count; i++) {
+        write_session(writer, pack, &sessions[i]);
     }
 }
 
@@ -195,20 +220,20 @@ profile_codec_encode(const struct profile *profile, struct profile_label label, 
 }
 
 uint64_t
-profile_codec_session_bytes(const struct session *session)
+profile_codec_session_bytes(struct session_at at)
 {
     struct writer writer = {0};
 
-    write_session(&writer, session);
+    write_session(&writer, at.pack, at.session);
     return writer.bytes;
 }
 
 void
-profile_codec_encode_session(const struct session *session, void *to)
+profile_codec_encode_session(struct session_at at, void *to)
 {
     struct writer writer = {.to = to};
 
-    write_session(&writer, session);
+    write_session(&writer, at.pack, at.session);
 }
 
 static void
@@ -303,50 +328,61 @@ read_latest(struct reader *reader, struct latest *latest)
     struct text text = read_text(reader);
 
     if (text.bytes > 0) {
-        latest_offer(reader->memory, latest, text, read_stamp(reader));
+        *latest = (struct latest){.text = pack_keep(reader->pack, text), .at = read_stamp(reader)};
     }
+}
+
+/* Room for as many rows as there are to come. */
+static uint32_t
+read_list(struct reader *reader, struct pack_list *list, uint32_t count_max, uint32_t item_bytes,
+          uint32_t row_bytes)
+{
+    uint32_t count = read_count(reader, count_max, item_bytes);
+
+    pack_list_reserve(reader->pack, list, count, row_bytes);
+    return count;
 }
 
 static void
 read_counts(struct reader *reader, struct counts *counts, uint32_t count_max)
 {
-    uint32_t count = read_count(reader, count_max, 12);
+    uint32_t count = read_list(reader, &counts->rows, count_max, 12, sizeof(struct counts_row));
+    const struct counts_row *rows = counts_rows(reader->pack, counts);
 
     for (uint32_t i = 0; i < count && !reader->is_bad; i++) {
         struct text name = read_text(reader);
-        if (i > 0 && text_compare(short_text(&counts->rows[i - 1].name), name) >= 0) {
+        if (i > 0 && text_compare(counts_name(reader->pack, &rows[i - 1]), name) >= 0) {
             reader->is_bad = true;
             return;
         }
-        counts_add(reader->memory, counts, name, read_64(reader));
+        struct pack_text kept = pack_keep(reader->pack, name);
+        counts_add(reader->pack, counts, &kept, read_64(reader));
     }
 }
 
 static void
 read_pages(struct reader *reader, struct session *session)
 {
-    uint32_t count = read_count(reader, SESSION_PAGE_COUNT_MAX, 20);
+    uint32_t count =
+        read_list(reader, &session->pages, SESSION_PAGE_COUNT_MAX, 20, sizeof(struct session_page));
+    struct session_page *pages = session_pages(reader->pack, session);
 
     for (uint32_t i = 0; i < count && !reader->is_bad; i++) {
         struct text page = read_text(reader);
         struct stamp first = read_stamp(reader);
-        if (i > 0 && !stamp_is_after(first, session->pages[i - 1].first)) {
+        if (i > 0 && !stamp_is_after(first, pages[i - 1].first)) {
             reader->is_bad = true;
             return;
         }
-        session->pages =
-            memory_grow(reader->memory, session->pages, &session->page_capacity, i, sizeof(*session->pages));
-        session->pages[i] =
-            (struct session_page){.page = short_text_take(reader->memory, page), .first = first};
-        session->page_count++;
+        pages[i] = (struct session_page){.page = pack_keep(reader->pack, page), .first = first};
+        session->pages.count++;
     }
 }
 
-static struct session *
-read_session(struct reader *reader)
+static void
+read_session(struct reader *reader, struct session *session)
 {
-    struct session *session = memory_take_zero(reader->memory, sizeof(*session));
-
+    *session = (struct session){0};
     read_bytes(reader, session->session_id.byte, sizeof(session->session_id.byte));
     session->revision = read_32(reader);
     session->person = read_32(reader);
@@ -361,12 +397,12 @@ read_session(struct reader *reader)
         read_latest(reader, &session->latest[i]);
     }
     read_counts(reader, &session->event_types, UINT32_MAX);
-    uint32_t source_count = read_count(reader, UINT32_MAX, sizeof(uint32_t));
+    uint32_t source_count =
+        read_list(reader, &session->sources, UINT32_MAX, sizeof(uint32_t), sizeof(uint32_t));
 
     for (uint32_t i = 0; i < source_count; i++) {
-        session_add_source(reader->memory, session, read_32(reader));
+        session_add_source(reader->pack, session, read_32(reader));
     }
-    return session;
 }
 
 static void
@@ -374,13 +410,13 @@ read_sessions(struct reader *reader, struct session_set *set)
 {
     set->archived_count = read_64(reader);
     set->archived_duration_ms = read_64(reader);
-    uint32_t count = read_count(reader, UINT32_MAX, 100);
+    uint32_t count = read_list(reader, &set->rows, UINT32_MAX, SESSION_BYTES_MIN, sizeof(struct session));
+    struct session *rows = session_set_rows(reader->pack, set);
 
     for (uint32_t i = 0; i < count && !reader->is_bad; i++) {
-        struct session *session = read_session(reader);
-        session_set_restore(reader->memory, set, session);
-        if (session->start.ms > session->end.ms ||
-            (i > 0 && session_compare(set->rows[i - 1], session) >= 0)) {
+        read_session(reader, &rows[i]);
+        set->rows.count++;
+        if (rows[i].start.ms > rows[i].end.ms || (i > 0 && session_compare(&rows[i - 1], &rows[i]) >= 0)) {
             reader->is_bad = true;
         }
     }
@@ -389,48 +425,51 @@ read_sessions(struct reader *reader, struct session_set *set)
 static void
 read_top(struct reader *reader, struct top *top)
 {
-    uint32_t count = read_count(reader, TOP_COUNT_MAX, 12);
+    uint32_t count = read_list(reader, &top->rows, TOP_COUNT_MAX, 12, sizeof(struct top_row));
+    const struct top_row *rows = top_rows(reader->pack, top);
 
     for (uint32_t i = 0; i < count && !reader->is_bad; i++) {
         struct text name = read_text(reader);
         uint64_t number = read_64(reader);
-        if (i > 0 && text_compare(top_name(&top->rows[i - 1]), name) >= 0) {
+        if (i > 0 && text_compare(top_name(reader->pack, &rows[i - 1]), name) >= 0) {
             reader->is_bad = true;
             return;
         }
-        top_restore(reader->memory, top, name, number);
+        top_restore(reader->pack, top, name, number);
     }
 }
 
 static void
-read_buckets(struct reader *reader, struct bucket_list *list, uint32_t count_max)
+read_buckets(struct reader *reader, struct pack_list *list, uint32_t count_max)
 {
-    uint32_t count = read_count(reader, count_max, 16);
+    uint32_t count = read_list(reader, list, count_max, 16, sizeof(struct bucket));
+    const struct bucket *rows = buckets_rows(reader->pack, list);
 
     for (uint32_t i = 0; i < count && !reader->is_bad; i++) {
         struct bucket row = {.index = (int64_t)read_64(reader)};
         row.events = read_32(reader);
         row.sessions = read_32(reader);
-        if (i > 0 && list->rows[i - 1].index >= row.index) {
+        if (i > 0 && rows[i - 1].index >= row.index) {
             reader->is_bad = true;
             return;
         }
-        buckets_restore(reader->memory, list, row);
+        buckets_restore(reader->pack, list, row);
     }
 }
 
 static void
 read_traits(struct reader *reader, struct traits *traits)
 {
-    uint32_t count = read_count(reader, TRAIT_COUNT_MAX, 24);
+    uint32_t count = read_list(reader, &traits->rows, TRAIT_COUNT_MAX, 24, sizeof(struct trait));
+    const struct trait *rows = traits_rows(reader->pack, traits);
 
     for (uint32_t i = 0; i < count && !reader->is_bad; i++) {
         struct text key = read_text(reader);
         struct text value = read_text(reader);
         struct stamp at = read_stamp(reader);
-        if (i > 0 && text_compare(traits->rows[i - 1].key, key) >= 0) {
+        if (i > 0 && text_compare(pack_text(reader->pack, &rows[i - 1].key), key) >= 0) {
             reader->is_bad = true;
-        } else if (!traits_put(reader->memory, traits, key, value, at)) {
+        } else if (!traits_put(reader->pack, traits, key, value, at)) {
             reader->is_bad = true;
         }
     }
@@ -470,31 +509,36 @@ int
 profile_codec_decode(struct memory *memory, const void *from, uint64_t bytes, struct profile_label *out_label,
                      struct profile **out_profile)
 {
-    struct reader reader = {.from = from, .left = bytes, .memory = memory};
-    struct profile *profile = profile_create(memory);
+    struct profile *profile = profile_create(memory, bytes * GROWTH_MAX);
+    struct reader reader = {.from = from, .left = bytes, .pack = &profile->pack};
     struct profile_label label;
 
     read_profile(&reader, &label, profile);
-    if (reader.is_bad) {
-        profile_destroy(memory, profile);
-        return PROFILE_CODEC_BAD;
+    if (!reader.is_bad) {
+        *out_label = label;
+        *out_profile = profile_renew(memory, profile, 0);
     }
-    *out_label = label;
-    *out_profile = profile;
-    return 0;
+    profile_destroy(memory, profile);
+    return reader.is_bad ? PROFILE_CODEC_BAD : 0;
 }
 
 int
 profile_codec_decode_session(struct memory *memory, const void *from, uint64_t bytes,
-                             struct session **out_session)
+                             struct session_block **out_session)
 {
-    struct reader reader = {.from = from, .left = bytes, .memory = memory};
-    struct session *session = read_session(&reader);
+    uint64_t capacity = sizeof(struct session_block) + bytes * GROWTH_MAX;
+    struct session_block *block = memory_take(memory, capacity);
+    struct reader reader = {.from = from, .left = bytes, .pack = &block->pack};
 
-    if (reader.is_bad || reader.left > 0 || session->start.ms > session->end.ms) {
-        session_destroy(memory, session);
-        return PROFILE_CODEC_BAD;
+    block->pack = (struct pack){.capacity = (uint32_t)capacity, .used = sizeof(*block)};
+    read_session(&reader, &block->session);
+    if (reader.left > 0 || block->session.start.ms > block->session.end.ms) {
+        reader.is_bad = true;
     }
-    *out_session = session;
-    return 0;
+    if (!reader.is_bad) {
+        *out_session =
+            session_copy(memory, (struct session_at){.pack = &block->pack, .session = &block->session});
+    }
+    session_block_destroy(memory, block);
+    return reader.is_bad ? PROFILE_CODEC_BAD : 0;
 }

@@ -5,8 +5,8 @@
  * profile_codec - a profile as flat bytes
  *
  * Canonical: two profiles that give the same answers now and after any further record have the same bytes, so
- * that a hash of them can be compared between runs. Little-endian, no pointers, no padding. Used for hand-over and
- * for the state hash.
+ * that a hash of them can be compared between runs. Little-endian, no pointers, no padding. Used for the state hash
+ * and for what lasts. (A profile is one relocatable piece of memory already, but the same profile in many forms.)
  *
  * Threads  Home shard only.
  * Errors   PROFILE_CODEC_BAD: the bytes are not such a profile; nothing was made.
@@ -20,13 +20,6 @@ enum profile_codec_answer {
     PROFILE_CODEC_BAD = 1,
 };
 
-/* Whose profile travels. */
-struct profile_label {
-    struct uuid canonical;
-    uint32_t person;
-    uint32_t tenant_no;
-};
-
 /* Home. */
 uint64_t profile_codec_bytes(const struct profile *profile);
 /* Home. Writes profile_codec_bytes() bytes. */
@@ -36,7 +29,7 @@ MUST_USE int profile_codec_decode(struct memory *memory, const void *from, uint6
                                   struct profile_label *out_label, struct profile **out_profile);
 
 /* Home. The same for one session (archived ones are kept and hashed alone). */
-uint64_t profile_codec_session_bytes(const struct session *session);
-void profile_codec_encode_session(const struct session *session, void *to);
+uint64_t profile_codec_session_bytes(struct session_at at);
+void profile_codec_encode_session(struct session_at at, void *to);
 MUST_USE int profile_codec_decode_session(struct memory *memory, const void *from, uint64_t bytes,
-                                          struct session **out_session);
+                                          struct session_block **out_session);

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "shards/scan.h"
 
+#include "shards/profile.h"
+
 static struct scan *
-create(struct arena *arena, uint32_t cursor_count_max, order_compare *compare, uint32_t key_offset,
+create(struct arena *arena, uint32_t cursor_count_max, order_compare *compare, order_key *key_of,
        uint32_t key_bytes)
 {
     struct scan *scan = arena_take_zero(arena, sizeof(*scan));
@@ -14,7 +16,7 @@ create(struct arena *arena, uint32_t cursor_count_max, order_compare *compare, u
     }
     *scan = (struct scan){
         .compare = compare,
-        .key_offset = key_offset,
+        .key_of = key_of,
         .key_bytes = key_bytes,
         .cursors = cursors,
         .cursor_count_max = cursor_count_max,
@@ -27,21 +29,13 @@ create(struct arena *arena, uint32_t cursor_count_max, order_compare *compare, u
 struct scan *
 scan_create_events(struct arena *arena, uint32_t cursor_count_max)
 {
-    return create(arena, cursor_count_max, history_compare, offsetof(struct kept_event, position),
-                  sizeof(uint64_t));
+    return create(arena, cursor_count_max, history_compare, history_key, sizeof(uint64_t));
 }
 
 struct scan *
 scan_create_sessions(struct arena *arena, uint32_t cursor_count_max)
 {
-    return create(arena, cursor_count_max, share_compare_session, offsetof(struct session, session_id),
-                  sizeof(struct uuid));
-}
-
-static const void *
-key_of(const struct scan *scan, const void *item)
-{
-    return (const uint8_t *)item + scan->key_offset;
+    return create(arena, cursor_count_max, share_compare_session, share_session_key, sizeof(struct uuid));
 }
 
 void
@@ -78,9 +72,9 @@ scan_add_order(struct scan *scan, const struct order *order)
 }
 
 void
-scan_add_sessions(struct scan *scan, const struct session_set *sessions)
+scan_add_person(struct scan *scan, const struct person *person)
 {
-    add_cursor(scan)->sessions = sessions;
+    add_cursor(scan)->person = person;
 }
 
 /* Steps back to the next older entry; false at the end. */
@@ -98,8 +92,11 @@ step_cursor(struct scan_cursor *cursor)
     if (cursor->place.index == 0) {
         return false;
     }
-    struct session *session = cursor->sessions->rows[--cursor->place.index];
-    cursor->entry = (struct order_entry){.time = session->start.ms, .item = session};
+    const struct profile *profile = cursor->person->profile;
+    const struct session *rows = session_set_rows(&profile->pack, &profile->sessions);
+
+    cursor->entry = (struct order_entry){.time = rows[--cursor->place.index].start.ms,
+                                         .item = share_item(cursor->person)};
     return true;
 }
 
@@ -109,7 +106,7 @@ is_wanted(const struct scan *scan, const struct order_entry *entry)
     if (entry->time != scan->time) {
         return entry->time < scan->time;
     }
-    return scan->has_key && scan->compare(entry->item, scan->key) < 0;
+    return scan->has_key && scan->compare(entry, scan->key) < 0;
 }
 
 static bool
@@ -120,7 +117,7 @@ seek_cursor(const struct scan *scan, struct scan_cursor *cursor)
             order_seek(cursor->order, scan->time, scan->has_key ? scan->key : NULL, scan->compare);
         return step_cursor(cursor);
     }
-    cursor->place = (struct order_place){.index = cursor->sessions->count};
+    cursor->place = (struct order_place){.index = cursor->person->profile->sessions.rows.count};
     while (step_cursor(cursor)) {
         if (is_wanted(scan, &cursor->entry)) {
             return true;
@@ -138,7 +135,7 @@ is_newer(const struct scan *scan, uint32_t a, uint32_t b)
     if (entry_a->time != entry_b->time) {
         return entry_a->time > entry_b->time;
     }
-    return scan->compare(entry_a->item, key_of(scan, entry_b->item)) > 0;
+    return scan->compare(entry_a, scan->key_of(entry_b)) > 0;
 }
 
 static void
@@ -176,11 +173,11 @@ scan_resume(struct scan *scan)
     }
 }
 
-void *
-scan_next(struct scan *scan)
+static bool
+next(struct scan *scan, struct order_entry *out_entry)
 {
     if (scan->heap_count == 0) {
-        return NULL;
+        return false;
     }
     struct scan_cursor *cursor = &scan->cursors[scan->heap[0]];
     struct order_entry entry = cursor->entry;
@@ -189,6 +186,23 @@ scan_next(struct scan *scan)
         scan->heap[0] = scan->heap[--scan->heap_count];
     }
     sift(scan, 0);
-    scan_start_at(scan, entry.time, key_of(scan, entry.item));
-    return entry.item;
+    scan_start_at(scan, entry.time, scan->key_of(&entry));
+    *out_entry = entry;
+    return true;
+}
+
+struct kept_event *
+scan_next_event(struct scan *scan)
+{
+    struct order_entry entry;
+
+    return next(scan, &entry) ? entry.item : NULL;
+}
+
+struct session_at
+scan_next_session(struct scan *scan)
+{
+    struct order_entry entry;
+
+    return next(scan, &entry) ? share_session(&entry) : (struct session_at){0};
 }

@@ -5,7 +5,7 @@
  * scan - several orders read as one, newest first, in pieces
  *
  * Between two pieces the orders may change; the scan remembers the last item it gave by (time, key) and goes on
- * behind it. Ordered arrays of sessions can take part too.
+ * behind it. Sessions of people's profiles can take part too.
  *
  * Threads  Home shard only.
  * Memory   From an arena; orders are borrowed and must stay where they are.
@@ -13,18 +13,20 @@
 
 #include "core/arena.h"
 #include "shards/order.h"
-#include "shards/session_set.h"
+#include "shards/share.h"
+
+struct person;
 
 struct scan_cursor {
-    const struct order *order; /* or */
-    const struct session_set *sessions;
+    const struct order *order;   /* or */
+    const struct person *person; /* whose profile's sessions */
     struct order_place place;
     struct order_entry entry; /* the one that is next */
 };
 
 struct scan {
     order_compare *compare;
-    uint32_t key_offset; /* of the key in an item */
+    order_key *key_of;
     uint32_t key_bytes;
     struct scan_cursor *cursors;
     uint32_t cursor_count;
@@ -45,8 +47,10 @@ void scan_start_at(struct scan *scan, int64_t time, const void *key);
 /* Home. Takes no part any more: orders are added anew. */
 void scan_clear(struct scan *scan);
 void scan_add_order(struct scan *scan, const struct order *order);
-void scan_add_sessions(struct scan *scan, const struct session_set *sessions);
+/* Home. Somebody with a profile. */
+void scan_add_person(struct scan *scan, const struct person *person);
 /* Home. To be called before the first scan_next() of each piece. */
 void scan_resume(struct scan *scan);
 /* Home. NULL at the end. */
-void *scan_next(struct scan *scan);
+struct kept_event *scan_next_event(struct scan *scan);
+struct session_at scan_next_session(struct scan *scan);

@@ -46,102 +46,59 @@ session_compare(const struct session *a, const struct session *b)
     return memcmp(a->session_id.byte, b->session_id.byte, sizeof(a->session_id.byte));
 }
 
-void
-session_prefetch(const struct session *session, uint32_t step)
+struct session
+session_begin(struct uuid session_id, uint32_t person, const struct applied_event *event)
 {
-    if (step == 0) {
-        prefetch_lines(session, sizeof(*session));
-        return;
-    }
-    if (session->page_count > 0) {
-        __builtin_prefetch(&session->pages[0]);
-        __builtin_prefetch(&session->pages[session->page_count - 1]);
-    }
-    __builtin_prefetch(session->event_types.rows);
-    __builtin_prefetch(session->sources);
-    __builtin_prefetch(short_text(&session->exit_page.text).data);
-}
+    struct session session = {
+        .session_id = session_id,
+        .person = person,
+        .start = event->record->event_time,
+        .end = event->record->event_time,
+        .first = {.event_time = event->record->event_time, .position = event->position},
+    };
 
-struct session *
-session_create(struct memory *memory, struct uuid session_id, const struct applied_event *event)
-{
-    struct session *session = memory_take_zero(memory, sizeof(*session));
-
-    session->session_id = session_id;
-    session->person = event->person;
-    session->start = event->record->event_time;
-    session->end = event->record->event_time;
-    session->first = (struct stamp){.event_time = event->record->event_time, .position = event->position};
-    memcpy(session->code, event->code, sizeof(session->code));
-    session_add_event(memory, session, event);
+    memcpy(session.code, event->code, sizeof(session.code));
     return session;
-}
-
-void
-session_destroy(struct memory *memory, struct session *session)
-{
-    for (uint32_t i = 0; i < session->page_count; i++) {
-        short_text_put(memory, &session->pages[i].page);
-    }
-    memory_put(memory, session->pages, (uint64_t)session->page_capacity * sizeof(*session->pages));
-    short_text_put(memory, &session->exit_page.text);
-    for (uint32_t i = 0; i < SESSION_LATEST_COUNT; i++) {
-        short_text_put(memory, &session->latest[i].text);
-    }
-    counts_clear(memory, &session->event_types);
-    memory_put(memory, session->sources, (uint64_t)session->source_capacity * sizeof(*session->sources));
-    memory_put(memory, session, sizeof(*session));
-}
-
-static void
-remove_page(struct memory *memory, struct session *session, uint32_t at)
-{
-    short_text_put(memory, &session->pages[at].page);
-    session->page_count--;
-    memmove(&session->pages[at], &session->pages[at + 1],
-            (session->page_count - at) * sizeof(*session->pages));
 }
 
 /* Linear: at most 100 pages, and lengths and last bytes tell most of them apart. */
 static void
-add_page(struct memory *memory, struct session *session, struct text page, struct stamp visit)
+add_page(struct pack *pack, struct session *session, const struct pack_text *page, struct stamp visit)
 {
-    struct short_text lent = short_text_lend(page);
-    uint32_t count = session->page_count;
+    struct session_page *pages = session_pages(pack, session);
 
-    for (uint32_t i = 0; i < count; i++) {
-        if (short_text_equal(&session->pages[i].page, &lent)) {
-            if (!stamp_is_after(session->pages[i].first, visit)) {
+    for (uint32_t i = 0; i < session->pages.count; i++) {
+        if (pack_text_equal(pack, &pages[i].page, page)) {
+            if (!stamp_is_after(pages[i].first, visit)) {
                 return;
             }
-            remove_page(memory, session, i);
+            pack_list_remove(pack, &session->pages, i, 1, sizeof(*pages));
             break;
         }
     }
-    uint32_t at = session->page_count;
+    uint32_t at = session->pages.count;
 
-    while (at > 0 && stamp_is_after(session->pages[at - 1].first, visit)) {
+    while (at > 0 && stamp_is_after(pages[at - 1].first, visit)) {
         at--;
     }
     if (at == SESSION_PAGE_COUNT_MAX) {
         return;
     }
-    if (session->page_count == SESSION_PAGE_COUNT_MAX) {
-        remove_page(memory, session, SESSION_PAGE_COUNT_MAX - 1);
+    if (session->pages.count == SESSION_PAGE_COUNT_MAX) {
+        session->pages.count--;
     }
-    session->pages = memory_grow(memory, session->pages, &session->page_capacity, session->page_count,
-                                 sizeof(*session->pages));
-    memmove(&session->pages[at + 1], &session->pages[at],
-            (session->page_count - at) * sizeof(*session->pages));
-    session->pages[at] = (struct session_page){.page = short_text_take(memory, page), .first = visit};
-    session->page_count++;
+    struct session_page *row = pack_list_insert(pack, &session->pages, at, sizeof(*row));
+
+    *row = (struct session_page){.page = *page, .first = visit};
 }
 
 bool
-session_has_source(const struct session *session, uint32_t person)
+session_has_source(struct session_at at, uint32_t person)
 {
-    for (uint32_t i = 0; i < session->source_count; i++) {
-        if (session->sources[i] == person) {
+    const uint32_t *sources = session_sources(at.pack, at.session);
+
+    for (uint32_t i = 0; i < at.session->sources.count; i++) {
+        if (sources[i] == person) {
             return true;
         }
     }
@@ -149,19 +106,20 @@ session_has_source(const struct session *session, uint32_t person)
 }
 
 void
-session_add_source(struct memory *memory, struct session *session, uint32_t person)
+session_add_source(struct pack *pack, struct session *session, uint32_t person)
 {
-    if (session_has_source(session, person)) {
+    const uint32_t *sources = session_sources(pack, session);
+    uint32_t at = session->sources.count;
+
+    if (session_has_source((struct session_at){.pack = pack, .session = session}, person)) {
         return;
     }
-    session->sources = memory_grow(memory, session->sources, &session->source_capacity, session->source_count,
-                                   sizeof(*session->sources));
-    uint32_t at = session->source_count++;
-
-    for (; at > 0 && session->sources[at - 1] > person; at--) {
-        session->sources[at] = session->sources[at - 1];
+    while (at > 0 && sources[at - 1] > person) {
+        at--;
     }
-    session->sources[at] = person;
+    uint32_t *row = pack_list_insert(pack, &session->sources, at, sizeof(*row));
+
+    *row = person;
 }
 
 static void
@@ -181,51 +139,193 @@ stretch(struct session *session, struct event_ms start, struct event_ms end)
 }
 
 void
-session_add_event(struct memory *memory, struct session *session, const struct applied_event *event)
+session_add_event(struct pack *pack, struct session *session, const struct applied_event *event,
+                  const struct session_texts *texts)
 {
-    static const enum event_text latest_texts[SESSION_LATEST_COUNT] = {
-        [SESSION_DEVICE_TYPE] = EVENT_DEVICE_TYPE,
-        [SESSION_BROWSER] = EVENT_BROWSER,
-        [SESSION_OS] = EVENT_OS,
-        [SESSION_COUNTRY] = EVENT_COUNTRY,
-    };
-    const struct event_record *record = event->record;
-    struct stamp at = {.event_time = record->event_time, .position = event->position};
-    struct text page = event_text(record, EVENT_PAGE_URL);
+    struct event_ms time = event->record->event_time;
+    struct stamp at = {.event_time = time, .position = event->position};
 
-    stretch(session, record->event_time, record->event_time);
+    stretch(session, time, time);
     take_first(session, at, event->code);
     session->event_count++;
-    if (page.bytes > 0) {
-        add_page(memory, session, page, at);
-        latest_offer(memory, &session->exit_page, page, at);
+    if (texts->page.bytes > 0) {
+        add_page(pack, session, &texts->page, at);
+        latest_offer(&session->exit_page, &texts->page, at);
     }
     for (uint32_t i = 0; i < SESSION_LATEST_COUNT; i++) {
-        latest_offer(memory, &session->latest[i], event_text(record, latest_texts[i]), at);
+        latest_offer(&session->latest[i], &texts->latest[i], at);
     }
-    counts_add(memory, &session->event_types, event_text(record, EVENT_EVENT_TYPE), 1);
-    session_add_source(memory, session, event->person);
+    counts_add(pack, &session->event_types, &texts->type, 1);
+    session_add_source(pack, session, event->person);
 }
 
-void
-session_absorb(struct memory *memory, struct session *session, struct session *other)
+/* How many rows others have, and those of an event. */
+struct more {
+    uint32_t pages;
+    uint32_t types;
+    uint32_t sources;
+};
+
+static struct more
+count_more(const struct session *others, uint32_t count)
 {
+    struct more more = {.pages = 1, .types = 1, .sources = 1};
+
+    for (uint32_t i = 0; i < count; i++) {
+        more.pages += others[i].pages.count;
+        more.types += others[i].event_types.rows.count;
+        more.sources += others[i].sources.count;
+    }
+    return more;
+}
+
+uint64_t
+session_need(const struct session *session, const struct session *others, uint32_t count)
+{
+    struct more more = count_more(others, count);
+
+    return pack_list_need(&session->pages, more.pages, sizeof(struct session_page)) +
+           pack_list_need(&session->event_types.rows, more.types, sizeof(struct counts_row)) +
+           pack_list_need(&session->sources, more.sources, sizeof(uint32_t));
+}
+
+static void
+absorb(struct pack *pack, struct session *session, const struct session *other)
+{
+    const struct session_page *pages = session_pages(pack, other);
+    const struct counts_row *types = counts_rows(pack, &other->event_types);
+    const uint32_t *sources = session_sources(pack, other);
+
     stretch(session, other->start, other->end);
     take_first(session, other->first, other->code);
     session->event_count += other->event_count;
-    for (uint32_t i = 0; i < other->page_count; i++) {
-        add_page(memory, session, short_text(&other->pages[i].page), other->pages[i].first);
+    for (uint32_t i = 0; i < other->pages.count; i++) {
+        add_page(pack, session, &pages[i].page, pages[i].first);
     }
-    latest_take(memory, &session->exit_page, &other->exit_page);
+    latest_offer(&session->exit_page, &other->exit_page.text, other->exit_page.at);
     for (uint32_t i = 0; i < SESSION_LATEST_COUNT; i++) {
-        latest_take(memory, &session->latest[i], &other->latest[i]);
+        latest_offer(&session->latest[i], &other->latest[i].text, other->latest[i].at);
     }
-    for (uint32_t i = 0; i < other->event_types.count; i++) {
-        counts_add(memory, &session->event_types, short_text(&other->event_types.rows[i].name),
-                   other->event_types.rows[i].count);
+    for (uint32_t i = 0; i < other->event_types.rows.count; i++) {
+        counts_add(pack, &session->event_types, &types[i].name, types[i].count);
     }
-    for (uint32_t i = 0; i < other->source_count; i++) {
-        session_add_source(memory, session, other->sources[i]);
+    for (uint32_t i = 0; i < other->sources.count; i++) {
+        session_add_source(pack, session, sources[i]);
     }
-    session_destroy(memory, other);
+}
+
+void
+session_absorb(struct pack *pack, struct session *session, const struct session *others, uint32_t count)
+{
+    struct more more = count_more(others, count);
+
+    /* At once: growing row by row would leave one list after the other behind. */
+    pack_list_reserve(pack, &session->pages, more.pages, sizeof(struct session_page));
+    pack_list_reserve(pack, &session->event_types.rows, more.types, sizeof(struct counts_row));
+    pack_list_reserve(pack, &session->sources, more.sources, sizeof(uint32_t));
+    for (uint32_t i = 0; i < count; i++) {
+        absorb(pack, session, &others[i]);
+    }
+}
+
+void
+session_move(struct pack *to, struct pack *from, struct session *session)
+{
+    struct session_page *pages = pack_move_list(to, from, &session->pages, sizeof(*pages));
+
+    for (uint32_t i = 0; i < session->pages.count; i++) {
+        pack_move_text(to, from, &pages[i].page);
+    }
+    pack_move_text(to, from, &session->exit_page.text);
+    for (uint32_t i = 0; i < SESSION_LATEST_COUNT; i++) {
+        pack_move_text(to, from, &session->latest[i].text);
+    }
+    counts_move(to, from, &session->event_types);
+    (void)pack_move_list(to, from, &session->sources, sizeof(uint32_t));
+}
+
+static uint64_t
+list_bytes(const struct pack_list *list, uint32_t row_bytes)
+{
+    return align_up((uint64_t)list->count * row_bytes, 8);
+}
+
+/* The exit page is nearly always one of the pages. */
+static const struct session_page *
+find_exit_page(struct session_at at)
+{
+    const struct session_page *pages = session_pages(at.pack, at.session);
+
+    for (uint32_t i = at.session->pages.count; i > 0; i--) {
+        if (pack_text_equal(at.pack, &pages[i - 1].page, &at.session->exit_page.text)) {
+            return &pages[i - 1];
+        }
+    }
+    return NULL;
+}
+
+static uint64_t
+copy_bytes(struct session_at at)
+{
+    const struct session *session = at.session;
+    const struct session_page *pages = session_pages(at.pack, session);
+    const struct counts_row *types = counts_rows(at.pack, &session->event_types);
+    uint64_t bytes = sizeof(struct session_block);
+
+    bytes += list_bytes(&session->pages, sizeof(*pages));
+    bytes += list_bytes(&session->event_types.rows, sizeof(*types));
+    bytes += list_bytes(&session->sources, sizeof(uint32_t));
+    for (uint32_t i = 0; i < session->pages.count; i++) {
+        bytes += pack_keep_need(pack_text(at.pack, &pages[i].page));
+    }
+    for (uint32_t i = 0; i < session->event_types.rows.count; i++) {
+        bytes += pack_keep_need(counts_name(at.pack, &types[i]));
+    }
+    for (uint32_t i = 0; i < SESSION_LATEST_COUNT; i++) {
+        bytes += pack_keep_need(pack_text(at.pack, &session->latest[i].text));
+    }
+    if (find_exit_page(at) == NULL) {
+        bytes += pack_keep_need(pack_text(at.pack, &session->exit_page.text));
+    }
+    return bytes;
+}
+
+struct session_block *
+session_copy(struct memory *memory, struct session_at at)
+{
+    uint64_t bytes = copy_bytes(at);
+    const struct session_page *exit_page = find_exit_page(at);
+    struct session_block *block = memory_take(memory, bytes);
+    struct pack *to = &block->pack;
+    struct session *session = &block->session;
+
+    *block = (struct session_block){
+        .pack = {.capacity = (uint32_t)bytes, .used = sizeof(*block)},
+        .session = *at.session,
+    };
+    struct session_page *pages = pack_copy_list(to, at.pack, &session->pages, sizeof(*pages));
+    struct counts_row *types = pack_copy_list(to, at.pack, &session->event_types.rows, sizeof(*types));
+
+    (void)pack_copy_list(to, at.pack, &session->sources, sizeof(uint32_t));
+    for (uint32_t i = 0; i < session->pages.count; i++) {
+        pack_copy_text(to, at.pack, &pages[i].page);
+    }
+    for (uint32_t i = 0; i < session->event_types.rows.count; i++) {
+        pack_copy_text(to, at.pack, &types[i].name);
+    }
+    for (uint32_t i = 0; i < SESSION_LATEST_COUNT; i++) {
+        pack_copy_text(to, at.pack, &session->latest[i].text);
+    }
+    if (exit_page != NULL) {
+        session->exit_page.text = pages[exit_page - session_pages(at.pack, at.session)].page;
+    } else {
+        pack_copy_text(to, at.pack, &session->exit_page.text);
+    }
+    return block;
+}
+
+void
+session_block_destroy(struct memory *memory, struct session_block *block)
+{
+    memory_put(memory, block, block->pack.capacity);
 }

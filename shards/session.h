@@ -8,12 +8,13 @@
  * stamp of their event. Open, closed and final are predicates on the watermark.
  *
  * Threads  Home shard only.
- * Memory   Region; a session never moves.
+ * Memory   In the pack of its person while it can change; then in one of its own (struct session_block).
  * Limits   SESSION_PAGE_COUNT_MAX pages.
  */
 
 #include "shards/counts.h"
 #include "shards/latest.h"
+#include "shards/memory.h"
 #include "shards/question.h"
 
 #define SESSION_PAGE_COUNT_MAX 100u
@@ -25,7 +26,7 @@ struct session_rules {
 };
 
 struct session_page {
-    struct short_text page;
+    struct pack_text page;
     struct stamp first; /* visit */
 };
 
@@ -47,21 +48,48 @@ struct session {
     struct stamp first;             /* its first event, */
     uint32_t code[DIMENSION_COUNT]; /* and under which values that was counted */
 
-    struct session_page *pages; /* by first visit; the earliest */
-    uint32_t page_count;
-    uint32_t page_capacity;
+    struct pack_list pages; /* struct session_page, by first visit; the earliest */
+    struct counts event_types;
+    struct pack_list sources; /* uint32_t, ascending: persons under whom its events were kept */
     struct latest exit_page;
     struct latest latest[SESSION_LATEST_COUNT];
-    struct counts event_types;
-    uint32_t *sources; /* ascending: persons under whom its events were kept */
-    uint32_t source_count;
-    uint32_t source_capacity;
 
-    /* Its place in the share of its slice (share.h); none of this belongs to what it is. */
-    uint32_t closing_index; /* in the heap of those to be closed; 0: not there */
+    /* What its share knows of it (share.h); none of this belongs to what it is. */
+    bool is_entered;
     bool is_counted_closed; /* in the cube */
     bool is_archived;       /* was final when its person was looked at: nothing changes it any more */
 };
+
+/* One that is archived, in memory of its own. */
+struct session_block {
+    struct pack pack;
+    struct session session;
+};
+
+/* A session and what it lies in; lent until that changes. */
+struct session_at {
+    const struct pack *pack;
+    const struct session *session; /* NULL: none */
+};
+
+/* What a session has of the texts of an event, kept in its pack. */
+struct session_texts {
+    struct pack_text type;
+    struct pack_text page;
+    struct pack_text latest[SESSION_LATEST_COUNT];
+};
+
+static inline struct session_page *
+session_pages(const struct pack *pack, const struct session *session)
+{
+    return pack_at(pack, session->pages.at);
+}
+
+static inline uint32_t *
+session_sources(const struct pack *pack, const struct session *session)
+{
+    return pack_at(pack, session->sources.at);
+}
 
 static inline bool
 session_is_closed(const struct session *session, struct event_ms watermark, int64_t gap_ms)
@@ -81,19 +109,24 @@ session_duration_ms(const struct session *session)
     return session->end.ms - session->start.ms;
 }
 
-/* Home. An event will be added soon: the steps of fetching from memory what it touches. */
-void session_prefetch(const struct session *session, uint32_t step);
-/* Home. With its first event. */
-MUST_USE struct session *session_create(struct memory *memory, struct uuid session_id,
-                                        const struct applied_event *event);
-void session_destroy(struct memory *memory, struct session *session);
+/* Home. The session of its first event, with nothing else of it in. */
+struct session session_begin(struct uuid session_id, uint32_t person, const struct applied_event *event);
 /* Home. Start, end and contents; not the revision. */
-void session_add_event(struct memory *memory, struct session *session, const struct applied_event *event);
-/* Home. All that is in `other` is added, and `other` destroyed; not the revision. */
-void session_absorb(struct memory *memory, struct session *session, struct session *other);
+void session_add_event(struct pack *pack, struct session *session, const struct applied_event *event,
+                       const struct session_texts *texts);
+/* Home. All that is in `others` of the same pack is added; not the revision. There is room for an event then. */
+void session_absorb(struct pack *pack, struct session *session, const struct session *others, uint32_t count);
+/* Home. The bytes that it takes at most to absorb `count` others, and an event. */
+uint64_t session_need(const struct session *session, const struct session *others, uint32_t count);
 /* Home. */
-void session_add_source(struct memory *memory, struct session *session, uint32_t person);
-bool session_has_source(const struct session *session, uint32_t person);
+void session_add_source(struct pack *pack, struct session *session, uint32_t person);
+bool session_has_source(struct session_at at, uint32_t person);
+
+/* Home. To a new pack, into which the session was copied. */
+void session_move(struct pack *to, struct pack *from, struct session *session);
+/* Home. A copy in memory of its own. */
+MUST_USE struct session_block *session_copy(struct memory *memory, struct session_at at);
+void session_block_destroy(struct memory *memory, struct session_block *block);
 
 /* Any shard. < 0 when `a` comes first by (start, session_id). */
 int session_compare(const struct session *a, const struct session *b);

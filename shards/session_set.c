@@ -1,192 +1,255 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "shards/session_set.h"
 
-static void
-insert_row(struct memory *memory, struct session_set *set, struct session *session)
-{
-    uint32_t at = set->count;
+#include "shards/profile.h"
+#include "shards/share.h"
 
-    set->rows = memory_grow(memory, set->rows, &set->capacity, set->count, sizeof(*set->rows));
-    for (; at > 0 && session_compare(set->rows[at - 1], session) > 0; at--) {
-        set->rows[at] = set->rows[at - 1];
+#define ROW_BYTES ((uint32_t)sizeof(struct session))
+
+static struct session *
+insert_row(struct pack *pack, struct session_set *set, const struct session *session)
+{
+    const struct session *rows = session_set_rows(pack, set);
+    uint32_t at = set->rows.count;
+
+    while (at > 0 && session_compare(&rows[at - 1], session) > 0) {
+        at--;
     }
-    set->rows[at] = session;
-    set->count++;
-}
+    struct session *row = pack_list_insert(pack, &set->rows, at, ROW_BYTES);
 
-static void
-remove_rows(struct session_set *set, uint32_t at, uint32_t count)
-{
-    memmove(&set->rows[at], &set->rows[at + count], (set->count - at - count) * sizeof(*set->rows));
-    set->count -= count;
+    *row = *session;
+    return row;
 }
 
 static void
 count_start(const struct session_change *change, struct event_ms start, int32_t sessions)
 {
-    buckets_count(change->memory, change->buckets, change->newest, start, 0, sessions);
+    struct profile *profile = change->person->profile;
+
+    buckets_count(&profile->pack, &profile->buckets, profile->last_seen, start, 0, sessions);
 }
 
 static void
 archive_session(const struct session_change *change, struct session *session)
 {
-    struct session_archive *archive = change->archive;
+    struct person *person = change->person;
+    struct session_archive *archive = &person->archive;
     int64_t duration = session_duration_ms(session);
+    struct session_block *block =
+        session_copy(change->memory, (struct session_at){.pack = &person->profile->pack, .session = session});
 
-    order_insert(change->memory, &archive->order, session->start.ms, &session->session_id, session,
+    share_archive(change->memory, person->share, person, block);
+    order_insert(change->memory, &archive->order, session->start.ms, &session->session_id, block,
                  share_compare_session);
     archive->duration_ms_max = duration > archive->duration_ms_max ? duration : archive->duration_ms_max;
 }
 
 void
-session_set_archive(struct session_set *set, const struct session_change *change)
+session_set_archive(const struct session_change *change)
 {
+    struct pack *pack = &change->person->profile->pack;
+    struct session_set *set = &change->person->profile->sessions;
+    struct session *rows = session_set_rows(pack, set);
     uint32_t count = 0;
 
     /* Disjoint and in order of start is in order of end. */
-    while (count < set->count && session_is_final(set->rows[count], change->watermark, change->rules)) {
-        struct session *session = set->rows[count];
-        share_archive(change->memory, change->share, session);
-        archive_session(change, session);
+    while (count < set->rows.count && session_is_final(&rows[count], change->watermark, change->rules)) {
+        archive_session(change, &rows[count]);
         set->archived_count++;
-        set->archived_duration_ms += (uint64_t)session_duration_ms(session);
+        set->archived_duration_ms += (uint64_t)session_duration_ms(&rows[count]);
         count++;
     }
     if (count > 0) {
-        remove_rows(set, 0, count);
+        pack_list_remove(pack, &set->rows, 0, count, ROW_BYTES);
     }
 }
 
 static void
-open_session(struct session_set *set, const struct session_change *change, const struct applied_event *event)
+enter(const struct session_change *change, struct session *session)
 {
-    struct uuid id = session_make_id(change->tenant_namespace, change->canonical, event->record->event_time);
-    struct session *session = session_create(change->memory, id, event);
+    share_enter(change->memory, change->person->share, change->person, session, change->rules.gap_ms);
+}
 
-    session->person = change->person;
-    insert_row(change->memory, set, session);
-    share_enter(change->memory, change->share, session, change->rules.gap_ms);
+static void
+open_session(const struct session_change *change, const struct applied_event *event,
+             const struct session_texts *texts)
+{
+    const struct person *person = change->person;
+    struct pack *pack = &person->profile->pack;
+    struct uuid id = session_make_id(change->tenant_namespace, person->canonical, event->record->event_time);
+    struct session new = session_begin(id, person->number, event);
+    struct session *session = insert_row(pack, &person->profile->sessions, &new);
+
+    session_add_event(pack, session, event, texts);
+    enter(change, session);
     count_start(change, session->start, 1);
 }
 
 /* Joins rows [first, end), of which the first one stays, and adds the event if there is one. */
 static void
-join(struct session_set *set, const struct session_change *change, uint32_t first, uint32_t end,
-     const struct applied_event *event)
+join(const struct session_change *change, uint32_t first, uint32_t end, const struct applied_event *event,
+     const struct session_texts *texts)
 {
-    struct session *session = set->rows[first];
+    struct person *person = change->person;
+    struct pack *pack = &person->profile->pack;
+    struct session_set *set = &person->profile->sessions;
+    struct session *rows = session_set_rows(pack, set);
+    struct session *session = &rows[first];
     uint32_t revision = session->revision;
     bool was_closed = false;
 
     for (uint32_t i = first; i < end; i++) {
-        struct session *row = set->rows[i];
+        struct session *row = &rows[i];
         was_closed = was_closed || session_is_closed(row, change->watermark, change->rules.gap_ms);
         revision = row->revision > revision ? row->revision : revision;
-        share_leave(change->memory, change->share, row);
+        if (row->is_entered) {
+            share_leave(change->memory, person->share, person, row);
+        }
         count_start(change, row->start, -1);
     }
-    for (uint32_t i = first + 1; i < end; i++) {
-        session_absorb(change->memory, session, set->rows[i]);
-    }
-    remove_rows(set, first + 1, end - first - 1);
+    session_absorb(pack, session, session + 1, end - first - 1);
+    pack_list_remove(pack, &set->rows, first + 1, end - first - 1, ROW_BYTES);
     if (event != NULL) {
-        session_add_event(change->memory, session, event);
+        session_add_event(pack, session, event, texts);
     }
     session->revision = revision + (was_closed ? 1 : 0);
-    share_enter(change->memory, change->share, session, change->rules.gap_ms);
+    enter(change, session);
     count_start(change, session->start, 1);
 }
 
-void
-session_set_add(struct session_set *set, const struct session_change *change,
-                const struct applied_event *event)
+/* The rows [first, end) that an event at this time belongs to. */
+static uint32_t
+find_near(const struct session *rows, uint32_t count, struct event_ms time, int64_t gap_ms, uint32_t *out_end)
 {
-    int64_t time = event->record->event_time.ms;
-    int64_t gap = change->rules.gap_ms;
-    uint32_t end = set->count;
+    uint32_t end = count;
 
     /* From the end: most events are new. */
-    while (end > 0 && set->rows[end - 1]->start.ms - gap > time) {
+    while (end > 0 && rows[end - 1].start.ms - gap_ms > time.ms) {
         end--;
     }
     uint32_t first = end;
-    while (first > 0 && set->rows[first - 1]->end.ms + gap >= time) {
+    while (first > 0 && rows[first - 1].end.ms + gap_ms >= time.ms) {
         first--;
     }
-    if (first == end) {
-        open_session(set, change, event);
-        return;
-    }
-    struct session *session = set->rows[first];
-
-    /* Nearly always one that goes on: neither its place nor what the cube knows of it changes. */
-    if (end - first == 1 && time >= session->start.ms && !session->is_counted_closed) {
-        session->revision += session_is_closed(session, change->watermark, gap) ? 1 : 0;
-        session_add_event(change->memory, session, event);
-        return;
-    }
-    join(set, change, first, end, event);
+    *out_end = end;
+    return first;
 }
 
 void
-session_set_combine(struct session_set *set, const struct session_change *change, struct session_set *other)
+session_set_add(const struct session_change *change, const struct applied_event *event,
+                const struct session_texts *texts)
 {
-    for (uint32_t i = 0; i < other->count; i++) {
-        struct session *session = other->rows[i];
-        session->person = change->person;
-        insert_row(change->memory, set, session);
-        share_enter(change->memory, change->share, session, change->rules.gap_ms);
-    }
-    set->archived_count += other->archived_count;
-    set->archived_duration_ms += other->archived_duration_ms;
-    other->count = 0;
-    session_set_clear(change->memory, other);
+    struct pack *pack = &change->person->profile->pack;
+    struct session_set *set = &change->person->profile->sessions;
+    struct session *rows = session_set_rows(pack, set);
+    struct event_ms time = event->record->event_time;
+    int64_t gap_ms = change->rules.gap_ms;
+    uint32_t end;
+    uint32_t first = find_near(rows, set->rows.count, time, gap_ms, &end);
 
-    for (uint32_t first = 0; first < set->count; first++) {
+    if (first == end) {
+        open_session(change, event, texts);
+        return;
+    }
+    struct session *session = &rows[first];
+
+    /* Nearly always one that goes on: neither its place nor what the cube knows of it changes. */
+    if (end - first == 1 && time.ms >= session->start.ms && !session->is_counted_closed) {
+        session->revision += session_is_closed(session, change->watermark, gap_ms) ? 1 : 0;
+        session_add_event(pack, session, event, texts);
+        return;
+    }
+    join(change, first, end, event, texts);
+}
+
+uint64_t
+session_set_need(const struct pack *pack, const struct session_set *set, struct event_ms time, int64_t gap_ms)
+{
+    const struct session *rows = session_set_rows(pack, set);
+    uint32_t end;
+    uint32_t first = find_near(rows, set->rows.count, time, gap_ms, &end);
+
+    if (first == end) {
+        struct session new = {0};
+        return pack_list_need(&set->rows, 1, ROW_BYTES) + session_need(&new, NULL, 0);
+    }
+    return session_need(&rows[first], &rows[first + 1], end - first - 1);
+}
+
+/* The loser's have never been entered; those of both are in order then, and may overlap until they join. */
+static void
+add_all(const struct session_change *change, struct profile *loser)
+{
+    struct pack *pack = &change->person->profile->pack;
+    struct session_set *set = &change->person->profile->sessions;
+    const struct session *others = session_set_rows(&loser->pack, &loser->sessions);
+
+    pack_list_reserve(pack, &set->rows, loser->sessions.rows.count, ROW_BYTES);
+    for (uint32_t i = 0; i < loser->sessions.rows.count; i++) {
+        struct session *row = insert_row(pack, set, &others[i]);
+        session_move(pack, &loser->pack, row);
+        row->person = change->person->number;
+        row->is_entered = false;
+        row->is_counted_closed = false;
+    }
+}
+
+void
+session_set_combine(const struct session_change *change, struct profile *loser)
+{
+    struct pack *pack = &change->person->profile->pack;
+    struct session_set *set = &change->person->profile->sessions;
+
+    add_all(change, loser);
+    set->archived_count += loser->sessions.archived_count;
+    set->archived_duration_ms += loser->sessions.archived_duration_ms;
+
+    for (uint32_t first = 0; first < set->rows.count; first++) {
+        struct session *rows = session_set_rows(pack, set);
         uint32_t end = first + 1;
-        int64_t last = set->rows[first]->end.ms;
-        while (end < set->count && set->rows[end]->start.ms - last <= change->rules.gap_ms) {
-            last = set->rows[end]->end.ms > last ? set->rows[end]->end.ms : last;
+        int64_t last = rows[first].end.ms;
+        while (end < set->rows.count && rows[end].start.ms - last <= change->rules.gap_ms) {
+            last = rows[end].end.ms > last ? rows[end].end.ms : last;
             end++;
         }
         if (end - first > 1) {
-            join(set, change, first, end, NULL);
+            join(change, first, end, NULL, NULL);
+        } else if (!rows[first].is_entered) {
+            enter(change, &rows[first]);
         }
     }
 }
 
 void
-session_set_leave(struct session_set *set, const struct session_change *change)
+session_set_leave(const struct session_change *change)
 {
-    for (uint32_t i = 0; i < set->count; i++) {
-        share_leave(change->memory, change->share, set->rows[i]);
+    struct profile *profile = change->person->profile;
+    struct session *rows = session_set_rows(&profile->pack, &profile->sessions);
+
+    for (uint32_t i = 0; i < profile->sessions.rows.count; i++) {
+        share_leave(change->memory, change->person->share, change->person, &rows[i]);
     }
 }
 
 void
-session_set_clear(struct memory *memory, struct session_set *set)
+session_set_move(struct pack *to, struct pack *from, struct session_set *set)
 {
-    for (uint32_t i = 0; i < set->count; i++) {
-        session_destroy(memory, set->rows[i]);
-    }
-    memory_put(memory, set->rows, (uint64_t)set->capacity * sizeof(*set->rows));
-    *set = (struct session_set){0};
-}
+    struct session *rows = pack_move_list(to, from, &set->rows, ROW_BYTES);
 
-void
-session_set_restore(struct memory *memory, struct session_set *set, struct session *session)
-{
-    set->rows = memory_grow(memory, set->rows, &set->capacity, set->count, sizeof(*set->rows));
-    set->rows[set->count++] = session;
+    for (uint32_t i = 0; i < set->rows.count; i++) {
+        session_move(to, from, &rows[i]);
+    }
 }
 
 const struct session *
-session_set_current(const struct session_set *set, struct event_ms watermark, int64_t gap_ms)
+session_set_current(const struct pack *pack, const struct session_set *set, struct event_ms watermark,
+                    int64_t gap_ms)
 {
+    const struct session *rows = session_set_rows(pack, set);
     const struct session *current = NULL;
 
-    for (uint32_t i = 0; i < set->count; i++) {
-        const struct session *row = set->rows[i];
+    for (uint32_t i = 0; i < set->rows.count; i++) {
+        const struct session *row = &rows[i];
         if (session_is_closed(row, watermark, gap_ms)) {
             continue;
         }

@@ -1,13 +1,78 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "shards/share.h"
 
-int
-share_compare_session(const void *item, const void *key)
+#include "shards/profile.h"
+
+/* An item is a struct session_block, or a person with this bit set: the session of theirs that begins then. */
+#define ITEM_IS_PERSON 1u
+
+void *
+share_item(const struct person *person)
 {
-    const struct session *session = item;
+    return (void *)((uintptr_t)person | ITEM_IS_PERSON);
+}
+
+static bool
+is_person(const struct order_entry *entry)
+{
+    return ((uintptr_t)entry->item & ITEM_IS_PERSON) != 0;
+}
+
+static struct person *
+person_of(const struct order_entry *entry)
+{
+    return (struct person *)((uintptr_t)entry->item - ITEM_IS_PERSON);
+}
+
+static struct session *
+find_session(const struct person *person, struct event_ms start)
+{
+    const struct profile *profile = person->profile;
+
+    if (profile == NULL) {
+        return NULL;
+    }
+    struct session *rows = session_set_rows(&profile->pack, &profile->sessions);
+
+    /* From the end: most are new. */
+    for (uint32_t i = profile->sessions.rows.count; i > 0; i--) {
+        if (rows[i - 1].start.ms == start.ms && rows[i - 1].is_entered) {
+            return &rows[i - 1];
+        }
+    }
+    return NULL;
+}
+
+static struct session *
+find_entry(const struct order_entry *entry)
+{
+    struct session_block *block = entry->item;
+
+    return is_person(entry) ? find_session(person_of(entry), (struct event_ms){.ms = entry->time})
+                            : &block->session;
+}
+
+struct session_at
+share_session(const struct order_entry *entry)
+{
+    const struct session_block *block = entry->item;
+    const struct pack *pack = is_person(entry) ? &person_of(entry)->profile->pack : &block->pack;
+
+    return (struct session_at){.pack = pack, .session = find_entry(entry)};
+}
+
+const void *
+share_session_key(const struct order_entry *entry)
+{
+    return &find_entry(entry)->session_id;
+}
+
+int
+share_compare_session(const struct order_entry *entry, const void *key)
+{
     const struct uuid *session_id = key;
 
-    return memcmp(session->session_id.byte, session_id->byte, sizeof(session_id->byte));
+    return memcmp(find_entry(entry)->session_id.byte, session_id->byte, sizeof(session_id->byte));
 }
 
 static void
@@ -18,26 +83,36 @@ count_closed(struct memory *memory, struct share *share, struct session *session
     cell->closed_sessions += sign;
     cell->closed_duration_ms += sign * session_duration_ms(session);
     session->is_counted_closed = sign > 0;
+    share->open_count -= (uint64_t)sign;
 }
 
 static void
-count_in(struct memory *memory, struct share *share, struct session *session, int64_t gap_ms)
+add_closing(struct memory *memory, struct share *share, struct person *person, const struct session *session,
+            int64_t gap_ms)
+{
+    closings_add(
+        memory, &share->closings,
+        (struct closing){.deadline = session->end.ms + gap_ms, .start = session->start, .person = person});
+}
+
+static void
+count_in(struct memory *memory, struct share *share, struct session *session)
 {
     cube_cell(memory, &share->cube, session->start, session->code)->sessions++;
     share->session_count++;
-    if (session->is_archived) {
-        count_closed(memory, share, session, 1);
-    } else {
-        closings_add(memory, &share->closings, session, gap_ms);
-    }
+    share->open_count++;
 }
 
 void
-share_enter(struct memory *memory, struct share *share, struct session *session, int64_t gap_ms)
+share_enter(struct memory *memory, struct share *share, struct person *person, struct session *session,
+            int64_t gap_ms)
 {
-    order_insert(memory, &share->sessions, session->start.ms, &session->session_id, session,
+    ASSERT(!session->is_entered);
+    order_insert(memory, &share->sessions, session->start.ms, &session->session_id, share_item(person),
                  share_compare_session);
-    count_in(memory, share, session, gap_ms);
+    session->is_entered = true;
+    count_in(memory, share, session);
+    add_closing(memory, share, person, session, gap_ms);
 }
 
 void
@@ -46,31 +121,42 @@ share_fill(struct memory *memory, struct share *share, const struct order_entry 
 {
     order_fill(memory, &share->sessions, sessions, count);
     for (uint64_t i = 0; i < count; i++) {
-        count_in(memory, share, sessions[i].item, gap_ms);
+        struct session *session = find_entry(&sessions[i]);
+        count_in(memory, share, session);
+        if (is_person(&sessions[i])) {
+            add_closing(memory, share, person_of(&sessions[i]), session, gap_ms);
+        } else {
+            count_closed(memory, share, session, 1);
+        }
     }
 }
 
 void
-share_leave(struct memory *memory, struct share *share, struct session *session)
+share_leave(struct memory *memory, struct share *share, struct person *person, struct session *session)
 {
-    order_remove(memory, &share->sessions, session->start.ms, &session->session_id, session,
+    ASSERT(session->is_entered);
+    order_remove(memory, &share->sessions, session->start.ms, &session->session_id, share_item(person),
                  share_compare_session);
+    session->is_entered = false;
     cube_cell(memory, &share->cube, session->start, session->code)->sessions--;
     share->session_count--;
     if (session->is_counted_closed) {
         count_closed(memory, share, session, -1);
     }
-    closings_remove(&share->closings, session);
+    share->open_count--;
 }
 
 void
-share_archive(struct memory *memory, struct share *share, struct session *session)
+share_archive(struct memory *memory, struct share *share, struct person *person, struct session_block *block)
 {
-    closings_remove(&share->closings, session);
+    struct session *session = &block->session;
+
     if (!session->is_counted_closed) {
         count_closed(memory, share, session, 1);
     }
     session->is_archived = true;
+    order_replace(&share->sessions, session->start.ms, &session->session_id, share_item(person), block,
+                  share_compare_session);
 }
 
 uint32_t
@@ -78,14 +164,18 @@ share_close(struct memory *memory, struct share *share, struct event_ms watermar
             uint32_t count_max)
 {
     uint32_t count = 0;
+    struct closing row;
 
-    while (count < count_max) {
-        struct session *session = closings_pop(&share->closings, watermark, gap_ms);
-        if (session == NULL) {
-            break;
+    while (count < count_max && closings_pop(&share->closings, watermark, &row)) {
+        struct session *session = find_session(row.person, row.start);
+        if (session == NULL || session->is_counted_closed) {
+            count++;
+        } else if (session_is_closed(session, watermark, gap_ms)) {
+            count_closed(memory, share, session, 1);
+            count++;
+        } else {
+            add_closing(memory, share, row.person, session, gap_ms);
         }
-        count_closed(memory, share, session, 1);
-        count++;
     }
     return count;
 }
@@ -95,20 +185,20 @@ share_regap(struct memory *memory, struct share *share, int64_t gap_ms)
 {
     struct order_place place = {0};
 
+    share->closings.count = 0;
     for (;;) {
         const struct order_entry *entry = order_next(&share->sessions, &place);
         if (entry == NULL) {
             return;
         }
-        struct session *session = entry->item;
-        if (session->is_archived) {
+        if (!is_person(entry)) {
             continue;
         }
+        struct session *session = find_session(person_of(entry), (struct event_ms){.ms = entry->time});
         if (session->is_counted_closed) {
             count_closed(memory, share, session, -1);
         }
-        closings_remove(&share->closings, session);
-        closings_add(memory, &share->closings, session, gap_ms);
+        add_closing(memory, share, person_of(entry), session, gap_ms);
     }
 }
 

@@ -8,6 +8,9 @@
  * the order in which two people's messages came cannot be seen in them. A session is entered when it is made or
  * comes with a merge, left before anything in it changes, and entered again. The cube counts it by its start at
  * once, and as closed when share_close() is run, which may be any time after the watermark has passed it.
+ *
+ * A session that can change lies in its person's profile, which moves. So it is named by the person and its start:
+ * sessions of one person that are entered never begin at the same time. Archived ones stay where they are.
  * The people themselves are the keeper's.
  *
  * Threads  Home shard only.
@@ -17,6 +20,7 @@
 #include "shards/closings.h"
 #include "shards/cube.h"
 #include "shards/history.h"
+#include "shards/session.h"
 
 struct person;
 struct restoring;
@@ -27,8 +31,9 @@ struct share {
     uint16_t partition;
     uint32_t tenant_no;
     uint64_t session_count; /* entered */
+    uint64_t open_count;    /* of those, that are not counted as closed */
     struct history history;
-    struct order sessions; /* by (start, session_id) */
+    struct order sessions; /* by (start, session_id); share_session() says what an item is */
     struct cube cube;
     struct closings closings;
     /* Every canonical that was ever kept here, in the order in which they came: an index names a place to go on
@@ -39,20 +44,29 @@ struct share {
     struct restoring *restoring; /* while it is being read from disk: keeper_restore.c */
 };
 
-/* Home. */
-void share_enter(struct memory *memory, struct share *share, struct session *session, int64_t gap_ms);
-void share_leave(struct memory *memory, struct share *share, struct session *session);
-/* Home. The first sessions of a share, ascending by (start, session_id); none of them counts as closed yet. */
+/* Home. A session of the person's profile. */
+void share_enter(struct memory *memory, struct share *share, struct person *person, struct session *session,
+                 int64_t gap_ms);
+void share_leave(struct memory *memory, struct share *share, struct person *person, struct session *session);
+/* Home. The first sessions of a share, ascending by (start, session_id); none of them counts as closed yet, and those
+   of profiles say that they are entered. */
 void share_fill(struct memory *memory, struct share *share, const struct order_entry *sessions,
                 uint64_t count, int64_t gap_ms);
-/* Home. A session that is in became final: it counts as closed from now on, whatever the rules become. */
-void share_archive(struct memory *memory, struct share *share, struct session *session);
-/* Home. Counts as closed what is, at most `count_max` sessions. Returns how many. */
+/* Home. A session that is in became final, and `block` is its copy, which is borrowed: it counts as closed from now
+   on, whatever the rules become. */
+void share_archive(struct memory *memory, struct share *share, struct person *person,
+                   struct session_block *block);
+/* Home. Counts as closed what is: looks at `count_max` sessions at most. Returns how many. */
 uint32_t share_close(struct memory *memory, struct share *share, struct event_ms watermark, int64_t gap_ms,
                      uint32_t count_max);
 /* Home. The gap changed: nothing but what is archived counts as closed until share_close(). */
 void share_regap(struct memory *memory, struct share *share, int64_t gap_ms);
 /* Home. Once for each. */
 void share_add_person(struct memory *memory, struct share *share, struct person *person);
-/* Home. For order_seek(): the key is a struct uuid. */
-int share_compare_session(const void *item, const void *key);
+/* Home. The session of an entry of `sessions`, or of an archive, or of share_item(). */
+struct session_at share_session(const struct order_entry *entry);
+/* Home. The item for a session of this person's profile that is entered. */
+void *share_item(const struct person *person);
+/* Home. For orders of sessions: the key is a struct uuid. */
+const void *share_session_key(const struct order_entry *entry);
+int share_compare_session(const struct order_entry *entry, const void *key);

@@ -2,20 +2,18 @@
 #pragma once
 
 /*
- * short_text - owned text that lies in its struct while it is short
+ * short_text - text that lies in its struct while it is short
  *
- * Most names, countries and browsers have at most 12 bytes: comparing with one of those touches no other memory,
- * and keeping it takes none.
- *
+ * Most names, countries and browsers have at most 12 bytes: comparing with one of those touches no other memory.
  * Of a longer one the length and the last four bytes are there, which tell most texts apart.
  *
  * Threads  Home shard only.
- * Memory   Longer texts from the region. short_text() lends: until the struct moves or changes.
+ * Memory   Longer texts are somebody else's. short_text() lends: until the struct moves or changes.
  */
 
 #include <assert.h>
 
-#include "shards/memory.h"
+#include "core/base.h"
 
 #define SHORT_TEXT_ROOM 12u
 
@@ -65,7 +63,7 @@ short_text_pack(struct text text, uint64_t *low, uint64_t *high)
     }
 }
 
-/* Home. To compare with: a longer text is the caller's. */
+/* Home. A longer text is the caller's. */
 static inline struct short_text
 short_text_lend(struct text text)
 {
@@ -100,21 +98,4 @@ short_text_equal(const struct short_text *a, const struct short_text *b)
         return false;
     }
     return word_a[1] == word_b[1] || (a->bytes > SHORT_TEXT_ROOM && text_equal(short_text(a), short_text(b)));
-}
-
-/* Home. */
-struct short_text short_text_take(struct memory *memory, struct text text);
-/* Home. Gives it back and leaves it empty. */
-void short_text_put(struct memory *memory, struct short_text *of);
-/* Home. Nothing moves when it is equal. */
-void short_text_set_any(struct memory *memory, struct short_text *to, struct text text);
-
-static inline void
-short_text_set(struct memory *home, struct short_text *to, struct text text)
-{
-    if (LIKELY(to->bytes <= SHORT_TEXT_ROOM && text.bytes <= SHORT_TEXT_ROOM)) {
-        *to = short_text_lend(text);
-        return;
-    }
-    short_text_set_any(home, to, text);
 }

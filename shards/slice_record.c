@@ -2,6 +2,7 @@
 #include "shards/slice_record.h"
 
 #include "shards/profile_codec.h"
+#include "shards/share.h"
 
 static struct slice_head
 head_of(const struct share *share, enum slice_record_kind kind)
@@ -38,22 +39,22 @@ slice_record_write_person(const struct person *person, struct slice_person *to)
 }
 
 uint32_t
-slice_record_session_bytes(const struct session *session)
+slice_record_session_bytes(struct session_at at)
 {
-    uint64_t bytes = profile_codec_session_bytes(session);
+    uint64_t bytes = profile_codec_session_bytes(at);
 
     ASSERT(bytes < UINT32_MAX - sizeof(struct slice_session));
     return (uint32_t)(sizeof(struct slice_session) + bytes);
 }
 
 void
-slice_record_write_session(const struct share *share, const struct session *session, struct slice_session *to)
+slice_record_write_session(const struct share *share, struct session_at at, struct slice_session *to)
 {
     *to = (struct slice_session){
         .head = head_of(share, SLICE_SESSION),
-        .session_bytes = (uint32_t)profile_codec_session_bytes(session),
+        .session_bytes = (uint32_t)profile_codec_session_bytes(at),
     };
-    profile_codec_encode_session(session, to->session);
+    profile_codec_encode_session(at, to->session);
 }
 
 static bool

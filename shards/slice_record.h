@@ -75,14 +75,13 @@ static_assert(sizeof(struct slice_partition) == 48, "on disk");
 static_assert(sizeof(struct slice_tenant) == 104, "on disk");
 
 struct person;
-struct session;
+struct session_at;
 struct share;
 
 /* Home. */
 uint32_t slice_record_person_bytes(const struct person *person);
 void slice_record_write_person(const struct person *person, struct slice_person *to);
-uint32_t slice_record_session_bytes(const struct session *session);
-void slice_record_write_session(const struct share *share, const struct session *session,
-                                struct slice_session *to);
+uint32_t slice_record_session_bytes(struct session_at at);
+void slice_record_write_session(const struct share *share, struct session_at at, struct slice_session *to);
 /* Home. The kind of a record that is long enough for it, of a version that is known; 0: it is none. */
 uint8_t slice_record_kind(const void *record, uint32_t bytes);

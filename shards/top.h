@@ -8,35 +8,44 @@
  * greatest name) and starts at that count + 1. Exact until there are more than 64 names.
  *
  * Threads  Home shard only.
- * Memory   Region; names are copies.
+ * Memory   Rows and names lie in the pack that the top lies in.
  * Limits   TOP_COUNT_MAX counters.
  */
 
-#include "shards/short_text.h"
+#include "shards/pack.h"
 
 #define TOP_COUNT_MAX 64u
 
 struct top_row {
-    struct short_text name;
+    struct pack_text name;
     uint64_t count;
 };
 
 struct top {
-    struct top_row *rows; /* in no order that means anything */
-    uint32_t count;
-    uint32_t capacity;
+    struct pack_list rows; /* in no order that means anything */
 };
 
-static inline struct text
-top_name(const struct top_row *row)
+/* Home. */
+static inline struct top_row *
+top_rows(const struct pack *pack, const struct top *top)
 {
-    return short_text(&row->name);
+    return pack_at(pack, top->rows.at);
 }
 
-/* Home. */
-void top_count(struct memory *memory, struct top *top, struct text name);
-/* Home. Adds the counts of `other` and keeps the best 64 by (count desc, name); `other` is emptied. */
-void top_combine(struct memory *memory, struct top *top, struct top *other);
+static inline struct text
+top_name(const struct pack *pack, const struct top_row *row)
+{
+    return pack_text(pack, &row->name);
+}
+
+/* Home. Counts a name, which is kept when it is new; it is of this pack from now on. */
+struct pack_text top_count(struct pack *pack, struct top *top, struct text name);
+/* Home. The bytes that top_count() takes at most, beside the name's. */
+uint64_t top_need(const struct top *top);
+/* Home. Adds the counts of `other`, in another pack, which moves to this one, and keeps the best 64 by (count desc,
+   name). Needs at most twice the bytes of both. */
+void top_combine(struct pack *pack, struct top *top, struct pack *from, const struct top *other);
 /* Home. Adds a row as it was encoded; names come once, and at most TOP_COUNT_MAX. */
-void top_restore(struct memory *memory, struct top *top, struct text name, uint64_t count);
-void top_clear(struct memory *memory, struct top *top);
+void top_restore(struct pack *pack, struct top *top, struct text name, uint64_t count);
+/* Home. To a new pack, into which the top was copied. */
+void top_move(struct pack *to, struct pack *from, struct top *top);

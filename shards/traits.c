@@ -9,23 +9,6 @@
  * the end of the text whatever stands there: a log is read again years later.
  */
 
-#define MEMBER_COUNT_SMALL 64u
-#define KEY_BYTES_SMALL 2048u
-
-struct member {
-    struct text key;
-    struct text value; /* bytes 0: null */
-    uint32_t index;
-};
-
-/* Members of one object, and room for keys that had to be unescaped. */
-struct members {
-    struct member *rows;
-    uint32_t count;
-    char *keys;
-    uint32_t key_bytes;
-};
-
 struct scanner {
     const char *at;
     const char *end;
@@ -118,7 +101,7 @@ simple_escape(char c)
 
 /* An unescaped text is never longer than its source. */
 static struct text
-unescape(struct members *members, struct text text)
+unescape(struct traits_members *members, struct text text)
 {
     char *begin = members->keys + members->key_bytes;
     const char *at = text.data;
@@ -143,7 +126,7 @@ unescape(struct members *members, struct text text)
 }
 
 static void
-scan_object(struct members *members, struct text object)
+scan_object(struct traits_members *members, struct text object)
 {
     struct scanner scanner = {.at = object.data, .end = object.data + object.bytes};
     bool is_escaped;
@@ -160,7 +143,7 @@ scan_object(struct members *members, struct text object)
         struct text key = scan_string(&scanner, &is_escaped);
         skip_blanks(&scanner);
         struct text value = scan_value(&scanner);
-        members->rows[members->count] = (struct member){
+        members->rows[members->count] = (struct traits_member){
             .key = is_escaped ? unescape(members, key) : key,
             .value = text_equal(value, TEXT("null")) ? (struct text){0} : value,
             .index = members->count,
@@ -172,67 +155,72 @@ scan_object(struct members *members, struct text object)
 static int
 compare_members(const void *a, const void *b)
 {
-    const struct member *member_a = a;
-    const struct member *member_b = b;
+    const struct traits_member *member_a = a;
+    const struct traits_member *member_b = b;
     int order = text_compare(member_a->key, member_b->key);
 
     return order != 0 ? order : (member_a->index > member_b->index) - (member_a->index < member_b->index);
 }
 
-static uint32_t
-apply_members(struct memory *memory, struct traits *traits, struct members *members, struct stamp at)
+/* The last of equals counts. */
+static void
+keep_last(struct traits_members *members)
 {
-    uint32_t ignored = 0;
+    uint32_t count = 0;
 
-    sort_items(members->rows, members->count, sizeof(*members->rows), compare_members);
     for (uint32_t i = 0; i < members->count; i++) {
-        const struct member *member = &members->rows[i];
-        if (i + 1 < members->count && text_equal(member->key, members->rows[i + 1].key)) {
-            continue; /* the last of equals counts */
-        }
-        if (!traits_put(memory, traits, member->key, member->value, at)) {
-            ignored++;
+        if (i + 1 == members->count || !text_equal(members->rows[i].key, members->rows[i + 1].key)) {
+            members->rows[count++] = members->rows[i];
         }
     }
-    return ignored;
+    members->count = count;
 }
 
-uint32_t
-traits_apply(struct memory *memory, struct traits *traits, struct text object, struct stamp at)
+void
+traits_members_begin(struct memory *memory, struct traits_members *members, struct text object)
 {
-    struct member few[MEMBER_COUNT_SMALL];
-    char short_keys[KEY_BYTES_SMALL];
-    struct members members = {.rows = few, .keys = short_keys};
     uint64_t count_max = object.bytes / 4 + 1; /* `"":0,` takes five bytes, the last one four */
-    uint64_t rows_bytes = count_max * sizeof(struct member);
-    uint32_t ignored;
 
-    if (count_max > MEMBER_COUNT_SMALL) {
-        members.rows = memory_take(memory, rows_bytes);
+    members->rows = members->few;
+    members->keys = members->few_keys;
+    members->count = 0;
+    members->key_bytes = 0;
+    members->rows_bytes = 0;
+    members->keys_bytes = 0;
+    if (count_max > TRAITS_FEW) {
+        members->rows_bytes = count_max * sizeof(*members->rows);
+        members->rows = memory_take(memory, members->rows_bytes);
     }
-    if (object.bytes > KEY_BYTES_SMALL) {
-        members.keys = memory_take(memory, object.bytes);
+    if (object.bytes > TRAITS_FEW_BYTES) {
+        members->keys_bytes = object.bytes;
+        members->keys = memory_take(memory, members->keys_bytes);
     }
-    scan_object(&members, object);
-    ignored = apply_members(memory, traits, &members, at);
-    if (members.keys != short_keys) {
-        memory_put(memory, members.keys, object.bytes);
+    scan_object(members, object);
+    sort_items(members->rows, members->count, sizeof(*members->rows), compare_members);
+    keep_last(members);
+}
+
+void
+traits_members_end(struct memory *memory, struct traits_members *members)
+{
+    if (members->keys_bytes > 0) {
+        memory_put(memory, members->keys, members->keys_bytes);
     }
-    if (members.rows != few) {
-        memory_put(memory, members.rows, rows_bytes);
+    if (members->rows_bytes > 0) {
+        memory_put(memory, members->rows, members->rows_bytes);
     }
-    return ignored;
 }
 
 static uint32_t
-find_place(const struct traits *traits, struct text key)
+find_place(const struct pack *pack, const struct traits *traits, struct text key)
 {
+    const struct trait *rows = traits_rows(pack, traits);
     uint32_t low = 0;
-    uint32_t high = traits->count;
+    uint32_t high = traits->rows.count;
 
     while (low < high) {
         uint32_t middle = (low + high) / 2;
-        if (text_compare(traits->rows[middle].key, key) < 0) {
+        if (text_compare(pack_text(pack, &rows[middle].key), key) < 0) {
             low = middle + 1;
         } else {
             high = middle;
@@ -241,80 +229,121 @@ find_place(const struct traits *traits, struct text key)
     return low;
 }
 
+/* How many rows an object may add. */
+static uint32_t
+count_new(const struct pack *pack, const struct traits *traits, const struct traits_members *members)
+{
+    const struct trait *rows = traits_rows(pack, traits);
+    uint32_t room = TRAIT_COUNT_MAX - traits->rows.count;
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < members->count && count < room; i++) {
+        uint32_t place = find_place(pack, traits, members->rows[i].key);
+        if (place == traits->rows.count ||
+            !text_equal(pack_text(pack, &rows[place].key), members->rows[i].key)) {
+            count++;
+        }
+    }
+    return count;
+}
+
+uint64_t
+traits_need(const struct pack *pack, const struct traits *traits, const struct traits_members *members)
+{
+    uint64_t bytes = pack_list_need(&traits->rows, count_new(pack, traits, members), sizeof(struct trait));
+
+    for (uint32_t i = 0; i < members->count; i++) {
+        bytes += pack_keep_need(members->rows[i].key) + pack_keep_need(members->rows[i].value);
+    }
+    return bytes;
+}
+
+uint32_t
+traits_apply(struct pack *pack, struct traits *traits, const struct traits_members *members, struct stamp at)
+{
+    uint32_t ignored = 0;
+
+    pack_list_reserve(pack, &traits->rows, count_new(pack, traits, members), sizeof(struct trait));
+    for (uint32_t i = 0; i < members->count; i++) {
+        const struct traits_member *member = &members->rows[i];
+        if (!traits_put(pack, traits, member->key, member->value, at)) {
+            ignored++;
+        }
+    }
+    return ignored;
+}
+
 /* A mark counts as the null that it was sent as. */
 static uint32_t
-counted_bytes(struct text key, struct text value)
+counted_bytes(uint32_t key_bytes, uint32_t value_bytes)
 {
-    return key.bytes + (value.bytes > 0 ? value.bytes : MARK_BYTES);
+    return key_bytes + (value_bytes > 0 ? value_bytes : MARK_BYTES);
 }
 
 static bool
-add_trait(struct memory *memory, struct traits *traits, uint32_t place, const struct trait *trait)
+add_trait(struct pack *pack, struct traits *traits, uint32_t place, struct text key, struct text value,
+          struct stamp at)
 {
-    uint32_t bytes = counted_bytes(trait->key, trait->value);
+    uint32_t bytes = counted_bytes(key.bytes, value.bytes);
 
-    if (traits->count >= TRAIT_COUNT_MAX || bytes > TRAIT_BYTES_MAX - traits->bytes) {
+    if (traits->rows.count >= TRAIT_COUNT_MAX || bytes > TRAIT_BYTES_MAX - traits->bytes) {
         return false;
     }
-    traits->rows = memory_grow(memory, traits->rows, &traits->capacity, traits->count, sizeof(*traits->rows));
-    memmove(&traits->rows[place + 1], &traits->rows[place], (traits->count - place) * sizeof(*traits->rows));
-    traits->rows[place] = (struct trait){
-        .key = memory_text(memory, trait->key),
-        .value = memory_text(memory, trait->value),
-        .at = trait->at,
-    };
-    traits->count++;
+    struct trait *row = pack_list_insert(pack, &traits->rows, place, sizeof(*row));
+
+    *row = (struct trait){.key = pack_keep(pack, key), .value = pack_keep(pack, value), .at = at};
     traits->bytes += bytes;
     return true;
 }
 
 bool
-traits_put(struct memory *memory, struct traits *traits, struct text key, struct text value, struct stamp at)
+traits_put(struct pack *pack, struct traits *traits, struct text key, struct text value, struct stamp at)
 {
-    uint32_t place = find_place(traits, key);
+    uint32_t place = find_place(pack, traits, key);
+    struct trait *trait = &traits_rows(pack, traits)[place];
 
-    if (place == traits->count || !text_equal(traits->rows[place].key, key)) {
-        return add_trait(memory, traits, place, &(struct trait){.key = key, .value = value, .at = at});
+    if (place == traits->rows.count || !text_equal(pack_text(pack, &trait->key), key)) {
+        return add_trait(pack, traits, place, key, value, at);
     }
-    struct trait *trait = &traits->rows[place];
-
     if (!stamp_is_after(at, trait->at)) {
         return true;
     }
-    uint32_t bytes = traits->bytes - counted_bytes(trait->key, trait->value);
-    uint32_t more = counted_bytes(key, value);
+    uint32_t bytes = traits->bytes - counted_bytes(trait->key.bytes, trait->value.bytes);
+    uint32_t more = counted_bytes(key.bytes, value.bytes);
 
     if (more > TRAIT_BYTES_MAX - bytes) {
         return false;
     }
-    memory_text_set(memory, &trait->value, value);
+    if (!text_equal(pack_text(pack, &trait->value), value)) {
+        trait->value = pack_keep(pack, value);
+    }
     trait->at = at;
     traits->bytes = bytes + more;
     return true;
 }
 
 uint32_t
-traits_combine(struct memory *memory, struct traits *traits, struct traits *other)
+traits_combine(struct pack *pack, struct traits *traits, const struct pack *from, const struct traits *other)
 {
+    const struct trait *rows = traits_rows(from, other);
     uint32_t ignored = 0;
 
-    for (uint32_t i = 0; i < other->count; i++) {
-        const struct trait *trait = &other->rows[i];
-        if (!traits_put(memory, traits, trait->key, trait->value, trait->at)) {
+    for (uint32_t i = 0; i < other->rows.count; i++) {
+        if (!traits_put(pack, traits, pack_text(from, &rows[i].key), pack_text(from, &rows[i].value),
+                        rows[i].at)) {
             ignored++;
         }
     }
-    traits_clear(memory, other);
     return ignored;
 }
 
 void
-traits_clear(struct memory *memory, struct traits *traits)
+traits_move(struct pack *to, struct pack *from, struct traits *traits)
 {
-    for (uint32_t i = 0; i < traits->count; i++) {
-        memory_text_put(memory, &traits->rows[i].key);
-        memory_text_put(memory, &traits->rows[i].value);
+    struct trait *rows = pack_move_list(to, from, &traits->rows, sizeof(*rows));
+
+    for (uint32_t i = 0; i < traits->rows.count; i++) {
+        pack_move_text(to, from, &rows[i].key);
+        pack_move_text(to, from, &rows[i].value);
     }
-    memory_put(memory, traits->rows, (uint64_t)traits->capacity * sizeof(*traits->rows));
-    *traits = (struct traits){0};
 }

@@ -6,83 +6,67 @@
 
 static struct closings closings;
 
-static struct event_ms
-at(int64_t ms)
+static void
+add(int64_t deadline, int64_t start)
 {
-    return (struct event_ms){.ms = ms};
+    closings_add(&memory, &closings, (struct closing){.deadline = deadline, .start = {.ms = start}});
+}
+
+static bool
+pop(int64_t watermark, struct closing *out_row)
+{
+    return closings_pop(&closings, (struct event_ms){.ms = watermark}, out_row);
 }
 
 TEST(nobody_closes_at_the_very_deadline)
 {
-    struct session session = {.end = {.ms = 100}};
+    struct closing row;
 
     given_memory();
     closings = (struct closings){0};
-    CHECK(closings_pop(&closings, at(INT64_MAX), 10) == NULL);
-    closings_add(&memory, &closings, &session, 10);
-    CHECK_DIES(closings_add(&memory, &closings, &session, 10));
-    CHECK(closings_pop(&closings, at(110), 10) == NULL);
-    CHECK(closings_pop(&closings, at(111), 10) == &session);
-    CHECK_EQ(session.closing_index, 0);
-    closings_remove(&closings, &session); /* no effect */
+    CHECK(!pop(INT64_MAX, &row));
+    add(110, 7);
+    CHECK(!pop(110, &row));
+    CHECK(pop(111, &row));
+    CHECK_EQ(row.start.ms, 7);
+    CHECK(!pop(INT64_MAX, &row));
     closings_clear(&memory, &closings);
     then_nothing_is_left();
 }
 
-TEST(a_session_that_grew_closes_when_it_really_ends)
-{
-    struct session early = {.end = {.ms = 100}};
-    struct session late = {.end = {.ms = 200}};
-
-    given_memory();
-    closings = (struct closings){0};
-    closings_add(&memory, &closings, &early, 10);
-    closings_add(&memory, &closings, &late, 10);
-    early.end.ms = 300;
-    CHECK(closings_pop(&closings, at(211), 10) == &late);
-    CHECK(closings_pop(&closings, at(310), 10) == NULL);
-    CHECK(closings_pop(&closings, at(311), 10) == &early);
-    closings_clear(&memory, &closings);
-    then_nothing_is_left();
-}
-
-TEST(all_that_is_due_comes_whatever_was_removed_or_grew)
+TEST(all_that_is_due_comes_in_order)
 {
     enum { COUNT = 2000 };
-    struct session *sessions = calloc(COUNT, sizeof(*sessions));
+    static int64_t deadlines[COUNT];
     uint64_t dice = 1;
     uint32_t popped = 0;
-    uint32_t left = 0;
+    uint32_t due = 0;
+    int64_t last = INT64_MIN;
+    struct closing row;
 
-    CHECK(sessions != NULL);
     given_memory();
     closings = (struct closings){0};
     for (uint32_t i = 0; i < COUNT; i++) {
         dice = dice * UINT64_C(6364136223846793005) + 1;
-        sessions[i].end.ms = (int64_t)((dice >> 33) % 10000);
-        closings_add(&memory, &closings, &sessions[i], 10);
-    }
-    for (uint32_t i = 0; i < COUNT; i++) {
-        if (i % 5 == 0) {
-            closings_remove(&closings, &sessions[i]);
-        } else if (i % 3 == 0) {
-            sessions[i].end.ms += 3000;
+        deadlines[i] = (int64_t)((dice >> 33) % 10000);
+        add(deadlines[i], i);
+        if (i % 7 == 0 && pop(3000, &row)) {
+            CHECK_EQ(row.deadline, deadlines[row.start.ms]);
+            CHECK(row.deadline < 3000);
+            popped++;
         }
     }
-    for (;;) {
-        struct session *session = closings_pop(&closings, at(5000), 10);
-        if (session == NULL) {
-            break;
-        }
-        CHECK(session->end.ms + 10 < 5000);
+    while (pop(5000, &row)) {
+        CHECK_EQ(row.deadline, deadlines[row.start.ms]);
+        CHECK(row.deadline >= last);
+        last = row.deadline;
         popped++;
     }
     for (uint32_t i = 0; i < COUNT; i++) {
-        left += i % 5 != 0 && sessions[i].end.ms + 10 >= 5000;
+        due += deadlines[i] < 5000;
     }
-    CHECK_EQ(closings.count, left);
-    CHECK_EQ(popped + left, COUNT - COUNT / 5);
+    CHECK_EQ(popped, due);
+    CHECK_EQ(closings.count, COUNT - due);
     closings_clear(&memory, &closings);
     then_nothing_is_left();
-    free(sessions);
 }

@@ -47,11 +47,11 @@ add_record(int kind, uint64_t bytes)
 }
 
 static void
-save_session(const struct person *person, const struct session *session)
+save_session(const struct person *person, struct session_at at)
 {
-    struct left_record *record = add_record(LEFT_KEPT, slice_record_session_bytes(session));
+    struct left_record *record = add_record(LEFT_KEPT, slice_record_session_bytes(at));
 
-    slice_record_write_session(person->share, session, record->data);
+    slice_record_write_session(person->share, at, record->data);
 }
 
 static void
@@ -69,7 +69,7 @@ save_person(void *context, void *item)
         if (entry == NULL) {
             return;
         }
-        save_session(person, entry->item);
+        save_session(person, share_session(entry));
     }
 }
 

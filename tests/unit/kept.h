@@ -9,6 +9,7 @@
 
 #include "shards/memory.h"
 #include "shards/message.h"
+#include "shards/pack.h"
 
 #include <stdlib.h>
 
@@ -46,6 +47,28 @@ then_nothing_is_left(void)
 {
     CHECK_EQ(region_used(&kept_region), 0);
     then_memory_ends();
+}
+
+/* One with plenty of room, in memory that ends with the rest. */
+__attribute__((unused)) static struct pack *
+given_pack(void)
+{
+    uint32_t bytes = 1u << 20;
+    struct pack *pack = memory_take(&memory, bytes);
+
+    *pack = (struct pack){.capacity = bytes, .used = sizeof(*pack)};
+    return pack;
+}
+
+/* A whole copy with no spare room, elsewhere; the old one is overwritten. */
+__attribute__((unused)) static struct pack *
+moved_pack(struct pack *pack, uint64_t bytes)
+{
+    struct pack *moved = memory_take(&memory, bytes);
+
+    memcpy(moved, pack, bytes);
+    memset(pack, 0xa5, bytes);
+    return moved;
 }
 
 /* Texts by which; NULL-terminated pairs are not needed: one page, one device. Positions go up. */

@@ -4,10 +4,20 @@
 
 #include "shards/latest.h"
 
+static struct pack *pack;
+
 static struct stamp
 at(int64_t time, uint64_t position)
 {
     return (struct stamp){.event_time = {.ms = time}, .position = position};
+}
+
+static void
+offer(struct latest *latest, const char *text, struct stamp stamp)
+{
+    struct pack_text kept = latest_keep(pack, latest, text_of(text));
+
+    latest_offer(latest, &kept, stamp);
 }
 
 TEST(empty_text_and_older_events_change_nothing)
@@ -15,32 +25,51 @@ TEST(empty_text_and_older_events_change_nothing)
     struct latest latest = {0};
 
     given_memory();
-    latest_offer(&memory, &latest, TEXT("a"), at(5, 5));
-    latest_offer(&memory, &latest, (struct text){0}, at(9, 9));
-    latest_offer(&memory, &latest, TEXT("b"), at(4, 9));
-    latest_offer(&memory, &latest, TEXT("c"), at(5, 4));
-    CHECK_TEXT(short_text(&latest.text), "a");
-    latest_offer(&memory, &latest, TEXT("d"), at(5, 6));
-    CHECK_TEXT(short_text(&latest.text), "d");
-    short_text_put(&memory, &latest.text);
-    then_nothing_is_left();
+    pack = given_pack();
+    offer(&latest, "a", at(5, 5));
+    offer(&latest, "", at(9, 9));
+    offer(&latest, "b", at(4, 9));
+    offer(&latest, "c", at(5, 4));
+    CHECK_TEXT(pack_text(pack, &latest.text), "a");
+    offer(&latest, "d", at(5, 6));
+    CHECK_TEXT(pack_text(pack, &latest.text), "d");
+    then_memory_ends();
 }
 
-TEST(the_newer_of_two_is_taken_and_the_other_emptied)
+TEST(the_same_text_again_is_not_kept_again)
+{
+    struct latest latest = {0};
+    uint32_t used;
+
+    given_memory();
+    pack = given_pack();
+    offer(&latest, "a text of many bytes", at(1, 1));
+    used = pack->used;
+    offer(&latest, "a text of many bytes", at(2, 2));
+    CHECK_EQ(pack->used, used);
+    CHECK_EQ(latest.at.position, 2);
+    offer(&latest, "b text of many bytes", at(3, 3));
+    CHECK(pack->used > used);
+    CHECK_TEXT(pack_text(pack, &latest.text), "b text of many bytes");
+    then_memory_ends();
+}
+
+TEST(the_newer_of_two_is_taken)
 {
     struct latest latest = {0};
     struct latest other = {0};
+    struct pack *from;
 
     given_memory();
-    latest_take(&memory, &latest, &other);
+    from = given_pack();
+    pack = given_pack();
+    latest_take(pack, &latest, from, &other);
     CHECK_EQ(latest.text.bytes, 0);
-    latest_offer(&memory, &other, TEXT("a"), at(-5, 5));
-    latest_take(&memory, &latest, &other);
-    CHECK_TEXT(short_text(&latest.text), "a");
-    CHECK_EQ(other.text.bytes, 0);
-    latest_offer(&memory, &other, TEXT("b"), at(-6, 9));
-    latest_take(&memory, &latest, &other);
-    CHECK_TEXT(short_text(&latest.text), "a");
-    short_text_put(&memory, &latest.text);
-    then_nothing_is_left();
+    other = (struct latest){.text = pack_keep(from, TEXT("a text of many bytes")), .at = at(-5, 5)};
+    latest_take(pack, &latest, from, &other);
+    CHECK_TEXT(pack_text(pack, &latest.text), "a text of many bytes");
+    other = (struct latest){.text = pack_keep(from, TEXT("b")), .at = at(-6, 9)};
+    latest_take(pack, &latest, from, &other);
+    CHECK_TEXT(pack_text(pack, &latest.text), "a text of many bytes");
+    then_memory_ends();
 }

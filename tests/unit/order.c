@@ -7,12 +7,18 @@
 static struct order order;
 
 static int
-compare(const void *item, const void *key)
+compare(const struct order_entry *entry, const void *key)
 {
-    uint64_t a = *(const uint64_t *)item;
+    uint64_t a = *(const uint64_t *)entry->item;
     uint64_t b = *(const uint64_t *)key;
 
     return (a > b) - (a < b);
+}
+
+static const void *
+key_of(const struct order_entry *entry)
+{
+    return entry->item;
 }
 
 TEST(an_empty_order_has_no_places)
@@ -34,12 +40,16 @@ TEST(what_is_not_there_cannot_be_removed)
 {
     uint64_t item = 1;
     uint64_t other = 1;
+    uint64_t same = 1;
 
     given_memory();
     order = (struct order){0};
     order_insert(&memory, &order, 5, &item, &item, compare);
     CHECK_DIES(order_remove(&memory, &order, 5, &other, &other, compare));
     CHECK_DIES(order_remove(&memory, &order, 6, &item, &item, compare));
+    CHECK_DIES(order_replace(&order, 5, &item, &other, &item, compare));
+    order_replace(&order, 5, &item, &item, &same, compare);
+    order_replace(&order, 5, &item, &same, &item, compare);
     order_remove(&memory, &order, 5, &item, &item, compare);
     CHECK_EQ(order.count, 0);
     order_insert(&memory, &order, 5, &item, &item, compare); /* empty, and used again */
@@ -61,8 +71,7 @@ then_it_ascends(uint64_t count)
             break;
         }
         if (last != NULL) {
-            CHECK(last->time < entry->time ||
-                  (last->time == entry->time && compare(last->item, entry->item) < 0));
+            CHECK(last->time < entry->time || (last->time == entry->time && compare(last, entry->item) < 0));
         }
         last = entry;
         seen++;
@@ -105,7 +114,7 @@ TEST(any_order_of_insertions_and_removals_ascends)
             CHECK(order_next(&order, &place)->item == &items[i]);
             const struct order_entry *before = order_previous(&order, &back);
             CHECK(before == NULL || before->time < times[i] ||
-                  (before->time == times[i] && compare(before->item, &items[i]) < 0));
+                  (before->time == times[i] && compare(before, &items[i]) < 0));
             place = order_seek(&order, times[i], NULL, compare);
             CHECK_EQ(order_next(&order, &place)->time, times[i]);
         }
@@ -168,11 +177,11 @@ TEST(sorted_entries_ascend_by_time_and_key_whatever_they_were)
     for (uint32_t t = 0; t < COUNT_OF(times); t++) {
         for (uint32_t c = 0; c < COUNT_OF(counts); c++) {
             given_entries(counts[c], times[t]);
-            order_sort(&memory, entries, counts[c], 0, compare);
+            order_sort(&memory, entries, counts[c], key_of, compare);
             for (uint32_t i = 1; i < counts[c]; i++) {
                 CHECK(entries[i - 1].time < entries[i].time ||
                       (entries[i - 1].time == entries[i].time &&
-                       compare(entries[i - 1].item, entries[i].item) < 0));
+                       compare(&entries[i - 1], entries[i].item) < 0));
             }
             then_nothing_is_left();
         }
@@ -182,7 +191,7 @@ TEST(sorted_entries_ascend_by_time_and_key_whatever_they_were)
 TEST(without_a_key_those_of_one_time_stay_as_they_came)
 {
     given_entries(3000, near_time);
-    order_sort(&memory, entries, 3000, 0, NULL);
+    order_sort(&memory, entries, 3000, NULL, NULL);
     for (uint32_t i = 1; i < 3000; i++) {
         CHECK(entries[i - 1].time < entries[i].time ||
               (entries[i - 1].time == entries[i].time && entries[i - 1].item < entries[i].item));
@@ -197,7 +206,7 @@ TEST(a_filled_order_is_as_one_that_grew_and_goes_on)
 
     for (uint32_t c = 0; c < COUNT_OF(counts); c++) {
         given_entries(counts[c], near_time);
-        order_sort(&memory, entries, counts[c], 0, compare);
+        order_sort(&memory, entries, counts[c], key_of, compare);
         order_fill(&memory, &order, entries, counts[c]);
         then_it_ascends(counts[c]);
         for (uint32_t i = 0; i < COUNT_OF(more); i++) {

@@ -3,6 +3,7 @@
 #include "tests/unit/kept.h"
 
 #include "shards/profile.h"
+#include "shards/share.h"
 
 #include <stdio.h>
 
@@ -13,8 +14,36 @@ given_people(struct person *person, struct person *other)
 {
     given_memory();
     share = (struct share){0};
-    *person = (struct person){.number = 1, .share = &share, .profile = profile_create(&memory)};
-    *other = (struct person){.number = 2, .share = &share, .profile = profile_create(&memory)};
+    *person = (struct person){
+        .number = 1, .share = &share, .profile = profile_create(&memory, PROFILE_FIRST_BYTES)};
+    *other = (struct person){
+        .number = 2, .share = &share, .profile = profile_create(&memory, PROFILE_FIRST_BYTES)};
+}
+
+static const struct session *
+session_of(const struct person *person)
+{
+    return session_set_rows(&person->profile->pack, &person->profile->sessions);
+}
+
+static const struct counts_row *
+find(const struct person *person, struct text name)
+{
+    return counts_find(&person->profile->pack, &person->profile->event_counts, name);
+}
+
+static struct text
+trait_of(const struct person *person)
+{
+    const struct pack *pack = &person->profile->pack;
+
+    return pack_text(pack, &traits_rows(pack, &person->profile->traits)[0].value);
+}
+
+static struct bucket
+day_of(const struct person *person)
+{
+    return buckets_rows(&person->profile->pack, &person->profile->buckets.days)[0];
 }
 
 static struct profile_change
@@ -59,7 +88,7 @@ TEST(an_event_older_than_the_horizon_takes_no_part_in_sessions)
     event.watermark_before = NO_WATERMARK;
     CHECK(apply(&person, event));
     CHECK_EQ(person.profile->total_events, 3);
-    CHECK_EQ(person.profile->sessions.rows[0]->event_count, 2);
+    CHECK_EQ(session_of(&person)->event_count, 2);
     then_memory_ends();
 }
 
@@ -75,10 +104,10 @@ TEST(names_past_64_are_other_and_other_takes_no_place)
         snprintf(name, sizeof(name), "t%02d", 69 - i);
         apply(&person, an_event(T0, name, NULL, NULL));
     }
-    CHECK_EQ(person.profile->event_counts.count, 64);
+    CHECK_EQ(person.profile->event_counts.rows.count, 64);
     CHECK_EQ(person.profile->other_count, 7);
-    CHECK(counts_find(&person.profile->event_counts, TEXT("t69")) != NULL);
-    CHECK(counts_find(&person.profile->event_counts, TEXT("t05")) == NULL);
+    CHECK(find(&person, TEXT("t69")) != NULL);
+    CHECK(find(&person, TEXT("t05")) == NULL);
     then_memory_ends();
 }
 
@@ -99,11 +128,11 @@ TEST(the_losers_names_go_in_by_count_then_name)
     apply(&other, an_event(T0, "c", NULL, NULL));
     apply(&other, an_event(T0, "w00", NULL, NULL));
     merge(&person, &other);
-    CHECK_EQ(person.profile->event_counts.count, 64);
-    CHECK_EQ(counts_find(&person.profile->event_counts, TEXT("c"))->count, 2);
-    CHECK_EQ(counts_find(&person.profile->event_counts, TEXT("a"))->count, 1);
-    CHECK(counts_find(&person.profile->event_counts, TEXT("b")) == NULL);
-    CHECK_EQ(counts_find(&person.profile->event_counts, TEXT("w00"))->count, 2);
+    CHECK_EQ(person.profile->event_counts.rows.count, 64);
+    CHECK_EQ(find(&person, TEXT("c"))->count, 2);
+    CHECK_EQ(find(&person, TEXT("a"))->count, 1);
+    CHECK(find(&person, TEXT("b")) == NULL);
+    CHECK_EQ(find(&person, TEXT("w00"))->count, 2);
     CHECK_EQ(person.profile->other_count, 1);
     then_memory_ends();
 }
@@ -123,13 +152,13 @@ TEST(two_people_combined_have_what_both_had)
     CHECK_EQ(person.profile->total_events, 3);
     CHECK_EQ(person.profile->kinds[PROFILE_PAGE_VIEWS], 2);
     CHECK_EQ(person.profile->kinds[PROFILE_LOGINS], 1);
-    CHECK_TEXT(short_text(&person.profile->latest[PROFILE_LAST_PAGE].text), "/late");
-    CHECK_TEXT(person.profile->traits.rows[0].value, "1");
-    CHECK_EQ(person.profile->traits.count, 2);
-    CHECK_EQ(person.profile->sessions.count, 1);
-    CHECK_EQ(person.profile->sessions.rows[0]->event_count, 3);
-    CHECK_EQ(person.profile->buckets.days.rows[0].events, 3);
-    CHECK_EQ(person.profile->buckets.days.rows[0].sessions, 1);
+    CHECK_TEXT(pack_text(&person.profile->pack, &person.profile->latest[PROFILE_LAST_PAGE].text), "/late");
+    CHECK_TEXT(trait_of(&person), "1");
+    CHECK_EQ(person.profile->traits.rows.count, 2);
+    CHECK_EQ(person.profile->sessions.rows.count, 1);
+    CHECK_EQ(session_of(&person)->event_count, 3);
+    CHECK_EQ(day_of(&person).events, 3);
+    CHECK_EQ(day_of(&person).sessions, 1);
     then_memory_ends();
 }
 
@@ -162,13 +191,13 @@ TEST(a_profile_that_ends_gives_all_memory_back)
     profile_destroy(&memory, other.profile);
     profile_destroy(&memory, person.profile);
     before = region_used(&kept_region);
-    person.profile = profile_create(&memory);
+    person.profile = profile_create(&memory, PROFILE_FIRST_BYTES);
     for (int i = 0; i < 300; i++) {
         apply(&person,
               an_event(T0 + i * 7 * MINUTE * (i % 9), "click", i % 2 == 0 ? "/a" : "/b", "{\"a\":[1]}"));
     }
     profile_detach(&person, &change);
-    CHECK_EQ(share.closings.count, 0);
+    CHECK_EQ(share.open_count, 0);
     profile_destroy(&memory, person.profile);
     closings_clear(&memory, &share.closings);
     order_clear(&memory, &share.sessions);

@@ -3,6 +3,7 @@
 #include "tests/unit/kept.h"
 
 #include "shards/profile_codec.h"
+#include "shards/share.h"
 
 #include <stdio.h>
 
@@ -19,7 +20,7 @@ given_a_rich_profile(uint32_t event_count)
 
     given_memory();
     share = (struct share){0};
-    person = (struct person){.number = 7, .share = &share, .profile = profile_create(&memory)};
+    person = (struct person){.number = 7, .share = &share, .profile = profile_create(&memory, 0)};
     for (uint32_t i = 0; i < event_count; i++) {
         snprintf(name, sizeof(name), "type %u", i * 7 % 80);
         snprintf(page, sizeof(page), "/%u", i * 13 % 90);
@@ -97,6 +98,33 @@ TEST(a_profile_comes_back_as_it_was)
         profile_destroy(&memory, profile);
         free(encoded);
         free(again);
+        then_memory_ends();
+    }
+}
+
+/* The bytes of a profile are a profile, wherever they are, and one made anew has the same answers in fewer bytes. */
+TEST(a_profile_is_the_same_elsewhere_and_anew)
+{
+    for (uint32_t count = 0; count < 400; count += 57) {
+        uint64_t bytes;
+
+        given_a_rich_profile(count);
+        uint8_t *encoded = encode(person.profile, &bytes);
+        for (uint32_t round = 0; round < 3; round++) {
+            struct profile *profile = round == 1 ? profile_renew(&memory, person.profile, 0)
+                                                 : profile_copy(&memory, person.profile);
+            uint32_t used = person.profile->pack.used;
+            uint64_t bytes_again;
+            memset(person.profile, 0xa5, used);
+            uint8_t *again = encode(profile, &bytes_again);
+            CHECK_EQ(bytes_again, bytes);
+            CHECK_BYTES(again, encoded, bytes);
+            CHECK(profile->pack.used <= used);
+            CHECK(profile->pack.used <= profile->pack.capacity);
+            free(again);
+            person.profile = profile;
+        }
+        free(encoded);
         then_memory_ends();
     }
 }

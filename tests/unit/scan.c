@@ -46,7 +46,7 @@ TEST(a_scan_of_nothing_ends_at_once)
     struct scan *scan = given_a_scan();
 
     scan_resume(scan);
-    CHECK(scan_next(scan) == NULL);
+    CHECK(scan_next_event(scan) == NULL);
     CHECK_DIES(scan_add_order(scan, &orders[0])); /* more than was said */
     then_it_ends();
 }
@@ -62,12 +62,12 @@ TEST(a_start_is_behind_its_key_or_in_front_of_its_time)
     add(3, 0, 4);
     scan_start_at(scan, 5, &key);
     scan_resume(scan);
-    CHECK(scan_next(scan) == &events[0]);
-    CHECK(scan_next(scan) == &events[3]);
-    CHECK(scan_next(scan) == NULL);
+    CHECK(scan_next_event(scan) == &events[0]);
+    CHECK(scan_next_event(scan) == &events[3]);
+    CHECK(scan_next_event(scan) == NULL);
     scan_start_at(scan, 5, NULL);
     scan_resume(scan);
-    CHECK(scan_next(scan) == &events[3]);
+    CHECK(scan_next_event(scan) == &events[3]);
     then_it_ends();
 }
 
@@ -92,7 +92,7 @@ TEST(a_scan_in_pieces_misses_nothing_that_was_there)
             next++;
             scan_resume(scan);
         }
-        const struct kept_event *event = scan_next(scan);
+        const struct kept_event *event = scan_next_event(scan);
         if (event == NULL) {
             break;
         }

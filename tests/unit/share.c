@@ -2,26 +2,56 @@
 
 #include "tests/unit/kept.h"
 
+#include "shards/profile.h"
 #include "shards/share.h"
 
 #define GAP (30 * MINUTE)
 
 static struct share share;
-static struct session session;
+static struct person person;
+static struct session *session;
+
+static struct session *
+a_session(int64_t start, uint8_t id)
+{
+    struct pack_list *rows = &person.profile->sessions.rows;
+    struct session *row = pack_list_insert(&person.profile->pack, rows, rows->count, sizeof(*row));
+
+    *row = (struct session){
+        .session_id = {{id}}, .start = {.ms = start}, .end = {.ms = start + MINUTE}, .code = {3}};
+    return row;
+}
+
+/* Its block, when it has become final. */
+static struct session_block *
+archive(void)
+{
+    struct session_at at = {
+        .pack = &person.profile->pack,
+        .session = session_set_rows(&person.profile->pack, &person.profile->sessions),
+    };
+    struct session_block *block = session_copy(&memory, at);
+
+    share_archive(&memory, &share, &person, block);
+    pack_list_remove(&person.profile->pack, &person.profile->sessions.rows, 0, 1, sizeof(*session));
+    return block;
+}
 
 static void
 given_a_session_in_a_share(void)
 {
     given_memory();
     share = (struct share){0};
-    session = (struct session){.start = {.ms = T0}, .end = {.ms = T0 + MINUTE}, .code = {3}};
-    share_enter(&memory, &share, &session, GAP);
+    person = (struct person){.share = &share, .profile = profile_create(&memory, 4096)};
+    session = a_session(T0, 1);
+    share_enter(&memory, &share, &person, session, GAP);
 }
 
 static struct cube_cell
 cell(void)
 {
-    return *cube_cell(&memory, &share.cube, session.start, session.code);
+    return *cube_cell(&memory, &share.cube, (struct event_ms){.ms = T0},
+                      (const uint32_t[DIMENSION_COUNT]){3});
 }
 
 TEST(a_session_is_counted_closed_only_past_its_gap_and_once)
@@ -33,7 +63,7 @@ TEST(a_session_is_counted_closed_only_past_its_gap_and_once)
     CHECK_EQ(share_close(&memory, &share, (struct event_ms){.ms = INT64_MAX}, GAP, 9), 0);
     CHECK_EQ(cell().closed_sessions, 1);
     CHECK_EQ(cell().closed_duration_ms, MINUTE);
-    share_archive(&memory, &share, &session);
+    (void)archive();
     CHECK_EQ(cell().closed_sessions, 1);
     then_memory_ends();
 }
@@ -42,7 +72,9 @@ TEST(a_session_that_leaves_takes_its_counts_along)
 {
     given_a_session_in_a_share();
     CHECK_EQ(share_close(&memory, &share, (struct event_ms){.ms = INT64_MAX}, GAP, 9), 1);
-    share_leave(&memory, &share, &session);
+    CHECK_EQ(share.open_count, 0);
+    share_leave(&memory, &share, &person, session);
+    CHECK_EQ(share.open_count, 0);
     CHECK_EQ(cell().sessions, 0);
     CHECK_EQ(cell().closed_sessions, 0);
     CHECK_EQ(cell().closed_duration_ms, 0);
@@ -53,8 +85,8 @@ TEST(a_session_that_leaves_takes_its_counts_along)
 TEST(an_open_session_that_is_archived_is_closed)
 {
     given_a_session_in_a_share();
-    share_archive(&memory, &share, &session);
-    CHECK_EQ(share.closings.count, 0);
+    (void)archive();
+    CHECK_EQ(share.open_count, 0);
     CHECK_EQ(cell().closed_sessions, 1);
     share_regap(&memory, &share, 10 * GAP); /* what is archived stays closed */
     CHECK_EQ(cell().closed_sessions, 1);
@@ -85,5 +117,71 @@ TEST(another_gap_begins_the_closing_anew)
     CHECK_EQ(cell().closed_sessions, 0);
     CHECK_EQ(share_close(&memory, &share, (struct event_ms){.ms = T0 + 2 * GAP}, 10 * GAP, 9), 0);
     CHECK_EQ(share_close(&memory, &share, (struct event_ms){.ms = T0 + 11 * GAP}, 10 * GAP, 9), 1);
+    then_memory_ends();
+}
+
+TEST(a_session_that_grew_closes_when_it_really_ends)
+{
+    given_a_session_in_a_share();
+    session->end.ms += 10 * MINUTE;
+    CHECK_EQ(share_close(&memory, &share, (struct event_ms){.ms = T0 + 11 * MINUTE + GAP}, GAP, 9), 0);
+    CHECK_EQ(share.open_count, 1);
+    CHECK_EQ(share_close(&memory, &share, (struct event_ms){.ms = T0 + 11 * MINUTE + GAP + 1}, GAP, 9), 1);
+    CHECK_EQ(share.open_count, 0);
+    CHECK_EQ(cell().closed_duration_ms, 11 * MINUTE);
+    then_memory_ends();
+}
+
+TEST(a_session_that_left_or_whose_person_has_no_profile_closes_nothing)
+{
+    given_a_session_in_a_share();
+    share_leave(&memory, &share, &person, session);
+    CHECK_EQ(share.open_count, 0);
+    (void)share_close(&memory, &share, (struct event_ms){.ms = INT64_MAX}, GAP, 9);
+    CHECK_EQ(cell().closed_sessions, 0);
+    share_enter(&memory, &share, &person, session, GAP);
+    share_leave(&memory, &share, &person, session);
+    person.profile = NULL;
+    (void)share_close(&memory, &share, (struct event_ms){.ms = INT64_MAX}, GAP, 9);
+    CHECK_EQ(cell().closed_sessions, 0);
+    CHECK_EQ(share.closings.count, 0);
+    then_memory_ends();
+}
+
+TEST(a_session_that_left_and_came_again_closes_once)
+{
+    given_a_session_in_a_share();
+    for (int i = 0; i < 3; i++) {
+        share_leave(&memory, &share, &person, session);
+        share_enter(&memory, &share, &person, session, GAP);
+    }
+    CHECK_EQ(share.open_count, 1);
+    (void)share_close(&memory, &share, (struct event_ms){.ms = INT64_MAX}, GAP, 9);
+    CHECK_EQ(share.open_count, 0);
+    CHECK_EQ(cell().sessions, 1);
+    CHECK_EQ(cell().closed_sessions, 1);
+    CHECK_EQ(share.closings.count, 0);
+    then_memory_ends();
+}
+
+TEST(sessions_are_found_wherever_their_profile_has_moved)
+{
+    struct order_place place = {0};
+    const struct session_block *block;
+
+    given_a_session_in_a_share();
+    share_enter(&memory, &share, &person, a_session(T0 + 2 * GAP, 2), GAP);
+    block = archive();
+    struct profile *moved = profile_renew(&memory, person.profile, 0);
+    memset(person.profile, 0xa5, person.profile->pack.used);
+    person.profile = moved;
+    CHECK(share_session(order_next(&share.sessions, &place)).session == &block->session);
+    struct session_at at = share_session(order_next(&share.sessions, &place));
+    CHECK_EQ(at.session->start.ms, T0 + 2 * GAP);
+    CHECK(at.pack == &moved->pack);
+    CHECK_EQ(share_close(&memory, &share, (struct event_ms){.ms = INT64_MAX}, GAP, 1), 1);
+    CHECK_EQ(share_close(&memory, &share, (struct event_ms){.ms = INT64_MAX}, GAP, 1), 1);
+    CHECK_EQ(cell().closed_sessions, 1);
+    CHECK_EQ(share.open_count, 0);
     then_memory_ends();
 }

@@ -3,6 +3,7 @@
 #include "tests/unit/kept.h"
 
 #include "shards/profile.h"
+#include "shards/share.h"
 #include "shards/slice_record.h"
 
 static struct share share = {.slice = 3, .partition = 5, .tenant_no = 7};
@@ -13,7 +14,7 @@ given_a_person(void)
 {
     given_memory();
     share = (struct share){.slice = 3, .partition = 5, .tenant_no = 7};
-    person = (struct person){.number = 9, .share = &share, .profile = profile_create(&memory)};
+    person = (struct person){.number = 9, .share = &share, .profile = profile_create(&memory, 0)};
     for (uint32_t i = 0; i < 3; i++) {
         struct applied_event event = an_event(T0 + i * MINUTE, "click", "/a", NULL);
         struct profile_change change = {.memory = &memory,
@@ -37,8 +38,13 @@ TEST(what_is_too_short_or_of_another_version_is_no_record)
     for (uint32_t i = 0; i < whole; i++) {
         CHECK_EQ(slice_record_kind(bytes, i), 0);
     }
-    whole = slice_record_session_bytes(person.profile->sessions.rows[0]);
-    slice_record_write_session(&share, person.profile->sessions.rows[0], (void *)bytes);
+    struct session_at at = {
+        .pack = &person.profile->pack,
+        .session = session_set_rows(&person.profile->pack, &person.profile->sessions),
+    };
+
+    whole = slice_record_session_bytes(at);
+    slice_record_write_session(&share, at, (void *)bytes);
     CHECK_EQ(slice_record_kind(bytes, whole), SLICE_SESSION);
     for (uint32_t i = 0; i < whole; i++) {
         CHECK_EQ(slice_record_kind(bytes, i), 0);

@@ -6,21 +6,38 @@
 
 #include <stdio.h>
 
+static struct pack *pack;
 static struct traits traits;
+
+static uint32_t
+apply_to(struct pack *to, struct traits *of, struct text object, struct stamp at)
+{
+    struct traits_members members;
+    uint32_t used = to->used;
+
+    traits_members_begin(&memory, &members, object);
+    uint64_t need = traits_need(to, of, &members);
+    uint32_t ignored = traits_apply(to, of, &members, at);
+    traits_members_end(&memory, &members);
+    CHECK(to->used - used <= need);
+    return ignored;
+}
 
 static uint32_t
 apply(const char *object, int64_t time, uint64_t position)
 {
-    return traits_apply(&memory, &traits, text_of(object),
-                        (struct stamp){.event_time = {.ms = time}, .position = position});
+    return apply_to(pack, &traits, text_of(object),
+                    (struct stamp){.event_time = {.ms = time}, .position = position});
 }
 
 static struct text
 value_of(const char *key)
 {
-    for (uint32_t i = 0; i < traits.count; i++) {
-        if (text_equal(traits.rows[i].key, text_of(key))) {
-            return traits.rows[i].value;
+    const struct trait *rows = traits_rows(pack, &traits);
+
+    for (uint32_t i = 0; i < traits.rows.count; i++) {
+        if (text_equal(pack_text(pack, &rows[i].key), text_of(key))) {
+            return pack_text(pack, &rows[i].value);
         }
     }
     return TEXT("nothing");
@@ -30,13 +47,14 @@ static void
 given_no_traits(void)
 {
     given_memory();
+    pack = given_pack();
     traits = (struct traits){0};
 }
 
 static void
 then_they_end(void)
 {
-    traits_clear(&memory, &traits);
+    memory_put(&memory, pack, pack->capacity);
     then_nothing_is_left();
 }
 
@@ -49,7 +67,7 @@ TEST(keys_past_256_are_ignored_and_counted_in_byte_order)
         snprintf(object + strlen(object), 32, "\"k%03d\":%d%s", i, i, i > 0 ? "," : "}");
     }
     CHECK_EQ(apply(object, 1, 1), 44);
-    CHECK_EQ(traits.count, 256);
+    CHECK_EQ(traits.rows.count, 256);
     CHECK_TEXT(value_of("k255"), "255");
     CHECK_TEXT(value_of("k256"), "nothing");
     CHECK_EQ(apply("{\"k000\":null,\"zz\":1}", 2, 2), 1); /* a mark still is a key */
@@ -137,7 +155,7 @@ TEST(members_are_split_whatever_is_in_them)
                    "\"n\\u0065w\":false,\"\\ud83d\\ude00\":1,\"tab\\t\\/\":2,\"a\":\"last\" } ",
                    1, 1),
              0);
-    CHECK_EQ(traits.count, 8);
+    CHECK_EQ(traits.rows.count, 8);
     CHECK_TEXT(value_of("a"), "\"last\""); /* duplicates: the last one */
     CHECK_TEXT(value_of("b"), "[ ]");
     CHECK_TEXT(value_of("c"), "\"\\\\\"");
@@ -146,8 +164,10 @@ TEST(members_are_split_whatever_is_in_them)
     CHECK_TEXT(value_of("new"), "false");
     CHECK_TEXT(value_of("\xf0\x9f\x98\x80"), "1");
     CHECK_TEXT(value_of("tab\t/"), "2");
-    for (uint32_t i = 1; i < traits.count; i++) {
-        CHECK(text_compare(traits.rows[i - 1].key, traits.rows[i].key) < 0);
+    const struct trait *rows = traits_rows(pack, &traits);
+
+    for (uint32_t i = 1; i < traits.rows.count; i++) {
+        CHECK(text_compare(pack_text(pack, &rows[i - 1].key), pack_text(pack, &rows[i].key)) < 0);
     }
     then_they_end();
 }
@@ -155,16 +175,19 @@ TEST(members_are_split_whatever_is_in_them)
 TEST(combining_takes_the_newer_of_each_key)
 {
     struct traits loser = {0};
+    struct pack *from;
     struct stamp at = {.event_time = {.ms = 9}, .position = 9};
 
     given_no_traits();
+    from = given_pack();
     apply("{\"a\":1,\"b\":2}", 5, 1);
-    traits_apply(&memory, &loser, TEXT("{\"b\":null,\"c\":3}"), at);
+    apply_to(from, &loser, TEXT("{\"b\":null,\"c\":3}"), at);
     at.event_time.ms = 1;
-    traits_apply(&memory, &loser, TEXT("{\"a\":7}"), at);
-    CHECK_EQ(traits_combine(&memory, &traits, &loser), 0);
+    apply_to(from, &loser, TEXT("{\"a\":7}"), at);
+    CHECK_EQ(traits_combine(pack, &traits, from, &loser), 0);
     CHECK_TEXT(value_of("a"), "1");
     CHECK_TEXT(value_of("b"), "");
     CHECK_TEXT(value_of("c"), "3");
+    memory_put(&memory, from, from->capacity);
     then_they_end();
 }
