@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #define ALIGN_BYTES 16u
+#define DECAY_LEAVES 64u                  /* some ten microseconds */
 #define BYTES_MAX_MAX (UINT64_C(1) << 62) /* rounding up and a header may be added without a wrap */
 
 struct arena_chunk {
@@ -19,6 +20,7 @@ struct arena_chunk {
 };
 
 static_assert(sizeof(struct arena_chunk) % ALIGN_BYTES == 0, "data begins aligned");
+static_assert(sizeof(struct arena_chunk) + ARENA_CHUNK_BYTES == BUDDY_LEAF_BYTES, "a chunk is a leaf");
 
 /* Under AddressSanitizer each take is its own piece of the heap, so that overruns are seen. */
 #ifdef __SANITIZE_ADDRESS__
@@ -33,11 +35,56 @@ arena_pool_init(struct arena_pool *pool, uint64_t bytes_kept_max)
     *pool = (struct arena_pool){.bytes_kept_max = bytes_kept_max};
 }
 
+/* Pieces are rounded up, so the range is twice what may be taken. */
+int
+arena_pool_init_reserve(struct arena_pool *pool, uint64_t bytes_kept_max, uint64_t bytes_max)
+{
+    arena_pool_init(pool, bytes_kept_max / 2);
+    pool->bytes_max = bytes_max;
+    return is_each_alone ? 0 : fault_up(buddy_init(&pool->buddy, 2 * bytes_max, bytes_kept_max / 2));
+}
+
 void
 arena_pool_deinit(struct arena_pool *pool)
 {
     REQUIRE(pool->bytes_taken == 0);
     arena_pool_trim(pool);
+    buddy_deinit(&pool->buddy);
+}
+
+static bool
+has_range(const struct arena_pool *pool)
+{
+    return !is_each_alone && pool->bytes_max > 0;
+}
+
+/* A chunk with so many bytes of data. */
+static struct arena_chunk *
+system_take(struct arena_pool *pool, uint64_t bytes)
+{
+    uint64_t whole = sizeof(struct arena_chunk) + bytes;
+
+    return has_range(pool) ? buddy_take(&pool->buddy, whole) : malloc(whole);
+}
+
+static void
+system_put(struct arena_pool *pool, struct arena_chunk *chunk)
+{
+    if (has_range(pool)) {
+        buddy_put(&pool->buddy, chunk, sizeof(*chunk) + chunk->bytes);
+    } else {
+        free(chunk);
+    }
+}
+
+static bool
+may_take(const struct arena *arena, uint64_t bytes)
+{
+    const struct arena_pool *pool = arena->pool;
+    bool is_small = arena->bytes_used + bytes <= ARENA_SMALL_BYTES;
+    uint64_t limit = is_small ? pool->bytes_max : pool->bytes_max - pool->bytes_max / 8;
+
+    return pool->bytes_max == 0 || (pool->bytes_taken < limit && bytes <= limit - pool->bytes_taken);
 }
 
 void
@@ -46,9 +93,17 @@ arena_pool_trim(struct arena_pool *pool)
     while (pool->free != NULL) {
         struct arena_chunk *chunk = pool->free;
         pool->free = chunk->next;
-        free(chunk);
+        system_put(pool, chunk);
     }
     pool->free_count = 0;
+}
+
+void
+arena_pool_decay(struct arena_pool *pool)
+{
+    if (has_range(pool)) {
+        buddy_trim(&pool->buddy, DECAY_LEAVES);
+    }
 }
 
 static void
@@ -81,7 +136,7 @@ arena_pool_drop(struct arena_pool *pool)
         struct arena_chunk *chunk = pool->taken;
 
         note_put(pool, chunk);
-        free(chunk);
+        system_put(pool, chunk);
     }
 }
 
@@ -94,7 +149,7 @@ pool_take(struct arena_pool *pool)
         pool->free = chunk->next;
         pool->free_count--;
     } else {
-        chunk = malloc(sizeof(*chunk) + ARENA_CHUNK_BYTES);
+        chunk = system_take(pool, ARENA_CHUNK_BYTES);
         if (chunk == NULL) {
             return NULL;
         }
@@ -105,9 +160,9 @@ pool_take(struct arena_pool *pool)
 }
 
 static struct arena_chunk *
-heap_take(struct arena_pool *pool, uint64_t bytes)
+large_take(struct arena_pool *pool, uint64_t bytes)
 {
-    struct arena_chunk *chunk = malloc(sizeof(*chunk) + bytes);
+    struct arena_chunk *chunk = system_take(pool, bytes);
 
     if (chunk == NULL) {
         return NULL;
@@ -122,7 +177,7 @@ pool_put(struct arena_pool *pool, struct arena_chunk *chunk)
 {
     note_put(pool, chunk);
     if (!chunk->is_pooled || (pool->free_count + 1) * ARENA_CHUNK_BYTES > pool->bytes_kept_max) {
-        free(chunk);
+        system_put(pool, chunk);
         return;
     }
     chunk->next = pool->free;
@@ -148,14 +203,14 @@ arena_reset(struct arena *arena)
         pool_put(arena->pool, chunk);
     }
     arena->bytes_used = 0;
-    arena->is_full = false;
+    arena->is_full = arena->is_starved = false;
 }
 
 /* The chunk in use stays at the head: it has room left for small takes. */
 static void *
 take_alone(struct arena *arena, uint64_t bytes)
 {
-    struct arena_chunk *chunk = heap_take(arena->pool, bytes);
+    struct arena_chunk *chunk = may_take(arena, bytes) ? large_take(arena->pool, bytes) : NULL;
     struct arena_chunk *head = arena->chunk;
 
     if (chunk == NULL) {
@@ -180,7 +235,7 @@ take_shared(struct arena *arena, uint64_t bytes)
     void *taken;
 
     if (head == NULL || head->bytes - head->bytes_used < bytes) {
-        chunk = pool_take(arena->pool);
+        chunk = may_take(arena, ARENA_CHUNK_BYTES) ? pool_take(arena->pool) : NULL;
         if (chunk == NULL) {
             return NULL;
         }
@@ -221,7 +276,7 @@ arena_take(struct arena *arena, uint64_t bytes)
         taken = take_shared(arena, bytes_aligned);
     }
     if (taken == NULL) {
-        arena->is_full = true;
+        arena->is_full = arena->is_starved = true;
         return NULL;
     }
     arena->bytes_used += bytes_aligned;

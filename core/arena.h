@@ -9,14 +9,20 @@
  * `is_full` stays set until the reset, and the request is answered with an error.
  *
  * Threads  Home shard only.
- * Memory   Chunks are ARENA_CHUNK_BYTES, larger takes get a chunk of their own.
- * Limits   bytes_max for each arena (ARENA_BYTES_MAX unless told).
+ * Memory   Chunks are ARENA_CHUNK_BYTES, larger takes get a chunk of their own. They come from the pool's reserve, and
+ *          of the system nothing is asked; a pool without one (programs that are no node, tests) has the heap.
+ * Limits   bytes_max for each arena (ARENA_BYTES_MAX unless told), and for all arenas of a pool with a reserve. An arena
+ *          that is full because of the pool `is_starved`: who asks again later may have more luck. The last eighth of a
+ *          reserve is for the first ARENA_SMALL_BYTES of each, so that those who take much keep out nobody who takes little.
  */
 
-#include "core/base.h"
+#include "core/buddy.h"
 
-#define ARENA_CHUNK_BYTES 32768u
+#include <errno.h>
+
+#define ARENA_CHUNK_BYTES (BUDDY_LEAF_BYTES - 48u) /* a leaf, with the chunk's own words */
 #define ARENA_BYTES_MAX (16u << 20)
+#define ARENA_SMALL_BYTES (64u << 10)
 
 struct arena_chunk;
 
@@ -27,6 +33,8 @@ struct arena_pool {
     uint64_t free_count;
     uint64_t bytes_taken; /* in arenas now; a metric */
     uint64_t bytes_kept_max;
+    uint64_t bytes_max; /* of bytes_taken; 0: no reserve */
+    struct buddy buddy;
 };
 
 struct arena {
@@ -35,20 +43,37 @@ struct arena {
     uint64_t bytes_used;
     uint64_t bytes_max;
     bool is_full;
+    bool is_starved; /* by the pool */
 };
 
 /* Boot. Keeps at most bytes_kept_max of free chunks. */
 void arena_pool_init(struct arena_pool *pool, uint64_t bytes_kept_max);
+/* Boot. The same, and chunks of at most bytes_max together come from memory that is reserved now. -ENOMEM. */
+MUST_USE int arena_pool_init_reserve(struct arena_pool *pool, uint64_t bytes_kept_max, uint64_t bytes_max);
+/* Boot. Nothing of it may be in arenas. May be called twice. */
 void arena_pool_deinit(struct arena_pool *pool);
 /* Home. What is in arenas is gone, wherever they are: nobody may look at them any more, nor reset them. */
 void arena_pool_drop(struct arena_pool *pool);
 /* Home. Gives free chunks back to the system. */
 void arena_pool_trim(struct arena_pool *pool);
 
+/* Home. Every now and then: gives a little (2 MiB) of free memory in a reserve back, if there is more than is kept. */
+void arena_pool_decay(struct arena_pool *pool);
+
 /* Home. bytes_max 0 means ARENA_BYTES_MAX. */
 void arena_init(struct arena *arena, struct arena_pool *pool, uint64_t bytes_max);
 /* Home. Gives all memory back; the arena may be used again. May be called twice. */
 void arena_reset(struct arena *arena);
+
+/* Any shard that may look at it. Of one that is full: -E2BIG (its own limit) or -ENOMEM (that of all). 0: it is not. */
+static inline int
+arena_fault(const struct arena *arena)
+{
+    if (!arena->is_full) {
+        return 0;
+    }
+    return arena->is_starved ? -ENOMEM : -E2BIG;
+}
 
 /* Home. 16-byte aligned, not zeroed; NULL when the limit is reached. */
 MUST_USE void *arena_take(struct arena *arena, uint64_t bytes);

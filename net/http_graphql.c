@@ -21,11 +21,12 @@
 /*
  * Of a shard: so many run whatever they take, and more as long as all together take little, so that those that are
  * long and look at much do not keep out those that are short. What is short is answered between two slices of what is
- * long, but it has to begin.
+ * long, but it has to begin. Where they take much, one more begins now and then: it may be short too.
  */
 #define QUERIES_LARGE_MAX 16u
 #define QUERIES_RUNNING_MAX 128u
 #define QUERIES_BYTES_SMALL (64u << 20)
+#define QUERIES_PACE_NS (10 * NS_PER_MS)
 
 struct work {
     struct http_call *call;
@@ -142,7 +143,44 @@ has_place(const struct http_call *call)
 
 static enum step start_waiting(struct http_call *call, struct mono_ns until);
 
-/* The next ones begin in a later turn, so that a row of short ones does not grow the stack. */
+/* The next one begins in a later turn, so that a row of short ones does not grow the stack. */
+static void
+let_in(struct http_queries *queries)
+{
+    struct http_call *next = queries->first_waiting;
+
+    queries->first_waiting = ((struct work *)next->work)->next_waiting;
+    queries->running++;
+    http_call_queue(next, start_waiting);
+}
+
+static void let_one_in(struct timer *timer);
+
+/* Where there is no timer left they wait for those that run. */
+static void
+let_one_in_later(struct http_queries *queries)
+{
+    struct shard *shard = queries->first_waiting->shard;
+
+    if (queries->timer.heap_index == 0) {
+        (void)timer_start(&shard->timers, &queries->timer,
+                          (struct mono_ns){.ns = shard->now.ns + QUERIES_PACE_NS}, let_one_in);
+    }
+}
+
+static void
+let_one_in(struct timer *timer)
+{
+    struct http_queries *queries = CONTAINER_OF(timer, struct http_queries, timer);
+
+    if (queries->first_waiting != NULL && queries->running < QUERIES_RUNNING_MAX) {
+        let_in(queries);
+    }
+    if (queries->first_waiting != NULL) {
+        let_one_in_later(queries);
+    }
+}
+
 static void
 leave_place(const struct http_call *call)
 {
@@ -150,11 +188,7 @@ leave_place(const struct http_call *call)
 
     queries->running--;
     while (queries->first_waiting != NULL && has_place(call)) {
-        struct http_call *next = queries->first_waiting;
-
-        queries->first_waiting = ((struct work *)next->work)->next_waiting;
-        queries->running++;
-        http_call_queue(next, start_waiting);
+        let_in(queries);
     }
 }
 
@@ -244,6 +278,7 @@ run(struct work *work)
         ((struct work *)queries->last_waiting->work)->next_waiting = call;
     }
     queries->last_waiting = call;
+    let_one_in_later(queries);
 }
 
 /* ---- Reading the request. ---- */
@@ -294,7 +329,9 @@ parse(struct work *work, struct text json, const char *what_it_is_not, struct js
 {
     int r = json_tree_parse(&work->call->arena, json, out_value);
 
-    if (r == JSON_TREE_FULL) {
+    if (r == JSON_TREE_FULL && work->call->arena.is_starved) {
+        refuse(work->call, work->media, 503, NULL, "UNAVAILABLE", "no memory for this request");
+    } else if (r == JSON_TREE_FULL) {
         refuse(work->call, work->media, 413, NULL, "TOO_LARGE", "the request needs too much memory");
     } else if (r != 0) {
         refuse_request(work, what_it_is_not);

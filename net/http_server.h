@@ -21,6 +21,7 @@
 
 #include "core/here.h"
 #include "core/metrics.h"
+#include "core/timer.h"
 #include "net/rate_limit.h"
 #include "net/settings.h"
 
@@ -38,9 +39,10 @@ struct http_bodies {
     alignas(CACHE_LINE_BYTES) _Atomic uint64_t bytes; /* written by its shard */
 };
 
-/* Queries of a shard: some run, the others wait for their turn in the order in which they came. */
+/* Queries of a shard: some run, the others wait for their turn in the order in which they came. Its shard's alone. */
 struct http_queries {
-    alignas(CACHE_LINE_BYTES) uint32_t running; /* its shard's alone */
+    alignas(CACHE_LINE_BYTES) uint32_t running;
+    struct timer timer; /* while some wait */
     struct http_call *first_waiting;
     struct http_call *last_waiting;
 };

@@ -230,6 +230,10 @@ load_fail(struct loads *loads, struct load *load, int fault)
     case E2BIG:
         load_refuse(load, GRAPHQL_CODE_MEMORY, "The answer needs more memory than one request may use.");
         return;
+    case ENOMEM:
+        load_refuse(load, LOAD_CODE_UNAVAILABLE,
+                    "Queries have no more memory than those that run now take: try again.");
+        return;
     case EAGAIN:
         load_refuse(load, LOAD_CODE_UNAVAILABLE, "The node is starting: try again.");
         return;

@@ -27,6 +27,10 @@
 #define BODY_TOO_LARGE \
     "{\"data\":null,\"errors\":[{\"message\":\"The answer needs more memory than one request may use.\"," \
     "\"extensions\":{\"code\":\"" GRAPHQL_CODE_MEMORY "\"}}]}"
+#define BODY_STARVED \
+    "{\"data\":null,\"errors\":[{\"message\":\"Requests have no more memory than those that run now take: " \
+    "try again.\"," \
+    "\"extensions\":{\"code\":\"" LOAD_CODE_UNAVAILABLE "\"}}]}"
 #define BODY_DEADLINE \
     "{\"errors\":[{\"message\":\"The query took longer than queries may.\"," \
     "\"extensions\":{\"code\":\"" CODE_DEADLINE "\"}}]}"
@@ -89,10 +93,17 @@ begin(struct query *query)
     return execute_begin(&query->execute, &options);
 }
 
+/* What is said when an arena is full: for good, or for now. */
+static struct text
+body_of_full(const struct arena *arena)
+{
+    return arena->is_starved ? TEXT(BODY_STARVED) : TEXT(BODY_TOO_LARGE);
+}
+
 static void
 answer_too_large(struct query *query)
 {
-    answer(query, QUERY_OK, TEXT(BODY_TOO_LARGE));
+    answer(query, QUERY_OK, body_of_full(query->request.arena));
     finish(query);
 }
 
@@ -115,7 +126,7 @@ write_answer(struct query *query, const struct time_slice *time)
     }
     body = json_out_finish(&query->out);
     answer(query, QUERY_OK,
-           body.data != NULL && !query->request.arena->is_full ? body : TEXT(BODY_TOO_LARGE));
+           body.data != NULL && !query->request.arena->is_full ? body : body_of_full(query->request.arena));
     finish(query);
     return STEP_DONE;
 }
@@ -196,7 +207,9 @@ refuse(const struct query_request *request, enum query_answer_kind kind, const s
     graphql_errors_write(errors, &out);
     json_out_object_end(&out);
     body = json_out_finish(&out);
-    if (body.data == NULL) {
+    if (body.data == NULL && request->arena->is_starved) {
+        body = TEXT(BODY_STARVED);
+    } else if (body.data == NULL) {
         body = TEXT("{\"errors\":[{\"message\":\"The request needs more memory than one request may use.\","
                     "\"extensions\":{\"code\":\"" GRAPHQL_CODE_MEMORY "\"}}]}");
     }
@@ -260,7 +273,7 @@ query_start(const struct query_request *request)
     REQUIRE_HERE(shard->id);
     query = arena_take_zero(request->arena, sizeof(*query));
     if (query == NULL) {
-        give_up(request, TEXT(BODY_TOO_LARGE));
+        give_up(request, body_of_full(request->arena));
         return NULL;
     }
     query->request = *request;
@@ -280,7 +293,7 @@ query_start(const struct query_request *request)
     }
     if (!begin(query)) {
         timer_stop(&shard->timers, &query->timer);
-        give_up(&query->request, TEXT(BODY_TOO_LARGE));
+        give_up(&query->request, body_of_full(request->arena));
         return NULL;
     }
     return begin_working(query);

@@ -149,7 +149,7 @@ admit_all(struct shard *shard, struct ingest_request *request)
     struct node *node = shard->node;
 
     if (request->is_full) {
-        return INGEST_TOO_LARGE;
+        return request->arena->is_starved ? INGEST_BUSY : INGEST_TOO_LARGE;
     }
     if (!node_is_ready(node) || atomic_load_explicit(&node->is_stopping, memory_order_relaxed)) {
         return INGEST_BUSY;

@@ -104,8 +104,8 @@ keeper_finish(struct keeper *keeper, struct asked *asked, int fault)
     memory_put(&keeper->memory, asked, sizeof(*asked));
     keeper->asked_count--;
 
-    if (fault == 0 && question->arena.is_full) {
-        fault = -E2BIG;
+    if (fault == 0) {
+        fault = arena_fault(&question->arena);
     }
     if (fault == 0 && is_torn(keeper, question)) {
         fault = -ESTALE;

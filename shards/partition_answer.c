@@ -116,7 +116,7 @@ static void
 is_answered(struct partition *partition, struct question *question)
 {
     question->resume_pointer = NULL;
-    question->fault = question->arena.is_full ? -E2BIG : 0;
+    question->fault = arena_fault(&question->arena);
     partition->late_answered_count++;
 }
 
@@ -829,7 +829,7 @@ partition_answer(struct partition *partition, struct question *question, const s
     if (question->fault != 0) {
         set_fault(question, question->fault);
     } else if (question->arena.is_full) {
-        set_fault(question, -E2BIG);
+        set_fault(question, arena_fault(&question->arena));
     }
     return 0;
 }

@@ -11,7 +11,8 @@
  * Threads  The coordinator's until it is sent and after it came back; the answering shard's in between.
  * Memory   Arguments live in the coordinator's arena. Answers live in `arena`, which the answering shard opens
  *          from its own pool; they are lent to the coordinator until it releases the question.
- * Errors   `fault`: 0, or -E2BIG (the answer does not fit the arena), -ESTALE (people were merged in the
+ * Errors   `fault`: 0, or -E2BIG (the answer does not fit the arena), -ENOMEM (nor would another one now: all answers
+ *          together have no more memory), -ESTALE (people were merged in the
  *          meantime: begin again), -EAGAIN (starting), -ETIMEDOUT (nobody wants the answer any more).
  */
 

@@ -11,6 +11,8 @@
 #define TIMERS_A_TURN 256u
 #define ARENA_BYTES_KEPT (16u << 20)
 #define MESSAGES_A_TURN 256u
+#define DECAY_NS (10 * NS_PER_MS)
+#define DECAYS_A_TURN 8u
 #define STALL_SAMPLE_NS (10 * NS_PER_MS)
 #define GRACE_NS (8 * NS_PER_S)
 #define STOPPING_WAIT_NS (5 * NS_PER_MS)
@@ -40,6 +42,14 @@ question_answered(void *context, struct question *question)
     }
 }
 
+static uint64_t
+arena_bytes_of(const struct node *node)
+{
+    uint64_t share = SHARD_ARENAS_BYTES_NODE / node->shard_count;
+
+    return share > SHARD_ARENAS_BYTES_MIN ? share : SHARD_ARENAS_BYTES_MIN;
+}
+
 int
 shard_open(struct shard *shard, struct shard_options options)
 {
@@ -54,8 +64,14 @@ shard_open(struct shard *shard, struct shard_options options)
     here = options.id;
     timers_init(&shard->timers);
     run_queue_init(&shard->queries, shard_now, shard);
-    arena_pool_init(&shard->arenas, ARENA_BYTES_KEPT);
-    arena_pool_init(&shard->answers, ARENA_BYTES_KEPT);
+    r = arena_pool_init_reserve(&shard->arenas, ARENA_BYTES_KEPT, arena_bytes_of(options.node));
+    if (r != 0) {
+        goto fail;
+    }
+    r = arena_pool_init_reserve(&shard->answers, ARENA_BYTES_KEPT, arena_bytes_of(options.node));
+    if (r != 0) {
+        goto fail;
+    }
     r = region_init(&shard->region, options.region_bytes);
     if (r != 0) {
         goto fail;
@@ -116,9 +132,11 @@ shard_close(struct shard *shard)
     keeper_close(shard->keeper);
     shard->keeper = NULL;
     region_deinit(&shard->region);
-    arena_pool_trim(&shard->arenas);
+    if (shard->arenas.bytes_taken == 0) { /* else, at the end of a process, somebody's request is not over */
+        arena_pool_deinit(&shard->arenas);
+    }
     arena_pool_drop(&shard->answers); /* of questions that nobody came to give back */
-    arena_pool_trim(&shard->answers);
+    arena_pool_deinit(&shard->answers);
 }
 
 bool
@@ -211,6 +229,19 @@ is_memory_tight(struct shard *shard)
            (node->memory_bytes_max > 0 && used > node->memory_bytes_max - node->memory_bytes_max / 16);
 }
 
+/* Memory of requests that are over goes back to the system at an even pace: where nothing happens, a turn a second. */
+static void
+decay(struct shard *shard)
+{
+    uint64_t steps = (shard->now.ns - shard->decayed.ns) / DECAY_NS;
+
+    for (uint64_t i = 0; i < steps && i < DECAYS_A_TURN; i++) {
+        arena_pool_decay(&shard->arenas);
+        arena_pool_decay(&shard->answers);
+    }
+    shard->decayed = steps > 0 ? shard->now : shard->decayed;
+}
+
 static void
 note_state(struct shard *shard)
 {
@@ -276,6 +307,7 @@ shard_turn(struct shard *shard)
         is_busy |= !run_queue_is_empty(&shard->queries);
     }
     scatter_flush(shard);
+    decay(shard);
     note_state(shard);
     mesh_publish(&shard->node->mesh, shard->id);
     return is_busy;

@@ -8,7 +8,7 @@
  * what net hangs in; then everything that was sent is published once, and the shard waits in its env, if there is nothing left to do.
  *
  * Threads  Home only, but for shard_wake() and the words in struct node.
- * Memory   One region and one arena pool for each shard.
+ * Memory   One region and two arena pools for each shard, reserved at start: nothing is asked of the system afterwards.
  */
 
 #include "core/arena.h"
@@ -23,6 +23,12 @@
 #define SHARD_TURN_NS (500 * NS_PER_US)
 #define SHARD_SPIN_NS (30 * NS_PER_US)
 #define SHARD_STALL_NS (25 * NS_PER_MS)
+/*
+ * What all requests of a node may take together, and all answers to questions as well; each shard has an even share,
+ * and not less than a large upload with its events needs. Reserved at start, and touched when it is used.
+ */
+#define SHARD_ARENAS_BYTES_NODE (UINT64_C(512) << 20)
+#define SHARD_ARENAS_BYTES_MIN (UINT64_C(96) << 20)
 #define INGEST_PARTS_MAX 512u
 
 struct metrics;
@@ -39,6 +45,7 @@ struct shard {
     struct sequencer *sequencer;
     struct keeper *keeper;
     struct mono_ns now; /* of this turn */
+    struct mono_ns decayed;
 
     /* Ingest: what this shard has outstanding at each sequencer. */
     uint64_t credit_spent[SHARD_COUNT_MAX];

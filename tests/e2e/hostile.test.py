@@ -463,6 +463,31 @@ def many_small_halves_take_no_more_than_that_either():
     until(takes_a_large_body, 10, 'room again')
 
 
+@test(120)
+def answers_take_no_more_than_their_memory_and_small_ones_are_given():
+    with Node('--shards', '2') as node:
+        for _ in range(50):
+            node.ingest([{**an_event(), 'properties': {'x': 'y' * 60_000}} for _ in range(60)])
+        before = node.memory_bytes()
+        large = '{' + ' '.join(f'a{i}: events(tenantId: "{TENANT}", first: 240) {{ nodes {{ properties }} }}' for i in range(20)) + '}'
+        with contextlib.ExitStack() as stack:
+            streams = [stack.enter_context(Stream(node)) for _ in range(32)]
+            for stream in streams:
+                stream.send(request(json.dumps({'query': large}).encode(), 'Content-Type: application/json\r\n', '/graphql'))
+            waiting = list(streams)
+            while waiting:
+                began = time.monotonic()
+                check_equal(node.gql('{ tenants { id } }'), {'tenants': [{'id': TENANT}]}, 'a small one beside')
+                check(time.monotonic() < began + 1, f'a small one took {time.monotonic() - began} s')
+                for stream in [each for each in waiting if readable([each.socket], 0)]:
+                    code = stream.answer()[1]['errors'][0]['extensions']['code']
+                    check(code in ('UNAVAILABLE', 'TOO_LARGE', 'DEADLINE'), code)
+                    waiting.remove(stream)
+        most = node.memory_bytes('VmHWM')
+        check(most < before + 600 * MIB, f'{before // MIB} MiB, and then {most // MIB}')
+        until(lambda: node.memory_bytes() < before + 100 * MIB, 60, 'memory that comes back')
+
+
 # ---- Queries. ----
 
 def query_refused(query, *words, **variables):

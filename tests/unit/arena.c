@@ -184,7 +184,7 @@ TEST(a_pool_keeps_free_chunks_up_to_its_limit)
 {
     given_an_arena(0);
     for (int i = 0; i < 64; i++) {
-        CHECK(arena_take(&arena, ARENA_CHUNK_BYTES / 4) != NULL);
+        CHECK(arena_take(&arena, ARENA_CHUNK_BYTES / 4 / 16 * 16) != NULL);
     }
     CHECK_EQ(pool.bytes_taken, UINT64_C(16) * ARENA_CHUNK_BYTES);
     arena_reset(&arena);
@@ -205,6 +205,71 @@ TEST(a_large_take_does_not_waste_the_chunk_in_use)
     then_nothing_is_left();
 }
 #endif
+
+TEST(a_pool_with_a_reserve_says_no_at_its_limit_and_who_asked_knows_why)
+{
+    struct arena other;
+    struct arena small;
+
+    CHECK_EQ(arena_pool_init_reserve(&pool, 4 * ARENA_CHUNK_BYTES, 64 * ARENA_CHUNK_BYTES), 0);
+    arena_init(&arena, &pool, 0);
+    arena_init(&other, &pool, 0);
+    arena_init(&small, &pool, 16);
+    CHECK_EQ(arena_fault(&arena), 0);
+    CHECK(arena_take(&small, 17) == NULL);
+    CHECK_EQ(arena_fault(&small), -E2BIG);
+    CHECK(arena_take(&other, 40 * ARENA_CHUNK_BYTES) != NULL);
+    CHECK(arena_take(&arena, 16 * ARENA_CHUNK_BYTES + 16) == NULL);
+    CHECK_EQ(arena_fault(&arena), -ENOMEM);
+    CHECK(arena_take(&arena, 16) == NULL); /* sticky */
+    CHECK_EQ(arena_fault(&arena), -ENOMEM);
+
+    arena_reset(&arena);
+    CHECK_EQ(arena_fault(&arena), 0);
+    CHECK(arena_take(&arena, 16 * ARENA_CHUNK_BYTES) != NULL);
+    CHECK(arena_take(&other, ARENA_CHUNK_BYTES) == NULL);
+    CHECK_EQ(arena_fault(&other), -ENOMEM);
+
+    /* There is something left for who takes little. */
+    struct arena little[9];
+    for (uint32_t i = 0; i < COUNT_OF(little); i++) {
+        arena_init(&little[i], &pool, 0);
+        CHECK_EQ(arena_take(&little[i], ARENA_CHUNK_BYTES - 16) != NULL, i < 8);
+    }
+    CHECK_EQ(arena_fault(&little[8]), -ENOMEM);
+    CHECK(arena_take(&little[7], ARENA_CHUNK_BYTES) == NULL);
+    arena_reset(&other);
+    CHECK(arena_take(&little[0], 16 * ARENA_CHUNK_BYTES) != NULL);
+    for (uint32_t i = 0; i < COUNT_OF(little); i++) {
+        arena_reset(&little[i]);
+    }
+    then_nothing_is_left();
+    CHECK_EQ(pool.buddy.leaf_count, 0);
+}
+
+TEST(a_pool_with_a_reserve_serves_large_after_many_small)
+{
+    struct arena arenas[8];
+
+    CHECK_EQ(arena_pool_init_reserve(&pool, 4 * ARENA_CHUNK_BYTES, 40u << 20), 0);
+    for (uint32_t round = 0; round < 20; round++) {
+        for (uint32_t i = 0; i < COUNT_OF(arenas); i++) {
+            arena_init(&arenas[i], &pool, 64u << 20);
+        }
+        for (uint32_t i = 0; i < 800; i++) { /* 28 MiB in all */
+            CHECK(arena_take(&arenas[i % COUNT_OF(arenas)], 20000 + i * 37 % 32768) != NULL);
+        }
+        for (uint32_t i = 0; i < COUNT_OF(arenas); i++) {
+            arena_reset(&arenas[(i * 5) % COUNT_OF(arenas)]);
+        }
+        CHECK_EQ(pool.bytes_taken, 0);
+        arena_init(&arena, &pool, 64u << 20);
+        CHECK(arena_take(&arena, 32u << 20) != NULL);
+        arena_reset(&arena);
+    }
+    arena_pool_deinit(&pool);
+    arena_pool_deinit(&pool);
+}
 
 TEST(what_nobody_gives_back_goes_with_its_pool)
 {
