@@ -243,21 +243,17 @@ resize(int fd, uint64_t bytes)
 static int
 write_zeros(const struct open_file *file, uint64_t bytes)
 {
+    static alignas(DISK_SECTOR_BYTES)
+        uint8_t zeros[ZEROS_BYTES]; /* nobody ever writes it, so it is no memory */
     uint64_t offset = 0;
-    void *zeros;
     int r = 0;
 
-    if (posix_memalign(&zeros, DISK_SECTOR_BYTES, ZEROS_BYTES) != 0) {
-        return fault_new(-ENOMEM);
-    }
-    memset(zeros, 0, ZEROS_BYTES);
     while (r == 0 && offset < bytes) {
         uint64_t count = bytes - offset < ZEROS_BYTES ? bytes - offset : ZEROS_BYTES;
         bool is_direct = file->fd_direct >= 0 && count % DISK_SECTOR_BYTES == 0;
         r = write_whole(is_direct ? file->fd_direct : file->fd, zeros, count, offset);
         offset += count;
     }
-    free(zeros);
     return r != 0 ? fault_up(r) : 0;
 }
 
