@@ -18,9 +18,9 @@
  * What a shard saves is a list of parts: its partitions and its slices (keeper_part()), each with a state file of its
  * own ("partitions/007-00000042.state"). A part is known here by struct checkpoint_part_ops alone.
  *
- * A start restores the parts on the shards that own them now, before the first record of the tail is applied. A keeper
- * knows by then, of every partition, what its messages up to the cut have told: rules, clock, tenants' watermarks and
- * how far it was sent; a slice restores what it keeps of people, and nothing of partitions.
+ * A start restores the parts on the shards that own them now, before the first record of the tail is applied. Each part
+ * has in its own file all that it needs: what every keeper knows of partitions (rules, clock, how far it was sent) is in
+ * the file of each slice.
  *
  * Threads  Home shard, but for the words, each of which has one writer.
  * Errors   A checkpoint that does not fit on the disk, or in memory, is given up and tried again after the next interval:
@@ -41,8 +41,8 @@ struct checkpoint_part_ops {
        Copies only what is small or will change. -ENOMEM: this checkpoint is given up, and nothing needs an end. */
     int (*cut)(void *part, uint64_t checkpoint);
     /* Appends what is missing to the part's state file, until `time` is over or the writer says not now. STEP_DONE: all
-       of it was added. */
-    enum step (*write)(void *part, struct state_writer *writer, const struct time_slice *time);
+       of it was added; STEP_MORE; -ENOMEM: this checkpoint is given up. */
+    int (*write)(void *part, struct state_writer *writer, const struct time_slice *time);
     /* After STEP_DONE: whatever else the checkpoint needs of the part (pages of its stores) is on disk too. NULL: nothing. */
     bool (*is_durable)(const void *part);
     /* The checkpoint is durable or was given up, at any point after cut(): forgets what was copied. */

@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "shards/dedup.h"
 
+#include "storage/state_file.h"
+
 #include <errno.h>
 
 #define RING_COUNT_FIRST 1024u
+#define ROWS_A_LOOK 256u   /* between two looks at the clock */
+#define COPIES_FIRST 1024u /* room for copies of entries that leave */
+#define HASH_ENTRY_COUNT 64u
 
 /* The newest events of a tenant that the ring has already let go: a ring of DEDUP_TENANT_COUNT_MIN. */
 struct dedup_tenant {
@@ -12,6 +17,87 @@ struct dedup_tenant {
     uint32_t head;
     uint32_t count;
 };
+
+/* A tenant's small ring as it was. */
+struct kept_copy {
+    uint32_t count;
+    struct dedup_entry entries[];
+};
+
+/*
+ * Entries of the ring have numbers, in the order in which they came. Those of the cut are written from the oldest on, and
+ * they leave the ring from the oldest on, so what has left and is not written yet is one run of numbers.
+ */
+struct dedup_cut {
+    uint32_t tenant_count;
+    uint32_t tenant_next; /* whose small ring is written next */
+    uint32_t kept_next;   /* in it */
+    uint64_t *accepted;   /* [tenant_count] */
+    struct kept_copy **kept;
+    uint64_t next; /* number of the entry that is written next */
+    uint64_t end;
+    struct dedup_entry *copies; /* entries from number copy_first on, which have left */
+    uint64_t copy_first;
+    uint32_t copy_count;
+    uint32_t copy_room;
+    bool has_failed;
+};
+
+static uint64_t
+kept_copy_bytes(uint32_t count)
+{
+    return sizeof(struct kept_copy) + count * sizeof(struct dedup_entry);
+}
+
+/* The tenant's small ring is about to change. */
+static void
+copy_kept(struct dedup *dedup, const struct dedup_tenant *tenant, uint32_t tenant_no)
+{
+    struct dedup_cut *cut = dedup->cut;
+    struct kept_copy *copy;
+
+    if (tenant_no < cut->tenant_next || tenant_no >= cut->tenant_count || cut->kept[tenant_no] != NULL) {
+        return;
+    }
+    copy = region_take(dedup->region, kept_copy_bytes(tenant->count));
+    if (copy == NULL) {
+        cut->has_failed = true;
+        return;
+    }
+    copy->count = tenant->count;
+    for (uint32_t i = 0; i < tenant->count; i++) {
+        copy->entries[i] = tenant->kept[(tenant->head + i) % DEDUP_TENANT_COUNT_MIN];
+    }
+    cut->kept[tenant_no] = copy;
+}
+
+/* The oldest entry of the ring is about to leave it. */
+static void
+copy_oldest(struct dedup *dedup)
+{
+    struct dedup_cut *cut = dedup->cut;
+
+    if (dedup->left < cut->next || dedup->left >= cut->end || cut->has_failed) {
+        return;
+    }
+    if (cut->copy_count == 0 || cut->copy_first + cut->copy_count <= cut->next) {
+        cut->copy_first = dedup->left;
+        cut->copy_count = 0;
+    }
+    if (cut->copy_count == cut->copy_room) {
+        uint32_t room = cut->copy_room == 0 ? COPIES_FIRST : cut->copy_room * 2;
+        struct dedup_entry *copies = region_resize(dedup->region, cut->copies,
+                                                   cut->copy_room * sizeof(*copies), room * sizeof(*copies));
+
+        if (copies == NULL) {
+            cut->has_failed = true;
+            return;
+        }
+        cut->copies = copies;
+        cut->copy_room = room;
+    }
+    cut->copies[cut->copy_count++] = dedup->ring[dedup->head];
+}
 
 void
 dedup_init(struct dedup *dedup, struct region *region)
@@ -24,6 +110,7 @@ dedup_init(struct dedup *dedup, struct region *region)
 void
 dedup_deinit(struct dedup *dedup)
 {
+    dedup_cut_end(dedup);
     for (uint32_t i = 0; i < dedup->tenants.count; i++) {
         struct dedup_tenant *tenant = table_at(&dedup->tenants, i);
 
@@ -74,6 +161,9 @@ static void
 trim_kept(struct dedup *dedup, struct dedup_tenant *tenant, uint32_t tenant_no)
 {
     while (tenant->count > 0 && !is_among_newest(tenant, &tenant->kept[tenant->head])) {
+        if (UNLIKELY(dedup->cut != NULL)) {
+            copy_kept(dedup, tenant, tenant_no);
+        }
         map_remove(&dedup->index, tenant->kept[tenant->head].id_hash.lo,
                    kept_number(dedup, tenant_no, tenant->head));
         tenant->head = (tenant->head + 1) % DEDUP_TENANT_COUNT_MIN;
@@ -93,9 +183,14 @@ pop_oldest(struct dedup *dedup)
             return fault_new(-ENOMEM);
         }
     }
+    if (UNLIKELY(dedup->cut != NULL)) {
+        copy_oldest(dedup);
+        copy_kept(dedup, tenant, entry.tenant_no);
+    }
     map_remove(&dedup->index, entry.id_hash.lo, dedup->head);
     dedup->head = dedup->head + 1 == dedup->ring_count_max ? 0 : dedup->head + 1;
     dedup->count--;
+    dedup->left++;
     if (is_among_newest(tenant, &entry)) {
         uint32_t slot = (tenant->head + tenant->count) % DEDUP_TENANT_COUNT_MIN;
 
@@ -214,6 +309,23 @@ dedup_find(struct dedup *dedup, struct hash128 id_hash, struct wall_ms now)
     return number == MAP_NONE ? NULL : entry_at(dedup, number);
 }
 
+/* At the young end of the ring. */
+static int
+push_newest(struct dedup *dedup, const struct dedup_entry *entry)
+{
+    if (dedup->count == dedup->ring_count_max) {
+        int r = dedup->ring_count_max < dedup->capacity ? grow_ring(dedup) : pop_oldest(dedup);
+        if (r != 0) {
+            return fault_up(r);
+        }
+    }
+
+    uint32_t slot = (uint32_t)(((uint64_t)dedup->head + dedup->count) % dedup->ring_count_max);
+    dedup->ring[slot] = *entry;
+    dedup->count++;
+    return map_insert(&dedup->index, entry->id_hash.lo, slot);
+}
+
 int
 dedup_add(struct dedup *dedup, struct hash128 id_hash, uint32_t tenant_no, struct wall_ms received_at,
           uint64_t durable_when)
@@ -229,23 +341,13 @@ dedup_add(struct dedup *dedup, struct hash128 id_hash, uint32_t tenant_no, struc
 
     tenant->accepted++;
     trim_kept(dedup, tenant, tenant_no);
-    if (dedup->count == dedup->ring_count_max) {
-        int r = dedup->ring_count_max < dedup->capacity ? grow_ring(dedup) : pop_oldest(dedup);
-        if (r != 0) {
-            return fault_up(r);
-        }
-    }
-
-    uint32_t slot = (uint32_t)(((uint64_t)dedup->head + dedup->count) % dedup->ring_count_max);
-    dedup->ring[slot] = (struct dedup_entry){
-        .id_hash = id_hash,
-        .received_at = received_at,
-        .durable_when = durable_when,
-        .order = tenant->accepted,
-        .tenant_no = tenant_no,
-    };
-    dedup->count++;
-    return map_insert(&dedup->index, id_hash.lo, slot);
+    return push_newest(dedup, &(struct dedup_entry){
+                                  .id_hash = id_hash,
+                                  .received_at = received_at,
+                                  .durable_when = durable_when,
+                                  .order = tenant->accepted,
+                                  .tenant_no = tenant_no,
+                              });
 }
 
 int64_t
@@ -258,4 +360,259 @@ dedup_window_ms(const struct dedup *dedup, struct wall_ms now)
     }
     age = now.ms - dedup->ring[dedup->head].received_at.ms;
     return age < 0 ? 0 : age < DEDUP_WINDOW_MS ? age : DEDUP_WINDOW_MS;
+}
+
+/* ---- A cut. ---- */
+
+int
+dedup_cut_begin(struct dedup *dedup, uint32_t tenant_count)
+{
+    struct dedup_cut *cut = region_take_zero(dedup->region, sizeof(*cut));
+
+    REQUIRE(dedup->cut == NULL);
+    if (cut == NULL) {
+        return fault_new(-ENOMEM);
+    }
+    dedup->cut = cut;
+    cut->tenant_count = tenant_count;
+    cut->accepted = region_take_zero(dedup->region, tenant_count * sizeof(*cut->accepted));
+    cut->kept = region_take_zero(dedup->region, tenant_count * sizeof(struct kept_copy *));
+    if (cut->accepted == NULL || cut->kept == NULL) {
+        dedup_cut_end(dedup);
+        return fault_new(-ENOMEM);
+    }
+    for (uint32_t i = 0; i < tenant_count && i < dedup->tenants.count; i++) {
+        cut->accepted[i] = ((const struct dedup_tenant *)table_at(&dedup->tenants, i))->accepted;
+    }
+    cut->next = dedup->left;
+    cut->end = dedup->left + dedup->count;
+    return 0;
+}
+
+void
+dedup_cut_without(struct dedup *dedup, uint32_t tenant_no)
+{
+    if (tenant_no < dedup->cut->tenant_count) {
+        REQUIRE(dedup->cut->accepted[tenant_no] > 0);
+        dedup->cut->accepted[tenant_no]--;
+    }
+}
+
+uint64_t
+dedup_cut_accepted(const struct dedup *dedup, uint32_t tenant_no)
+{
+    return dedup->cut->accepted[tenant_no];
+}
+
+/* False: the writer has no room now. */
+static bool
+write_row(const struct dedup_cut *cut, struct state_writer *writer, uint16_t type, uint16_t version,
+          const struct dedup_entry *entry)
+{
+    struct dedup_row *row;
+
+    if (entry->tenant_no >= cut->tenant_count || entry->order > cut->accepted[entry->tenant_no]) {
+        return true; /* it came later, or was not to be part of it */
+    }
+    row = state_writer_add(writer, type, version, sizeof(*row));
+    if (row == NULL) {
+        return false;
+    }
+    *row = (struct dedup_row){
+        .id_hash = entry->id_hash,
+        .received_at = entry->received_at,
+        .tenant_no = entry->tenant_no,
+        .age = (uint32_t)(cut->accepted[entry->tenant_no] - entry->order),
+    };
+    return true;
+}
+
+/* The small ring of the next tenant. False: the writer has no room now. */
+static bool
+write_kept(const struct dedup *dedup, struct state_writer *writer, uint16_t type, uint16_t version)
+{
+    struct dedup_cut *cut = dedup->cut;
+    const struct kept_copy *copy = cut->kept[cut->tenant_next];
+    const struct dedup_tenant *tenant =
+        cut->tenant_next < dedup->tenants.count ? table_at(&dedup->tenants, cut->tenant_next) : NULL;
+    uint32_t count = copy != NULL ? copy->count : tenant != NULL ? tenant->count : 0;
+
+    for (; cut->kept_next < count; cut->kept_next++) {
+        const struct dedup_entry *entry =
+            copy != NULL ? &copy->entries[cut->kept_next]
+                         : &tenant->kept[(tenant->head + cut->kept_next) % DEDUP_TENANT_COUNT_MIN];
+
+        if (!write_row(cut, writer, type, version, entry)) {
+            /* It may change until we come back, and rows of it are written. */
+            if (cut->kept_next > 0 && copy == NULL) {
+                copy_kept((struct dedup *)(uintptr_t)dedup, tenant, cut->tenant_next);
+            }
+            return false;
+        }
+    }
+    cut->tenant_next++;
+    cut->kept_next = 0;
+    return true;
+}
+
+static const struct dedup_entry *
+numbered(const struct dedup *dedup, uint64_t number)
+{
+    const struct dedup_cut *cut = dedup->cut;
+
+    if (number < dedup->left) {
+        return &cut->copies[number - cut->copy_first];
+    }
+    return &dedup->ring[((uint64_t)dedup->head + (number - dedup->left)) % dedup->ring_count_max];
+}
+
+enum step
+dedup_cut_write(struct dedup *dedup, struct state_writer *writer, uint16_t kept_type, uint16_t ring_type,
+                uint16_t version, const struct time_slice *time)
+{
+    struct dedup_cut *cut = dedup->cut;
+    uint32_t count = 0;
+
+    while (cut->tenant_next < cut->tenant_count && !cut->has_failed) {
+        if (!write_kept(dedup, writer, kept_type, version) ||
+            (++count % ROWS_A_LOOK == 0 && time_slice_is_over(time))) {
+            return STEP_MORE;
+        }
+    }
+    while (cut->next < cut->end && !cut->has_failed) {
+        if (!write_row(cut, writer, ring_type, version, numbered(dedup, cut->next))) {
+            return STEP_MORE;
+        }
+        cut->next++;
+        if (++count % ROWS_A_LOOK == 0 && time_slice_is_over(time)) {
+            return STEP_MORE;
+        }
+    }
+    return STEP_DONE;
+}
+
+bool
+dedup_cut_has_failed(const struct dedup *dedup)
+{
+    return dedup->cut->has_failed;
+}
+
+void
+dedup_cut_end(struct dedup *dedup)
+{
+    struct dedup_cut *cut = dedup->cut;
+
+    if (cut == NULL) {
+        return;
+    }
+    for (uint32_t i = 0; cut->kept != NULL && i < cut->tenant_count; i++) {
+        if (cut->kept[i] != NULL) {
+            region_put(dedup->region, cut->kept[i], kept_copy_bytes(cut->kept[i]->count));
+        }
+    }
+    region_put(dedup->region, cut->kept, cut->tenant_count * sizeof(struct kept_copy *));
+    region_put(dedup->region, cut->accepted, cut->tenant_count * sizeof(*cut->accepted));
+    region_put(dedup->region, cut->copies, cut->copy_room * sizeof(*cut->copies));
+    region_put(dedup->region, cut, sizeof(*cut));
+    dedup->cut = NULL;
+}
+
+int
+dedup_restore_tenant(struct dedup *dedup, uint64_t accepted)
+{
+    struct dedup_tenant *tenant = table_add(&dedup->tenants);
+
+    if (tenant == NULL) {
+        return fault_new(-ENOMEM);
+    }
+    tenant->accepted = accepted;
+    return 0;
+}
+
+/* 0 and the entry that was written. */
+static int
+entry_of(const struct dedup *dedup, const struct dedup_row *row, struct dedup_entry *out_entry)
+{
+    const struct dedup_tenant *tenant;
+
+    if (row->tenant_no >= dedup->tenants.count) {
+        return fault_new(-EINVAL);
+    }
+    tenant = table_at(&dedup->tenants, row->tenant_no);
+    if (row->age >= tenant->accepted) {
+        return fault_new(-EINVAL);
+    }
+    *out_entry = (struct dedup_entry){
+        .id_hash = row->id_hash,
+        .received_at = row->received_at,
+        .order = tenant->accepted - row->age,
+        .tenant_no = row->tenant_no,
+    };
+    return 0;
+}
+
+int
+dedup_restore_kept(struct dedup *dedup, const struct dedup_row *row)
+{
+    struct dedup_tenant *tenant;
+    struct dedup_entry entry;
+    uint32_t slot;
+    int r = entry_of(dedup, row, &entry);
+
+    if (r != 0) {
+        return fault_up(r);
+    }
+    tenant = table_at(&dedup->tenants, row->tenant_no);
+    if (!is_among_newest(tenant, &entry) || tenant->count == DEDUP_TENANT_COUNT_MIN) {
+        return fault_new(-EINVAL);
+    }
+    if (tenant->kept == NULL) {
+        tenant->kept = region_take(dedup->region, DEDUP_TENANT_COUNT_MIN * sizeof(entry));
+        if (tenant->kept == NULL) {
+            return fault_new(-ENOMEM);
+        }
+    }
+    slot = tenant->count;
+    tenant->kept[slot] = entry;
+    tenant->count++;
+    return map_insert(&dedup->index, entry.id_hash.lo, kept_number(dedup, entry.tenant_no, slot));
+}
+
+int
+dedup_restore(struct dedup *dedup, const struct dedup_row *row)
+{
+    struct dedup_entry entry;
+    int r = entry_of(dedup, row, &entry);
+
+    if (r != 0) {
+        return fault_up(r);
+    }
+    if (dedup->count == dedup->capacity) {
+        return fault_new(-EINVAL);
+    }
+    return push_newest(dedup, &entry);
+}
+
+/* Not all: what is older than 24 hours leaves when somebody looks, and a start from the log alone does not look.
+   Nor the IDs, which are hashed with the store's secret. */
+uint64_t
+dedup_state_hash(const struct dedup *dedup)
+{
+    uint64_t hash = hash_mix(dedup->capacity);
+    int64_t newest = INT64_MIN;
+
+    for (uint32_t i = 0; i < dedup->tenants.count; i++) {
+        hash = hash_mix(hash + ((const struct dedup_tenant *)table_at(&dedup->tenants, i))->accepted);
+    }
+    for (uint32_t i = 0; i < dedup->count && i < HASH_ENTRY_COUNT; i++) {
+        const struct dedup_entry *entry =
+            &dedup->ring[((uint64_t)dedup->head + dedup->count - 1 - i) % dedup->ring_count_max];
+
+        newest = i == 0 ? entry->received_at.ms : newest;
+        if (newest - entry->received_at.ms > DEDUP_WINDOW_MS / 2) {
+            break;
+        }
+        hash = hash_mix(hash + entry->order) + entry->tenant_no + (uint64_t)entry->received_at.ms;
+    }
+    return hash;
 }

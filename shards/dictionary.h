@@ -11,12 +11,57 @@
  * Memory   Region.
  */
 
+#include <assert.h>
+
 #include "core/map.h"
+#include "core/run_queue.h"
 #include "core/table.h"
 #include "shards/message.h"
 
 #define DICTIONARY_DAY_COUNT_MAX 10000u
 #define DICTIONARY_TOGETHER_MAX 8u /* whose codes are asked for at once */
+
+struct state_writer;
+
+/* On disk: what a cut is made of. `of` says whose it is, to its owner. */
+struct dictionary_day_row {
+    uint64_t of;
+    int64_t day;
+    uint32_t count;
+    uint32_t reserved;
+};
+struct dictionary_admission_row {
+    uint64_t of;
+    int64_t day;
+    uint32_t code;
+    uint32_t reserved;
+};
+struct dictionary_value_row {
+    uint64_t of;
+    int64_t newest_day;
+    uint32_t bytes; /* of the text that follows, filled up with zeros to a multiple of 8 */
+    uint32_t reserved;
+};
+static_assert(sizeof(struct dictionary_day_row) == 24 && sizeof(struct dictionary_admission_row) == 24 &&
+                  sizeof(struct dictionary_value_row) == 24,
+              "on disk");
+
+/*
+ * The dictionary as of a moment, written while it goes on. Values and admissions are only added, so counts say what was
+ * there; days are copied, and the newest day of a value is noted before it changes.
+ */
+struct dictionary_cut {
+    uint32_t value_count;
+    uint32_t value_next; /* to be written */
+    uint32_t admitted_count;
+    uint32_t admitted_next;
+    const struct dictionary_day_row *days; /* [day_count], borrowed */
+    uint32_t day_count;
+    uint32_t day_next;
+    bool has_failed;    /* no memory for a note: the cut is not whole */
+    struct table noted; /* newest days as they were */
+    struct map by_noted;
+};
 
 struct dictionary {
     struct region *region;
@@ -27,6 +72,7 @@ struct dictionary {
     struct table admitted; /* (day, code) pairs of days that are not the value's newest */
     struct map by_admission;
     uint32_t day_count_max;
+    struct dictionary_cut *cut; /* being written; NULL: none */
     bool
         has_refused; /* some value had no code on some day: it may have none at all, and events nevertheless */
 };
@@ -44,3 +90,21 @@ uint32_t dictionary_find(const struct dictionary *dictionary, struct text value)
 bool dictionary_is_unseen(const struct dictionary *dictionary, struct text value);
 /* Home. "(none)", "(other)" or the value; lent for ever. */
 struct text dictionary_text(const struct dictionary *dictionary, uint32_t code);
+
+/* Home. The dictionary as of now. `days` has room for dictionary->days.count rows; both are borrowed until the end. */
+void dictionary_cut_begin(struct dictionary *dictionary, uint64_t of, struct dictionary_cut *cut,
+                          struct dictionary_day_row *days);
+/* Home. Goes on: days, admissions and values, in sections of three types from `type` on. STEP_DONE: all were added. */
+enum step dictionary_cut_write(struct dictionary *dictionary, uint64_t of, struct state_writer *writer,
+                               uint16_t type, uint16_t version, const struct time_slice *time);
+/* Home. At any point, or without a cut. */
+void dictionary_cut_end(struct dictionary *dictionary);
+
+/* Boot. In the order in which they were written. -EINVAL: no cut has this. -ENOMEM. */
+MUST_USE int dictionary_restore_day(struct dictionary *dictionary, const struct dictionary_day_row *row);
+MUST_USE int dictionary_restore_admission(struct dictionary *dictionary,
+                                          const struct dictionary_admission_row *row);
+MUST_USE int dictionary_restore_value(struct dictionary *dictionary, const struct dictionary_value_row *row,
+                                      struct text text);
+/* Home. */
+uint64_t dictionary_state_hash(const struct dictionary *dictionary);

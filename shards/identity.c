@@ -66,8 +66,8 @@ people_bytes(uint32_t room)
     return sizeof(struct identity_people) + room * sizeof(struct uuid);
 }
 
-static uint64_t
-record_bytes(const void *record)
+uint64_t
+identity_record_bytes(const void *record)
 {
     const struct identifier *identifier = record;
     const struct canonical *canonical = record;
@@ -89,7 +89,7 @@ record_bytes(const void *record)
 void
 identity_free_record(struct region *region, void *record)
 {
-    region_put(region, record, record_bytes(record));
+    region_put(region, record, identity_record_bytes(record));
 }
 
 static struct store_key

@@ -134,6 +134,8 @@ void identity_init(struct identity *identity, struct region *region, struct stor
 void identity_deinit(struct identity *identity);
 /* Home. Gives the memory of a record back, which was taken out of the store or goes with it. */
 void identity_free_record(struct region *region, void *record);
+/* Home. What a record takes, as its first bytes say (sizeof(struct identity_people) of them are there). */
+uint64_t identity_record_bytes(const void *record);
 
 /* Home. */
 struct identity_keys identity_keys(const struct identity *identity, const struct event_record *event);

@@ -2,6 +2,7 @@
 #include "shards/partition.h"
 
 #include "core/hash.h"
+#include "shards/partition_state.h"
 
 #include <errno.h>
 
@@ -35,6 +36,7 @@ partition_init(struct partition *partition, struct partition_options options)
         .region = region,
         .node = options.node,
         .last_received = {.ms = INT64_MIN},
+        .applied_received = {.ms = INT64_MIN},
         .wall = {.ms = 0},
     };
     memcpy(identities.seed, options.node->secret + sizeof(struct hash_key), sizeof(identities.seed));
@@ -56,6 +58,7 @@ free_record(void *context, void *record)
 void
 partition_deinit(struct partition *partition)
 {
+    partition_state_forget(partition);
     store_each(&partition->identities, free_record, partition->region);
     store_deinit(&partition->identities);
     region_put(partition->region, partition->unapplied, partition->unapplied_room * sizeof(struct unapplied));
@@ -99,9 +102,8 @@ partition_tenant(const struct partition *partition, struct text name)
     return no == MAP_NONE ? NULL : partition_tenant_at(partition, no);
 }
 
-/* The tenant of a sequenced event: known, or made now. */
-static struct tenant *
-tenant_of(struct partition *partition, struct text name)
+struct tenant *
+partition_make_tenant(struct partition *partition, struct text name)
 {
     uint32_t no = find_tenant(partition, name);
     struct tenant *tenant;
@@ -165,23 +167,34 @@ note_unapplied(struct partition *partition, uint32_t tenant_no)
     return 0;
 }
 
+uint32_t
+partition_window_count(const struct partition *partition, const struct settings_record *settings)
+{
+    uint64_t share = settings->dedup_events / partition->node->partition_count;
+
+    /* Settings stand before every event, unless their loss was accepted. */
+    if (settings->header.bytes == 0) {
+        return DEDUP_TENANT_COUNT_MIN;
+    }
+    return share == 0 ? 1 : (uint32_t)(share < INT32_MAX ? share : INT32_MAX);
+}
+
 int
 partition_sequence(struct partition *partition, const struct record_header *record, uint64_t durable_when)
 {
     partition->next_position++;
     if (record->kind == RECORD_SETTINGS) {
-        const struct settings_record *settings = (const void *)record;
-        uint64_t share = settings->dedup_events / partition->node->partition_count;
-
-        partition->newest_settings = *settings;
+        partition->newest_settings = *(const struct settings_record *)(const void *)record;
         return dedup_resize(&partition->dedup,
-                            share == 0 ? 1 : (uint32_t)(share < INT32_MAX ? share : INT32_MAX));
+                            partition_window_count(partition, &partition->newest_settings));
     }
     if (record->kind == RECORD_EVENT) {
-        /* Settings stand before every event, unless their loss was accepted. */
-        int r = partition->dedup.capacity == 0 ? dedup_resize(&partition->dedup, DEDUP_TENANT_COUNT_MIN) : 0;
+        int r = partition->dedup.capacity > 0
+                    ? 0
+                    : dedup_resize(&partition->dedup,
+                                   partition_window_count(partition, &partition->newest_settings));
         const struct event_record *event = (const void *)record;
-        struct tenant *tenant = tenant_of(partition, event_text(event, EVENT_TENANT_ID));
+        struct tenant *tenant = partition_make_tenant(partition, event_text(event, EVENT_TENANT_ID));
 
         if (r != 0 || tenant == NULL || note_unapplied(partition, tenant->no) != 0) {
             return fault_new(-ENOMEM);
@@ -237,6 +250,16 @@ list_tenant(struct table *list, uint32_t *count, uint32_t no)
     return 0;
 }
 
+int
+partition_watch(struct partition *partition, struct tenant *tenant)
+{
+    if (tenant->is_watched) {
+        return 0;
+    }
+    tenant->is_watched = true;
+    return list_tenant(&partition->watched, &partition->watched_count, tenant->no);
+}
+
 /* The order of the semantics: late?, identity, watermark; then codes, which depend on nothing else. */
 int
 partition_apply_event(struct partition *partition, const struct event_record *record, uint64_t position,
@@ -290,6 +313,7 @@ partition_apply_event(struct partition *partition, const struct event_record *re
         .is_live = tenant->newest_received.ms - tenant->newest_time.ms <= LIVE_MS,
     };
     tenant->total_events++;
+    partition->applied_received = record->received_at;
 
     event->watermark = after;
     event->person = identity.who.person;
@@ -341,11 +365,7 @@ partition_apply_event(struct partition *partition, const struct event_record *re
             return fault_up(r);
         }
     }
-    if (tenant->clock.is_live && !tenant->is_watched) {
-        tenant->is_watched = true;
-        r = list_tenant(&partition->watched, &partition->watched_count, tenant->no);
-    }
-    return r;
+    return tenant->clock.is_live ? partition_watch(partition, tenant) : 0;
 }
 
 void
@@ -423,6 +443,20 @@ person_state_hash(const struct identity *identity, uint32_t person)
     return hash_mix(hash + merges_living(&identity->merges, person) + canonical->has_owner);
 }
 
+static uint64_t
+merges_state_hash(const struct identity *identity)
+{
+    uint64_t hash = hash_mix(identity->person_count);
+
+    for (uint32_t i = 0; i < merges_count(&identity->merges); i++) {
+        const struct merge *merge = merges_at(&identity->merges, i);
+
+        hash = hash_mix(hash + merge->loser + ((uint64_t)merge->winner << 32)) + merge->position;
+        hash = hash_mix(hash + (uint64_t)merge->event_time.ms + ((uint64_t)merge->before << 32));
+    }
+    return hash;
+}
+
 uint64_t
 partition_state_hash(const struct partition *partition)
 {
@@ -436,14 +470,16 @@ partition_state_hash(const struct partition *partition)
         for (uint32_t p = 0; p < tenant->identity.person_count; p++) {
             hash = hash_mix(hash + person_state_hash(&tenant->identity, p));
         }
+        hash = hash_mix(hash + merges_state_hash(&tenant->identity) + (uint64_t)tenant->newest_time.ms);
+        hash = hash_mix(hash + (uint64_t)tenant->newest_received.ms);
         for (uint32_t d = 0; d < DIMENSION_COUNT; d++) {
-            const struct dictionary *dictionary = &tenant->dictionaries[d];
-
-            hash = hash_mix(hash + dictionary->days.count + dictionary->admitted.count);
-            for (uint32_t i = 0; i < dictionary->values.count; i++) {
-                hash = hash_mix(hash + hash64(i, dictionary_text(dictionary, CODE_FIRST + i)));
-            }
+            hash = hash_mix(hash + dictionary_state_hash(&tenant->dictionaries[d]));
         }
     }
-    return hash;
+    hash = hash_mix(hash + (uint64_t)partition->last_received.ms + partition->next_position);
+    hash = hash_mix(hash + hash64(1, (struct text){.data = (const char *)&partition->newest_settings,
+                                                   .bytes = sizeof(partition->newest_settings)}));
+    hash = hash_mix(hash + hash64(2, (struct text){.data = (const char *)&partition->settings,
+                                                   .bytes = sizeof(partition->settings)}));
+    return hash + dedup_state_hash(&partition->dedup);
 }

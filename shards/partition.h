@@ -40,6 +40,7 @@ struct unapplied {
 };
 
 struct applying;
+struct partition_cut;
 
 /* A run of records of one partition, waiting to be applied. */
 struct piece {
@@ -71,8 +72,9 @@ struct partition {
     uint32_t unapplied_count;
 
     /* Applied. */
-    uint64_t durable_count; /* positions below are durable */
-    uint64_t applied_count; /* positions below are applied */
+    uint64_t durable_count;          /* positions below are durable */
+    uint64_t applied_count;          /* positions below are applied */
+    struct wall_ms applied_received; /* of the newest event of these */
     struct settings_record settings;
     struct wall_ms wall;        /* of the last block seen */
     struct store identities;    /* identifiers and canonicals of all tenants */
@@ -91,6 +93,8 @@ struct partition {
     /* Questions that wait for a look-up, or did and have their answer: it is told when somebody asks. */
     struct question *late;
     uint32_t late_answered_count;
+
+    struct partition_cut *cut; /* partition_state.c: what is being saved; NULL: nothing */
 };
 
 struct partition_options {
@@ -113,6 +117,13 @@ partition_tenant_at(const struct partition *partition, uint32_t no)
 {
     return *(struct tenant **)table_at(&partition->tenants, no);
 }
+
+/* Home. The tenant of that name, which is made when it is not there. NULL: -ENOMEM. */
+MUST_USE struct tenant *partition_make_tenant(struct partition *partition, struct text name);
+/* Home. Its clock may have sessions to close. -ENOMEM. */
+MUST_USE int partition_watch(struct partition *partition, struct tenant *tenant);
+/* Home. How many events these settings let the partition's window have. */
+uint32_t partition_window_count(const struct partition *partition, const struct settings_record *settings);
 
 /* Home. Notes that a record is in the log at next_position (durable_when: see dedup_entry). -ENOMEM. */
 MUST_USE int partition_sequence(struct partition *partition, const struct record_header *record,
