@@ -25,7 +25,8 @@
  * Memory   Pages and index from the region. log_store_step() keeps pages within log_store_set_memory(), as far as writes
  *          keep up: log_store_is_behind().
  * Lent     A record's address holds until the next log_store_step(), or log_store_change() of the same key. Only what
- *          log_store_add() and log_store_change() returned, and no cut since, may be written to.
+ *          log_store_add() and log_store_change() returned, and no cut since, may be written to. In a journal without
+ *          a limit of memory all pages stay, after a start too: a record's address holds until log_store_close().
  * Limits   log_store_record_bytes_max(); 8 TiB on disk.
  * Errors   on_fatal once: a write failed, or a record is damaged (-EUCLEAN, with file and offset). No room on disk is
  *          not fatal: log_store_is_disk_full(), nothing leaves memory meanwhile, and it is tried again.

@@ -303,6 +303,79 @@ TEST(a_journal_comes_back_in_order)
     world_end();
 }
 
+#define RESIDENT_COUNT 3000u
+
+static const uint8_t *resident[RESIDENT_COUNT];
+
+static void
+visit_resident(void *context, struct store_key key, void *record, uint32_t bytes)
+{
+    (void)context;
+    (void)key;
+    (void)bytes;
+    resident[journal_next++] = record;
+}
+
+static void
+then_residents_are_where_they_were(void)
+{
+    for (uint32_t i = 0; i < RESIDENT_COUNT; i++) {
+        world_then_is(resident[i], i, i, i % 400);
+    }
+}
+
+TEST(records_of_a_journal_without_a_limit_stay_where_they_are)
+{
+    void *description;
+    void *taken;
+    uint64_t count;
+
+    world_begin_disk((struct sim_disk_options){.seed = 1});
+    world.options.is_indexed = false;
+    CHECK_EQ(log_store_open(world.options, &world.store), 0);
+    for (uint32_t i = 0; i < RESIDENT_COUNT; i++) {
+        uint8_t *record = log_store_append(world.store, i % 400);
+        CHECK(record != NULL);
+        world_fill(record, i, i, i % 400);
+        resident[i] = record;
+        if (i % 100 == 0) {
+            world_drain();
+        }
+    }
+    log_store_cut(world.store, 1);
+    world_drain();
+    then_residents_are_where_they_were();
+    CHECK_EQ(log_store_describe(world.store, &world.region, &taken, &count), 0);
+    description = malloc(count);
+    memcpy(description, taken, count);
+    region_put(&world.region, taken, count);
+    world_crash();
+
+    /* All of it, or none. */
+    world.env = env_sim_create(world.disk, &world.clock, 2);
+    world.options.env = world.env;
+    region_deinit(&world.region);
+    CHECK_EQ(region_init(&world.region, 4 * WORLD_PAGE_BYTES), 0);
+    CHECK_EQ(log_store_restore(world.options, description, count, visit_resident, NULL, &world.store,
+                               world.reason),
+             -ENOMEM);
+    region_deinit(&world.region);
+    CHECK_EQ(region_init(&world.region, UINT64_C(64) << 20), 0);
+    journal_next = 0;
+    CHECK_EQ(log_store_restore(world.options, description, count, visit_resident, NULL, &world.store,
+                               world.reason),
+             0);
+    CHECK_EQ(journal_next, RESIDENT_COUNT);
+    for (uint32_t i = 0; i < RESIDENT_COUNT; i++) {
+        CHECK(log_store_append(world.store, 300) != NULL);
+    }
+    log_store_cut(world.store, 2);
+    world_drain();
+    then_residents_are_where_they_were();
+    free(description);
+    world_end();
+}
+
 TEST(memory_stays_within_its_limit_and_everything_is_found)
 {
     given_more_than_fits(2000);
