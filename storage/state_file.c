@@ -77,6 +77,7 @@ struct buffer {
 
 struct state_writer {
     struct env *env;
+    struct disk *disk; /* outlives the env */
     struct buffer buffers[BUFFER_COUNT];
     uint32_t now; /* the buffer that is filled */
     struct env_op open_op;
@@ -103,6 +104,7 @@ state_writer_create(struct env *env, struct state_writer **out_writer)
         return fault_new(-ENOMEM);
     }
     writer->env = env;
+    writer->disk = env->disk;
     writer->file = DISK_FILE_NONE;
     for (uint32_t i = 0; i < BUFFER_COUNT; i++) {
         writer->buffers[i].writer = writer;
@@ -123,7 +125,7 @@ state_writer_destroy(struct state_writer *writer)
         return;
     }
     if (writer->file.n >= 0) {
-        writer->env->disk->ops->close(writer->env->disk, writer->file);
+        writer->disk->ops->close(writer->disk, writer->file);
     }
     for (uint32_t i = 0; i < BUFFER_COUNT; i++) {
         free(writer->buffers[i].bytes);
