@@ -7,6 +7,7 @@
 #include <errno.h>
 
 #define KEEPER_MAGIC 0x6b656570u
+#define STORAGE_STATUS 74
 #define TURN_COUNT 32u          /* messages of one lane between two looks at the clock */
 #define ROUND_EVENT_COUNT 2048u /* a busy keeper begins a round not sooner than after so many events */
 #define ROUND_SHARE_COUNT 64u   /* shares looked at in a step for sessions that have closed */
@@ -48,10 +49,11 @@ take_tables(struct keeper *keeper)
 
     keeper->partitions = region_take_zero(region, node->partition_count * sizeof(*keeper->partitions));
     keeper->persons = region_take_zero(region, node->slice_count * sizeof(*keeper->persons));
+    keeper->slices = region_take_zero(region, node->slice_count * sizeof(*keeper->slices));
     keeper->sources = region_take_zero(region, node->shard_count * sizeof(*keeper->sources));
     keeper->outboxes = region_take_zero(region, node->shard_count * sizeof(*keeper->outboxes));
-    return keeper->partitions != NULL && keeper->persons != NULL && keeper->sources != NULL &&
-           keeper->outboxes != NULL;
+    return keeper->partitions != NULL && keeper->persons != NULL && keeper->slices != NULL &&
+           keeper->sources != NULL && keeper->outboxes != NULL;
 }
 
 static void
@@ -76,6 +78,52 @@ init_tables(struct keeper *keeper)
     }
 }
 
+static void
+storage_failed(void *context, int fault, const char *what)
+{
+    struct keeper *keeper = context;
+
+    (void)fault;
+    keeper->options.node->fatal(keeper->options.node, STORAGE_STATUS, what);
+}
+
+struct slice_state_options
+keeper_slice_options(struct keeper *keeper, uint16_t slice)
+{
+    struct slice_state_options options = {
+        .memory = &keeper->memory,
+        .env = keeper->options.env,
+        .seed = {keeper->seed[0], keeper->seed[1]},
+        .slice = slice,
+        .on_fatal = storage_failed,
+        .context = keeper,
+    };
+
+    if (options.env != NULL) {
+        options.store_id = keeper->options.node->manifest->store_id;
+    }
+    return options;
+}
+
+/* Those of the others stay closed: nothing of them comes here. */
+static int
+open_slices(struct keeper *keeper)
+{
+    const struct node *node = keeper->options.node;
+
+    for (uint32_t i = keeper->options.home.n; i < node->slice_count; i += node->shard_count) {
+        struct keeper_slice *slice = &keeper->slices[i];
+        int r = slice_state_open(&slice->state, keeper_slice_options(keeper, (uint16_t)i));
+
+        slice->keeper = keeper;
+        slice->number = (uint16_t)i;
+        if (r != 0) {
+            return fault_up(r);
+        }
+    }
+    return 0;
+}
+
 int
 keeper_open(struct keeper_options options, struct keeper **out_keeper)
 {
@@ -96,6 +144,12 @@ keeper_open(struct keeper_options options, struct keeper **out_keeper)
         return fault_new(-ENOMEM);
     }
     init_tables(keeper);
+    int r = open_slices(keeper);
+
+    if (r != 0) {
+        keeper_close(keeper);
+        return fault_up(r);
+    }
     *out_keeper = keeper;
     return 0;
 }
@@ -108,6 +162,10 @@ keeper_close(struct keeper *keeper)
         return;
     }
     REQUIRE(keeper->magic == KEEPER_MAGIC);
+    for (uint32_t i = keeper->options.home.n; keeper->slices != NULL && i < keeper->options.node->slice_count;
+         i += keeper->options.node->shard_count) {
+        slice_state_close(&keeper->slices[i].state);
+    }
     keeper->magic = 0;
 }
 
@@ -180,6 +238,10 @@ keeper_share(struct keeper *keeper, uint16_t partition, uint32_t tenant_no, uint
     if (tenant->shares[slice] == NULL) {
         struct share *share = memory_take_zero(&keeper->memory, sizeof(*share));
         share->slice = slice;
+        share->state = &keeper->slices[slice].state;
+        share->slice_next = keeper->slices[slice].shares;
+        keeper->slices[slice].shares = share;
+        keeper->slices[slice].share_count++;
         share->partition = partition;
         share->tenant_no = tenant_no;
         history_init(&share->history, &keeper->memory, keeper->seed);
@@ -430,6 +492,19 @@ go_round(struct keeper *keeper, bool is_busy)
     return keeper->round != NULL || keeper->wants_round;
 }
 
+/* Pages that are full are written while there is nothing else to wait for. */
+static bool
+step_slices(struct keeper *keeper, struct mono_ns until)
+{
+    const struct node *node = keeper->options.node;
+    bool has_more = false;
+
+    for (uint32_t i = keeper->options.home.n; i < node->slice_count; i += node->shard_count) {
+        has_more = slice_state_step(&keeper->slices[i].state, until) || has_more;
+    }
+    return has_more;
+}
+
 enum step
 keeper_step(struct keeper *keeper, struct mono_ns until)
 {
@@ -448,6 +523,7 @@ keeper_step(struct keeper *keeper, struct mono_ns until)
     } while (has_more && !is_over(keeper, until));
     has_more = run_queue_run(&keeper->tasks) == STEP_MORE || has_more;
     has_more = go_round(keeper, keeper->event_count != event_count) || has_more;
+    has_more = step_slices(keeper, until) || has_more;
     /* Nobody rings when a hand-over lane has room again. */
     has_more = keeper->giving != NULL || has_more;
     return has_more ? STEP_MORE : STEP_DONE;

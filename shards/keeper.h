@@ -20,6 +20,7 @@
 #include "core/arena.h"
 #include "core/region.h"
 #include "core/run_queue.h"
+#include "shards/checkpoint.h"
 #include "shards/node.h"
 #include "shards/question.h"
 
@@ -34,6 +35,7 @@ struct keeper_options {
     struct node *node;
     struct shard_id home;
     struct region *region;
+    struct env *env; /* NULL: nothing is saved */
     struct arena_pool *arenas;
     struct metrics *metrics; /* may be NULL */
     /* Now, for deadlines inside a step. */
@@ -47,7 +49,10 @@ struct keeper_options {
 
 /* Boot. -ENOMEM. */
 MUST_USE int keeper_open(struct keeper_options options, struct keeper **out_keeper);
+/* Home. After env_close(). */
 void keeper_close(struct keeper *keeper);
+/* Boot. How one of its slices is saved and restored; with an env. */
+struct checkpoint_part keeper_part(struct keeper *keeper, uint16_t slice);
 
 /* Home. Drains hand-over lanes, then apply lanes, then waiting look-ups, until `until`; then questions, for a slice. */
 enum step keeper_step(struct keeper *keeper, struct mono_ns until);

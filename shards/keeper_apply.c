@@ -25,7 +25,7 @@ keeper_name_tenant(struct keeper *keeper, struct keeper_tenant *tenant, struct t
     tenant->namespace = uuid_v5(UUID_NAMESPACE_OID, (struct text){.data = text, .bytes = 9 + name.bytes});
 }
 
-/* The person with a profile, both made when they are not there. */
+/* The person with a profile, both made when they are not there, about to change. */
 static struct person *
 living_person(struct keeper *keeper, const struct job *job, struct uuid canonical, uint32_t number,
               uint32_t tenant_no, struct person **person)
@@ -41,6 +41,7 @@ living_person(struct keeper *keeper, const struct job *job, struct uuid canonica
         share_add_person(&keeper->memory, new->share, new);
         *person = new;
     }
+    slice_state_touch((*person)->share->state, *person);
     if ((*person)->profile == NULL) {
         (*person)->profile = profile_create(&keeper->memory, PROFILE_FIRST_BYTES);
         keeper->profile_count++;
@@ -86,7 +87,8 @@ keep_profile(struct keeper *keeper, struct kept *kept)
 static void
 keep_history(struct keeper *keeper, struct kept *kept)
 {
-    struct kept_event *place = memory_take(&keeper->memory, history_event_bytes(kept->event));
+    struct kept_event *place =
+        slice_state_append(kept->person->share->state, history_event_bytes(kept->event));
 
     history_add(&keeper->memory, &kept->person->share->history, &kept->person->events, place, kept->event,
                 kept->is_in_session);

@@ -41,6 +41,15 @@ struct kept_ahead {
     struct kept_event *event;
 };
 
+/* A record that goes on elsewhere, or a part of one. */
+struct large {
+    struct store_key key;
+    struct large *next;
+    uint32_t bytes;
+    uint32_t reserved;
+    uint8_t record[];
+};
+
 struct slice_restore {
     struct keeper *keeper;
     uint16_t slice;
@@ -51,6 +60,11 @@ struct slice_restore {
     uint32_t people_count;
     struct kept_ahead kept[BATCH_COUNT]; /* not found by ID yet */
     uint32_t kept_count;
+    struct large *large_people; /* the first part of each */
+    struct store parts;         /* struct large by key: of some people the later parts */
+    uint8_t *session;           /* the record of a large one, as far as it came; NULL: none is begun */
+    uint32_t session_bytes;
+    uint32_t session_done;
 };
 
 /* Persons of a share by number: the first of each group of numbers, and then one after the other. */
@@ -71,6 +85,11 @@ keeper_restore_begin(struct keeper *keeper, uint16_t slice)
     REQUIRE(keeper->persons[slice].count == 0);
     restore->keeper = keeper;
     restore->slice = slice;
+    store_init(&restore->parts, (struct store_options){
+                                    .region = keeper->memory.region,
+                                    .seed = {keeper->seed[0], keeper->seed[1]},
+                                    .key_offset = offsetof(struct large, key),
+                                });
     return restore;
 }
 
@@ -251,6 +270,85 @@ read_profile(struct memory *memory, const struct slice_person *record, const str
     return profile;
 }
 
+static uint64_t
+large_bytes(const struct large *large)
+{
+    return sizeof(*large) + large->bytes;
+}
+
+static struct large *
+copy_large(struct slice_restore *restore, struct store_key key, const void *record, uint32_t bytes)
+{
+    struct large *large = memory_take(&restore->keeper->memory, sizeof(*large) + bytes);
+
+    *large = (struct large){.key = key, .bytes = bytes};
+    memcpy(large->record, record, bytes);
+    return large;
+}
+
+static void
+keep_part(struct slice_restore *restore, struct store_key key, const void *record, uint32_t bytes)
+{
+    struct large *part = copy_large(restore, key, record, bytes);
+    void *known;
+    int r = store_add_new(&restore->parts, part, &known);
+
+    if (r == STORE_THERE) {
+        restore->is_bad = true;
+        memory_put(&restore->keeper->memory, part, large_bytes(part));
+    } else if (r != 0) {
+        memory_exhausted(&restore->keeper->memory);
+    }
+}
+
+static void
+free_part(void *context, void *record)
+{
+    memory_put(context, record, large_bytes(record));
+}
+
+/* Puts the parts of one person behind the first; what is missing leaves it as bad as it is. */
+static void
+join_person(struct slice_restore *restore, const struct large *first)
+{
+    const struct slice_person *head = (const void *)first->record;
+    uint64_t bytes = sizeof(*head) + (uint64_t)head->profile_bytes;
+    uint64_t done = first->bytes;
+    uint8_t *whole = memory_take(&restore->keeper->memory, bytes);
+
+    memcpy(whole, first->record, first->bytes);
+    for (uint32_t i = 1; done < bytes && i < SLICE_PART_COUNT_MAX; i++) {
+        const struct large *large = store_peek(&restore->parts, slice_record_part_key(first->key, i));
+        const struct slice_part *part = large != NULL ? (const void *)large->record : NULL;
+        if (part == NULL || part->part != i || part->bytes > bytes - done) {
+            break;
+        }
+        memcpy(whole + done, part->data, part->bytes);
+        done += part->bytes;
+    }
+    if (done == bytes) {
+        keeper_restore_person(restore, first->key, whole, (uint32_t)bytes);
+    } else {
+        restore->is_bad = true;
+    }
+    memory_put(&restore->keeper->memory, whole, bytes);
+}
+
+static void
+join_people(struct slice_restore *restore)
+{
+    struct memory *memory = &restore->keeper->memory;
+
+    while (restore->large_people != NULL) {
+        struct large *first = restore->large_people;
+        restore->large_people = first->next;
+        join_person(restore, first);
+        memory_put(memory, first, large_bytes(first));
+    }
+    store_each(&restore->parts, free_part, memory);
+    store_deinit(&restore->parts);
+}
+
 void
 keeper_restore_person(struct slice_restore *restore, struct store_key canonical, const void *bytes,
                       uint32_t byte_count)
@@ -258,9 +356,20 @@ keeper_restore_person(struct slice_restore *restore, struct store_key canonical,
     struct keeper *keeper = restore->keeper;
     struct memory *memory = &keeper->memory;
     const struct slice_person *record = bytes;
+    uint8_t kind = slice_record_kind(bytes, byte_count);
 
-    if (slice_record_kind(bytes, byte_count) != SLICE_PERSON) {
+    if (kind == SLICE_PART && slice_record_is_part_key(canonical)) {
+        keep_part(restore, canonical, bytes, byte_count);
+        return;
+    }
+    if (kind != SLICE_PERSON || slice_record_is_part_key(canonical)) {
         restore->is_bad = true;
+        return;
+    }
+    if (UNLIKELY(byte_count - sizeof(*record) < record->profile_bytes)) {
+        struct large *first = copy_large(restore, canonical, bytes, byte_count);
+        first->next = restore->large_people;
+        restore->large_people = first;
         return;
     }
     struct restoring *restoring = find_share(restore, &record->head);
@@ -334,16 +443,63 @@ read_session(struct slice_restore *restore, struct restoring *restoring, const s
     add_entry(memory, &restoring->sessions, block->session.start.ms, block);
 }
 
+static bool
+is_session_large(const struct slice_session *record, uint32_t bytes)
+{
+    return bytes - sizeof(*record) < record->session_bytes;
+}
+
+static void
+begin_session(struct slice_restore *restore, const struct slice_session *record, uint32_t bytes)
+{
+    uint64_t whole = sizeof(*record) + (uint64_t)record->session_bytes;
+
+    if (whole > UINT32_MAX) {
+        restore->is_bad = true;
+        return;
+    }
+    restore->session = memory_take(&restore->keeper->memory, whole);
+    restore->session_bytes = (uint32_t)whole;
+    restore->session_done = bytes;
+    memcpy(restore->session, record, bytes);
+}
+
+static void
+end_session(struct slice_restore *restore)
+{
+    memory_put(&restore->keeper->memory, restore->session, restore->session_bytes);
+    restore->session = NULL;
+}
+
+static void
+go_on_with_session(struct slice_restore *restore, struct restoring *restoring, const struct slice_part *part)
+{
+    if (part->bytes > restore->session_bytes - restore->session_done) {
+        restore->is_bad = true;
+        return;
+    }
+    memcpy(restore->session + restore->session_done, part->data, part->bytes);
+    restore->session_done += part->bytes;
+    if (restore->session_done == restore->session_bytes) {
+        read_session(restore, restoring, (const void *)restore->session);
+        end_session(restore);
+    }
+}
+
 void
 keeper_restore_kept(struct slice_restore *restore, void *record, uint32_t bytes)
 {
     uint8_t kind = slice_record_kind(record, bytes);
     struct restoring *restoring = kind != 0 ? find_share(restore, record) : NULL;
 
-    if (restoring == NULL) {
+    if (restoring == NULL || (restore->session != NULL) != (kind == SLICE_PART)) {
         restore->is_bad = true;
     } else if (kind == SLICE_EVENT) {
         read_event(restore, restoring, record);
+    } else if (kind == SLICE_PART) {
+        go_on_with_session(restore, restoring, record);
+    } else if (kind == SLICE_SESSION && is_session_large(record, bytes)) {
+        begin_session(restore, record, bytes);
     } else if (kind == SLICE_SESSION) {
         read_session(restore, restoring, record);
     } else {
@@ -564,8 +720,13 @@ keeper_restore_end(struct slice_restore *restore)
 {
     struct keeper *keeper = restore->keeper;
 
+    join_people(restore);
     find_people(restore);
     find_kept(restore);
+    if (restore->session != NULL) {
+        restore->is_bad = true; /* the rest of it never came */
+        end_session(restore);
+    }
     while (restore->shares != NULL) {
         struct restoring *restoring = restore->shares;
         if (!restore->is_bad) {

@@ -6,7 +6,8 @@
  *
  * keeper.c runs the step: lanes, partitions, rounds. keeper_prefetch.c fetches what messages will touch from memory.
  * keeper_wait.c holds what waits for a key. keeper_apply.c applies a job to a person. keeper_answer.c, keeper_cube.c
- * and keeper_profiles.c answer questions. keeper_restore.c makes a slice from its records.
+ * and keeper_profiles.c answer questions. keeper_save.c is a slice as a part of a checkpoint, keeper_restore.c
+ * makes one from its records.
  *
  *   lane -> job -> its key waits?  yes -> appended to the key's queue
  *                                  no  -> look-up: found -> applied
@@ -21,6 +22,7 @@
 #include "shards/profile.h"
 #include "shards/scan.h"
 #include "shards/scatter.h"
+#include "shards/slice_state.h"
 
 enum job_kind {
     JOB_EVENT,
@@ -136,6 +138,28 @@ struct asked {
     struct profiles_work *profiles_work; /* in the question's arena */
 };
 
+/* What a checkpoint that is under way still has to write of a slice. */
+struct slice_save {
+    uint32_t writing;                   /* what kind of item is next; 0: nothing yet */
+    uint64_t written;                   /* of that kind: items, or bytes */
+    struct slice_partition *partitions; /* [partition_count] */
+    struct slice_tenant *tenants;
+    uint32_t tenant_count;
+    void *people; /* descriptions of the stores */
+    void *journal;
+    uint64_t people_bytes;
+    uint64_t journal_bytes;
+};
+
+struct keeper_slice {
+    struct keeper *keeper;
+    uint16_t number;
+    struct share *shares; /* by slice_next */
+    uint32_t share_count;
+    struct slice_state state;
+    struct slice_save save;
+};
+
 struct keeper {
     uint32_t magic;
     struct keeper_options options;
@@ -143,8 +167,9 @@ struct keeper {
     uint64_t seed[2];
     struct hash_key id_key; /* of event IDs */
     struct keeper_partition *partitions;
-    struct store *persons;  /* [slice_count], struct person by canonical; those of our slices */
-    struct source *sources; /* [shard_count] */
+    struct store *persons;       /* [slice_count], struct person by canonical; those of our slices */
+    struct keeper_slice *slices; /* [slice_count]; those that are ours are open */
+    struct source *sources;      /* [shard_count] */
     struct outbox *outboxes;
     uint32_t outgoing_count;
 
@@ -213,6 +238,8 @@ void keeper_free_outgoing(struct keeper *keeper);
 
 /* The tenant's name, told with each message about it; only the first time is news. */
 void keeper_name_tenant(struct keeper *keeper, struct keeper_tenant *tenant, struct text name);
+
+struct slice_state_options keeper_slice_options(struct keeper *keeper, uint16_t slice);
 
 /* keeper_restore.c */
 

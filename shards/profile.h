@@ -66,6 +66,7 @@ struct person {
     struct uuid canonical; /* the key; first */
     uint32_t number;
     uint32_t profile_bytes;  /* used in it when it was changed last */
+    uint32_t changed_in;     /* slice_state.h: which cut has to save this; 0: the store knows */
     struct profile *profile; /* NULL: merged into somebody else */
     struct share *share;
     struct order events; /* struct kept_event */

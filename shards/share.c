@@ -2,6 +2,7 @@
 #include "shards/share.h"
 
 #include "shards/profile.h"
+#include "shards/slice_state.h"
 
 /* An item is a struct session_block, or a person with this bit set: the session of theirs that begins then. */
 #define ITEM_IS_PERSON 1u
@@ -157,6 +158,10 @@ share_archive(struct memory *memory, struct share *share, struct person *person,
     session->is_archived = true;
     order_replace(&share->sessions, session->start.ms, &session->session_id, share_item(person), block,
                   share_compare_session);
+    if (share->state != NULL) {
+        slice_state_keep_session(share->state, share,
+                                 (struct session_at){.pack = &block->pack, .session = session});
+    }
 }
 
 uint32_t

@@ -24,14 +24,17 @@
 
 struct person;
 struct restoring;
+struct slice_state;
 
 struct share {
-    struct share *next; /* of all of the keeper, for its rounds */
+    struct share *next;       /* of all of the keeper, for its rounds */
+    struct share *slice_next; /* of its slice */
     uint16_t slice;
     uint16_t partition;
     uint32_t tenant_no;
-    uint64_t session_count; /* entered */
-    uint64_t open_count;    /* of those, that are not counted as closed */
+    struct slice_state *state; /* of its slice; NULL: nothing is saved */
+    uint64_t session_count;    /* entered */
+    uint64_t open_count;       /* of those, that are not counted as closed */
     struct history history;
     struct order sessions; /* by (start, session_id); share_session() says what an item is */
     struct cube cube;

@@ -57,10 +57,72 @@ slice_record_write_session(const struct share *share, struct session_at at, stru
     profile_codec_encode_session(at, to->session);
 }
 
-static bool
-has_room(uint32_t bytes, uint64_t fixed, uint32_t behind)
+/* The first one is the beginning of the whole, each later one has a head and what comes next. */
+static uint32_t
+part_begin(uint32_t bytes_max, uint32_t number)
 {
-    return bytes >= fixed && bytes - fixed >= behind;
+    return number == 0 ? 0 : bytes_max + (number - 1) * (bytes_max - (uint32_t)sizeof(struct slice_part));
+}
+
+uint32_t
+slice_record_part_count(uint32_t bytes, uint32_t bytes_max)
+{
+    uint32_t each = bytes_max - (uint32_t)sizeof(struct slice_part);
+
+    return bytes <= bytes_max ? 1 : 1 + (bytes - bytes_max + each - 1) / each;
+}
+
+uint32_t
+slice_record_write_part(const void *whole, uint32_t bytes, uint32_t bytes_max, uint32_t number, void *to)
+{
+    uint32_t begin = part_begin(bytes_max, number);
+    uint32_t end = part_begin(bytes_max, number + 1);
+    uint32_t count = (end < bytes ? end : bytes) - begin;
+    const struct slice_head *head = whole;
+    struct slice_part *part = to;
+
+    if (number == 0) {
+        if (to != NULL) {
+            memcpy(to, whole, count);
+        }
+        return count;
+    }
+    if (to != NULL) {
+        *part = (struct slice_part){.head = *head, .part = number, .bytes = count};
+        part->head.kind = SLICE_PART;
+        memcpy(part->data, (const uint8_t *)whole + begin, count);
+    }
+    return (uint32_t)sizeof(*part) + count;
+}
+
+/* The version (4 bits) and variant (2 bits) of a UUID say the number, but for those of version 5. */
+#define VERSION_5_CODE (5u << 2 | 2u)
+
+static uint32_t
+key_code(struct store_key key)
+{
+    return (uint32_t)(key.byte[6] >> 4) << 2 | key.byte[8] >> 6;
+}
+
+struct store_key
+slice_record_part_key(struct store_key canonical, uint32_t number)
+{
+    uint32_t code = number <= VERSION_5_CODE ? number - 1 : number;
+
+    REQUIRE(number < SLICE_PART_COUNT_MAX);
+    REQUIRE(key_code(canonical) == VERSION_5_CODE);
+    if (number == 0) {
+        return canonical;
+    }
+    canonical.byte[6] = (uint8_t)((canonical.byte[6] & 0x0f) | code >> 2 << 4);
+    canonical.byte[8] = (uint8_t)((canonical.byte[8] & 0x3f) | (code & 3) << 6);
+    return canonical;
+}
+
+bool
+slice_record_is_part_key(struct store_key key)
+{
+    return key_code(key) != VERSION_5_CODE;
 }
 
 uint8_t
@@ -69,6 +131,7 @@ slice_record_kind(const void *record, uint32_t bytes)
     const struct slice_head *head = record;
     const struct slice_person *person = record;
     const struct slice_session *session = record;
+    const struct slice_part *part = record;
     const struct kept_event *event = record;
     bool is_sound = false;
 
@@ -77,14 +140,17 @@ slice_record_kind(const void *record, uint32_t bytes)
     }
     switch (head->kind) {
     case SLICE_PERSON:
-        is_sound = bytes >= sizeof(*person) && has_room(bytes, sizeof(*person), person->profile_bytes);
+        is_sound = bytes >= sizeof(*person) && bytes - sizeof(*person) <= person->profile_bytes;
         break;
     case SLICE_EVENT:
         is_sound = bytes > sizeof(*event) &&
                    record_is_sound(kept_event_record(event), bytes - (uint32_t)sizeof(*event));
         break;
     case SLICE_SESSION:
-        is_sound = bytes >= sizeof(*session) && has_room(bytes, sizeof(*session), session->session_bytes);
+        is_sound = bytes > sizeof(*session) && bytes - sizeof(*session) <= session->session_bytes;
+        break;
+    case SLICE_PART:
+        is_sound = bytes > sizeof(*part) && bytes - sizeof(*part) == part->bytes && part->part > 0;
         break;
     default:
         break;

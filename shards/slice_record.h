@@ -8,21 +8,25 @@
  * events (history.h has their form) and archived sessions; and with each checkpoint a few rows of what the keeper knows
  * of partitions and tenants. All else that a slice answers from is made of these.
  *
- * Records of people and of the journal begin with a head that says what they are and of which tenant. Little-endian,
- * read in place from 8-byte aligned memory.
+ * Records of people and of the journal begin with a head that says what they are and of which tenant. One that is too
+ * long for a page goes on in parts: of a session the next records of the journal, of a person under keys of their own.
+ * Little-endian, read in place from 8-byte aligned memory.
  *
  * Threads  Home shard only.
+ * Limits   SLICE_PART_COUNT_MAX parts of a person, the first one included.
  */
 
-#include "core/base.h"
+#include "storage/store.h"
 
 #define SLICE_RECORD_VERSION 1u
+#define SLICE_PART_COUNT_MAX 64u
 #define TENANT_NAME_BYTES_MAX 64u
 
 enum slice_record_kind {
     SLICE_PERSON = 1,
     SLICE_EVENT = 2,
     SLICE_SESSION = 3,
+    SLICE_PART = 4,
 };
 
 struct slice_head {
@@ -45,6 +49,14 @@ struct slice_session {
     uint32_t reserved;
     uint8_t session[]; /* likewise */
 };
+/* What did not fit into the record before. */
+struct slice_part {
+    struct slice_head head;
+    uint32_t part; /* from 1 on */
+    uint32_t bytes;
+    uint8_t data[];
+};
+
 /* How far a partition is applied, and its rules. The same in every slice. */
 struct slice_partition {
     uint32_t partition;
@@ -71,8 +83,11 @@ struct slice_tenant {
 static_assert(sizeof(struct slice_head) == 8, "on disk");
 static_assert(sizeof(struct slice_person) == 16, "on disk");
 static_assert(sizeof(struct slice_session) == 16, "on disk");
+static_assert(sizeof(struct slice_part) == 16, "on disk");
 static_assert(sizeof(struct slice_partition) == 48, "on disk");
 static_assert(sizeof(struct slice_tenant) == 104, "on disk");
+
+static_assert(sizeof(struct slice_person) == sizeof(struct slice_session), "both are split alike");
 
 struct person;
 struct session_at;
@@ -83,5 +98,13 @@ uint32_t slice_record_person_bytes(const struct person *person);
 void slice_record_write_person(const struct person *person, struct slice_person *to);
 uint32_t slice_record_session_bytes(struct session_at at);
 void slice_record_write_session(const struct share *share, struct session_at at, struct slice_session *to);
-/* Home. The kind of a record that is long enough for it, of a version that is known; 0: it is none. */
+/* Home. Into how many records of so many bytes a longer one is split, and the number-th of them (its bytes; `to` NULL:
+   these alone). */
+uint32_t slice_record_part_count(uint32_t bytes, uint32_t bytes_max);
+uint32_t slice_record_write_part(const void *whole, uint32_t bytes, uint32_t bytes_max, uint32_t number,
+                                 void *to);
+/* Any thread. Keys of a person's parts: canonicals are UUIDs of version 5, these are of none. 0 is the canonical. */
+struct store_key slice_record_part_key(struct store_key canonical, uint32_t number);
+bool slice_record_is_part_key(struct store_key key);
+/* Home. The kind of a record, of a version that is known, with no more or less than may be of it here; 0: it is none. */
 uint8_t slice_record_kind(const void *record, uint32_t bytes);

@@ -35,7 +35,8 @@ TEST(what_is_too_short_or_of_another_version_is_no_record)
     CHECK(whole < sizeof(bytes));
     slice_record_write_person(&person, (void *)bytes);
     CHECK_EQ(slice_record_kind(bytes, whole), SLICE_PERSON);
-    for (uint32_t i = 0; i < whole; i++) {
+    CHECK_EQ(slice_record_kind(bytes, whole + 1), 0);
+    for (uint32_t i = 0; i < sizeof(struct slice_person); i++) {
         CHECK_EQ(slice_record_kind(bytes, i), 0);
     }
     struct session_at at = {
@@ -46,7 +47,8 @@ TEST(what_is_too_short_or_of_another_version_is_no_record)
     whole = slice_record_session_bytes(at);
     slice_record_write_session(&share, at, (void *)bytes);
     CHECK_EQ(slice_record_kind(bytes, whole), SLICE_SESSION);
-    for (uint32_t i = 0; i < whole; i++) {
+    CHECK_EQ(slice_record_kind(bytes, whole + 1), 0);
+    for (uint32_t i = 0; i <= sizeof(struct slice_session); i++) {
         CHECK_EQ(slice_record_kind(bytes, i), 0);
     }
     head->version++;
@@ -97,4 +99,47 @@ TEST(who_was_merged_away_leaves_a_number_only)
     CHECK_EQ(record.head.partition, 5);
     CHECK_EQ(record.head.tenant_no, 7);
     then_memory_ends();
+}
+
+TEST(a_record_is_split_into_parts_that_fit_and_have_keys_of_their_own)
+{
+    static _Alignas(8) uint8_t whole[1000];
+    static _Alignas(8) uint8_t part[100];
+    struct slice_head *head = (struct slice_head *)(void *)whole;
+
+    for (uint32_t bytes = sizeof(struct slice_person); bytes <= sizeof(whole); bytes++) {
+        for (uint32_t i = 0; i < bytes; i++) {
+            whole[i] = (uint8_t)(i * 7);
+        }
+        *head = (struct slice_head){.kind = SLICE_PERSON, .version = SLICE_RECORD_VERSION, .tenant_no = 3};
+        uint32_t count = slice_record_part_count(bytes, sizeof(part));
+        uint32_t done = 0;
+        for (uint32_t i = 0; i < count; i++) {
+            uint32_t part_bytes = slice_record_write_part(whole, bytes, sizeof(part), i, part);
+            const struct slice_part *said = (const void *)part;
+            CHECK(part_bytes <= sizeof(part));
+            CHECK_EQ(slice_record_write_part(whole, bytes, sizeof(part), i, NULL), part_bytes);
+            if (i > 0) {
+                CHECK_EQ(slice_record_kind(part, part_bytes), SLICE_PART);
+                CHECK_EQ(said->part, i);
+                CHECK_EQ(said->head.tenant_no, 3);
+            }
+            uint32_t skip = i == 0 ? 0 : (uint32_t)sizeof(*said);
+            CHECK(memcmp(part + skip, whole + done, part_bytes - skip) == 0);
+            done += part_bytes - skip;
+        }
+        CHECK_EQ(done, bytes);
+    }
+
+    struct store_key canonical = {.byte = {[6] = 0x5a, [8] = 0xb7}};
+    struct store_key keys[SLICE_PART_COUNT_MAX];
+
+    for (uint32_t i = 0; i < SLICE_PART_COUNT_MAX; i++) {
+        keys[i] = slice_record_part_key(canonical, i);
+        CHECK_EQ(slice_record_is_part_key(keys[i]), i > 0);
+        for (uint32_t k = 0; k < i; k++) {
+            CHECK(memcmp(&keys[i], &keys[k], sizeof(keys[i])) != 0);
+        }
+    }
+    CHECK_DIES(slice_record_part_key(canonical, SLICE_PART_COUNT_MAX));
 }

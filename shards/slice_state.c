@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "shards/slice_state.h"
+
+#include "core/log_line.h"
+#include "shards/slice_record.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#define NAME_BYTES 32u
+#define AHEAD_COUNT 8u /* people whose waits for memory overlap */
+#define LOOK_COUNT 8u  /* people between two looks at the clock */
+
+/* Of the stores of one data directory, so that no page is taken for another store's. */
+#define PEOPLE_NUMBER 0x10000u
+#define JOURNAL_NUMBER 0x20000u
+
+static struct log_store_options
+store_options(const struct slice_state_options *options, bool is_people, char name[NAME_BYTES])
+{
+    snprintf(name, NAME_BYTES, "slices/%03u.%s", options->slice, is_people ? "people" : "journal");
+    return (struct log_store_options){
+        .env = options->env,
+        .region = options->memory->region,
+        .name = name,
+        .store_id = options->store_id,
+        .number = (is_people ? PEOPLE_NUMBER : JOURNAL_NUMBER) + options->slice,
+        .seed = {options->seed[0], options->seed[1]},
+        .page_bytes = SLICE_PAGE_BYTES,
+        .is_indexed = is_people,
+        .on_fatal = options->on_fatal,
+        .context = options->context,
+    };
+}
+
+static void
+init(struct slice_state *state, const struct slice_state_options *options)
+{
+    *state = (struct slice_state){.memory = options->memory, .generation = 1};
+}
+
+int
+slice_state_open(struct slice_state *state, struct slice_state_options options)
+{
+    char name[NAME_BYTES];
+    int r = 0;
+
+    init(state, &options);
+    if (options.env != NULL) {
+        r = log_store_open(store_options(&options, true, name), &state->people);
+    }
+    if (r == 0 && options.env != NULL) {
+        r = log_store_open(store_options(&options, false, name), &state->journal);
+    }
+    if (r != 0) {
+        slice_state_close(state);
+        return fault_up(r);
+    }
+    return 0;
+}
+
+int
+slice_state_restore(struct slice_state *state, struct slice_state_options options,
+                    const struct slice_description *description, struct slice_visitor visitor,
+                    char *out_reason)
+{
+    char name[NAME_BYTES];
+    int r;
+
+    init(state, &options);
+    r = log_store_restore(store_options(&options, true, name), description->people, description->people_bytes,
+                          visitor.person, visitor.context, &state->people, out_reason);
+    if (r == 0) {
+        r = log_store_restore(store_options(&options, false, name), description->journal,
+                              description->journal_bytes, visitor.kept, visitor.context, &state->journal,
+                              out_reason);
+    }
+    if (r != 0) {
+        slice_state_close(state);
+        return fault_up(r);
+    }
+    return 0;
+}
+
+static void
+free_people(struct memory *memory, struct changed_people *people)
+{
+    memory_put(memory, people->rows, (uint64_t)people->capacity * sizeof(*people->rows));
+    *people = (struct changed_people){0};
+}
+
+void
+slice_state_close(struct slice_state *state)
+{
+    if (state->memory == NULL) {
+        return;
+    }
+    log_store_close(state->people);
+    log_store_close(state->journal);
+    state->people = NULL;
+    state->journal = NULL;
+    free_people(state->memory, &state->changed);
+    free_people(state->memory, &state->saving);
+}
+
+/* People. */
+
+static uint32_t
+record_bytes_max(void)
+{
+    return log_store_record_bytes_max(SLICE_PAGE_BYTES) / 8 * 8;
+}
+
+static void
+list(struct slice_state *state, struct person *person)
+{
+    struct changed_people *changed = &state->changed;
+
+    changed->rows =
+        memory_grow(state->memory, changed->rows, &changed->capacity, changed->count, sizeof(*changed->rows));
+    changed->rows[changed->count++] = person;
+    person->changed_in = state->generation;
+}
+
+/* Room for the newest record of a key; NULL: no memory. */
+static void *
+replace(struct slice_state *state, struct store_key key, uint32_t bytes)
+{
+    void *record;
+    uint32_t known_bytes;
+    int r = log_store_find(state->people, key, NULL, &record, &known_bytes);
+
+    ASSERT(r != LOG_STORE_LATER); /* all pages are in memory */
+    if (r == LOG_STORE_ABSENT) {
+        return log_store_add(state->people, key, bytes);
+    }
+    return log_store_change(state->people, key, record, bytes);
+}
+
+/* Parts that this person does not need any more stay, and nobody asks for them. */
+static int
+save_large(struct slice_state *state, const struct person *person, struct store_key key, uint32_t bytes)
+{
+    uint32_t count = slice_record_part_count(bytes, record_bytes_max());
+    struct slice_person *whole = region_take(state->memory->region, bytes);
+    int r = whole != NULL && count <= SLICE_PART_COUNT_MAX ? 0 : fault_new(-ENOMEM);
+
+    if (count > SLICE_PART_COUNT_MAX) {
+        log_warn_seldom("somebody is too large to be saved: no checkpoint is made", LOG_UINT("bytes", bytes));
+    }
+    if (r == 0) {
+        slice_record_write_person(person, whole);
+    }
+    for (uint32_t i = 0; r == 0 && i < count; i++) {
+        uint32_t part_bytes = slice_record_write_part(whole, bytes, record_bytes_max(), i, NULL);
+        void *part = replace(state, slice_record_part_key(key, i), part_bytes);
+        if (part == NULL) {
+            r = fault_new(-ENOMEM);
+        } else {
+            (void)slice_record_write_part(whole, bytes, record_bytes_max(), i, part);
+        }
+    }
+    region_put(state->memory->region, whole, bytes);
+    return r;
+}
+
+static int
+save_person(struct slice_state *state, struct person *person)
+{
+    struct store_key key;
+    uint32_t bytes = slice_record_person_bytes(person);
+
+    memcpy(&key, &person->canonical, sizeof(key));
+    if (UNLIKELY(bytes > record_bytes_max())) {
+        int r = save_large(state, person, key, bytes);
+        if (r != 0) {
+            return fault_up(r);
+        }
+    } else {
+        struct slice_person *record = replace(state, key, bytes);
+        if (record == NULL) {
+            return fault_new(-ENOMEM);
+        }
+        slice_record_write_person(person, record);
+    }
+    person->changed_in = 0;
+    return 0;
+}
+
+static bool
+is_to_be_saved(const struct slice_state *state, const struct person *person)
+{
+    return state->is_saving && person->changed_in == state->generation - 1;
+}
+
+/* Not marked as changed: new, clean, or to be saved as they still are. */
+void
+slice_state_note(struct slice_state *state, struct person *person)
+{
+    if (state->people == NULL) {
+        return;
+    }
+    if (person->changed_in > 0 && is_to_be_saved(state, person) && save_person(state, person) != 0) {
+        state->is_spoiled = true;
+    }
+    list(state, person);
+}
+
+/* The journal. */
+
+void *
+slice_state_append(struct slice_state *state, uint32_t bytes)
+{
+    if (state->journal == NULL) {
+        return memory_take(state->memory, bytes);
+    }
+    void *record = log_store_append(state->journal, bytes);
+
+    if (record == NULL) {
+        memory_exhausted(state->memory);
+    }
+    return record;
+}
+
+void
+slice_state_keep_session(struct slice_state *state, const struct share *share, struct session_at at)
+{
+    if (state->journal == NULL) {
+        return;
+    }
+    uint32_t bytes = slice_record_session_bytes(at);
+
+    if (LIKELY(bytes <= record_bytes_max())) {
+        slice_record_write_session(share, at, slice_state_append(state, bytes));
+        return;
+    }
+    struct slice_session *whole = memory_take(state->memory, bytes);
+
+    slice_record_write_session(share, at, whole);
+    for (uint32_t i = 0; i < slice_record_part_count(bytes, record_bytes_max()); i++) {
+        uint32_t part_bytes = slice_record_write_part(whole, bytes, record_bytes_max(), i, NULL);
+        (void)slice_record_write_part(whole, bytes, record_bytes_max(), i,
+                                      slice_state_append(state, part_bytes));
+    }
+    memory_put(state->memory, whole, bytes);
+}
+
+/* Cuts. */
+
+bool
+slice_state_step(struct slice_state *state, struct mono_ns until)
+{
+    if (state->people == NULL) {
+        return false;
+    }
+    bool has_more = log_store_step(state->people, until);
+
+    return log_store_step(state->journal, until) || has_more;
+}
+
+int
+slice_state_cut(struct slice_state *state, uint64_t cut)
+{
+    struct changed_people spare = state->saving;
+
+    REQUIRE(state->people != NULL);
+    REQUIRE(!state->is_saving);
+    if (!log_store_is_cut_durable(state->people) || !log_store_is_cut_durable(state->journal)) {
+        return fault_new(-EBUSY);
+    }
+    log_store_cut(state->journal, cut);
+    state->saving = state->changed;
+    state->changed = spare;
+    state->changed.count = 0;
+    state->saved_count = 0;
+    state->generation++;
+    state->cut = cut;
+    state->is_saving = true;
+    state->is_spoiled = false;
+    state->has_all_people = false;
+    return 0;
+}
+
+static void
+prefetch(const struct slice_state *state)
+{
+    uint32_t at = state->saved_count;
+
+    if (at + 2 * AHEAD_COUNT < state->saving.count) {
+        prefetch_lines(state->saving.rows[at + 2 * AHEAD_COUNT], sizeof(struct person));
+    }
+    if (at + AHEAD_COUNT < state->saving.count) {
+        const struct person *person = state->saving.rows[at + AHEAD_COUNT];
+        if (person->profile != NULL) {
+            profile_prefetch(person->profile, person->profile_bytes);
+        }
+    }
+}
+
+int
+slice_state_save(struct slice_state *state, const struct time_slice *time)
+{
+    REQUIRE(state->is_saving);
+    while (!state->is_spoiled && state->saved_count < state->saving.count) {
+        struct person *person = state->saving.rows[state->saved_count];
+
+        prefetch(state);
+        if (is_to_be_saved(state, person) && save_person(state, person) != 0) {
+            state->is_spoiled = true;
+            break;
+        }
+        state->saved_count++;
+        if (state->saved_count % LOOK_COUNT == 0 && time_slice_is_over(time)) {
+            return STEP_MORE;
+        }
+    }
+    if (state->is_spoiled) {
+        return fault_new(-ENOMEM);
+    }
+    if (!state->has_all_people) {
+        log_store_cut(state->people, state->cut);
+        state->has_all_people = true;
+    }
+    return STEP_DONE;
+}
+
+bool
+slice_state_is_durable(const struct slice_state *state)
+{
+    return state->has_all_people && log_store_is_cut_durable(state->people) &&
+           log_store_is_cut_durable(state->journal);
+}
+
+/* Who was not saved yet is saved with the next cut. */
+void
+slice_state_end(struct slice_state *state)
+{
+    for (uint32_t i = state->saved_count; state->is_saving && i < state->saving.count; i++) {
+        struct person *person = state->saving.rows[i];
+        if (is_to_be_saved(state, person)) {
+            list(state, person);
+        }
+    }
+    state->saving.count = 0;
+    state->saved_count = 0;
+    state->is_saving = false;
+}
+
+void
+slice_state_release(struct slice_state *state, uint64_t cut)
+{
+    log_store_release(state->people, cut);
+    log_store_release(state->journal, cut);
+}

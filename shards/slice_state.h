@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+/*
+ * slice_state - how a slice survives: the two stores that hold its records
+ *
+ * `slices/NNN.people` has the newest state of each person, `slices/NNN.journal` the kept events and archived sessions.
+ * The journal's pages stay in memory, and its copy of an event is the only one: history points into it.
+ *
+ * A person in memory may be newer than the one in the store. Who changed since the last cut is on a list, once; a cut
+ * takes that list, and its people are encoded afterwards, a little at a time. One of them who is about to change
+ * before that is encoded first: so the store has everybody as they were at the cut.
+ *
+ *   clean --touch--> changed --cut--> to be saved --save, or touch--> clean, or changed
+ *
+ * Threads  Home shard only.
+ * Memory   Pages and lists from the region.
+ * Errors   Without memory to encode somebody the cut is spoiled: slice_state_save() says so, and nothing is lost.
+ *          Without memory for the journal the node ends, as for everything that was admitted.
+ */
+
+#include "core/run_queue.h"
+#include "shards/profile.h"
+#include "storage/log_store.h"
+
+#define SLICE_PAGE_BYTES (UINT64_C(256) << 10)
+
+struct changed_people {
+    struct person **rows;
+    uint32_t count;
+    uint32_t capacity;
+};
+
+struct slice_state {
+    struct memory *memory;
+    struct log_store *people;  /* NULL, as is the journal: nothing is saved (tests of keepers alone) */
+    struct log_store *journal; /* of records as slice_record.h has them */
+    uint32_t generation;       /* of those who change now; ascends with each cut */
+    struct changed_people changed;
+    struct changed_people saving; /* those before `saved_count` are in the store */
+    uint32_t saved_count;
+    uint64_t cut;
+    bool is_saving;
+    bool is_spoiled;
+    bool has_all_people; /* the people of this cut are in the store, which was cut itself */
+};
+
+struct slice_state_options {
+    struct memory *memory;
+    struct env *env; /* NULL: nothing is saved */
+    struct uuid store_id;
+    uint64_t seed[2];
+    uint16_t slice;
+    void (*on_fatal)(void *context, int fault, const char *what);
+    void *context;
+};
+
+/* Boot. Empty stores. -ENOMEM. */
+MUST_USE int slice_state_open(struct slice_state *state, struct slice_state_options options);
+
+struct slice_description {
+    const void *people; /* see log_store_describe() */
+    uint64_t people_bytes;
+    const void *journal;
+    uint64_t journal_bytes;
+};
+
+struct slice_visitor {
+    void (*person)(void *context, struct store_key key, void *record, uint32_t bytes);
+    void (*kept)(void *context, struct store_key key, void *record, uint32_t bytes);
+    void *context;
+};
+
+/* Boot. The same with the stores of a cut, whose records are visited: people first. As log_store_restore(). */
+MUST_USE int slice_state_restore(struct slice_state *state, struct slice_state_options options,
+                                 const struct slice_description *description, struct slice_visitor visitor,
+                                 char *out_reason);
+/* Boot. May be called twice. */
+void slice_state_close(struct slice_state *state);
+
+void slice_state_note(struct slice_state *state, struct person *person);
+/* Home. This person is new, or changes next. */
+static inline void
+slice_state_touch(struct slice_state *state, struct person *person)
+{
+    if (person->changed_in != state->generation) {
+        slice_state_note(state, person);
+    }
+}
+
+/* Home. Room for a record of the journal, or of memory alone. It stays where it is. Never NULL. */
+void *slice_state_append(struct slice_state *state, uint32_t bytes);
+/* Home. */
+void slice_state_keep_session(struct slice_state *state, const struct share *share, struct session_at at);
+
+/* Home, once a turn. True: there is more to do now. */
+bool slice_state_step(struct slice_state *state, struct mono_ns until);
+/* Home, at a quiet point. -EBUSY: what was cut before is not on disk yet; nothing happened. */
+MUST_USE int slice_state_cut(struct slice_state *state, uint64_t cut);
+/* Home. Goes on encoding the cut's people. STEP_DONE: they are all in the store. -ENOMEM: the cut is spoiled. */
+MUST_USE int slice_state_save(struct slice_state *state, const struct time_slice *time);
+/* Home. The last cut is on disk, and can be described. */
+bool slice_state_is_durable(const struct slice_state *state);
+/* Home. The cut is no more of interest: durable, or given up at any point. */
+void slice_state_end(struct slice_state *state);
+/* Home. Pages that only cuts before this one need may go. */
+void slice_state_release(struct slice_state *state, uint64_t cut);
