@@ -6,6 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define LARGE_BYTES 6000u
+#define LARGE_COUNT 10u
+
 void
 clients_init(struct clients *clients, struct cluster *cluster, struct traffic *traffic,
              struct arena_pool *arenas, char *why)
@@ -71,6 +74,28 @@ batch_done(struct ingest_request *request)
     client->is_answered = true;
 }
 
+/* Large ones fill blocks, so that more than one is written in a turn. */
+static void
+make_batch(struct clients *clients, struct client *client)
+{
+    static char large[LARGE_BYTES];
+    struct cluster *cluster = clients->cluster;
+    bool is_burst = dice_chance(&cluster->dice, clients->burst_percent);
+    uint32_t batch_max = dice_chance(&cluster->dice, 95) ? clients->batch_max : CLIENT_BATCH_MAX;
+
+    client->batch_count = dice_chance(&cluster->dice, 30) ? 1 : 1 + dice_below(&cluster->dice, batch_max);
+    if (is_burst) {
+        client->batch_count = LARGE_COUNT;
+        snprintf(large, sizeof(large), "{\"large\":\"%*s\"}", (int)sizeof(large) - 20, "");
+    }
+    for (uint32_t i = 0; i < client->batch_count; i++) {
+        client->batch[i] = traffic_event(clients->traffic, cluster->clock.wall);
+        if (is_burst) {
+            client->batch[i].draft.text[EVENT_PROPERTIES] = text_of(large);
+        }
+    }
+}
+
 static void
 send_batch(struct clients *clients, struct client *client)
 {
@@ -78,12 +103,7 @@ send_batch(struct clients *clients, struct client *client)
     struct shard *shard = &cluster->shards[dice_below(&cluster->dice, cluster->shard_count)];
 
     if (client->batch_count == 0) {
-        uint32_t batch_max = dice_chance(&cluster->dice, 95) ? clients->batch_max : CLIENT_BATCH_MAX;
-
-        client->batch_count = dice_chance(&cluster->dice, 30) ? 1 : 1 + dice_below(&cluster->dice, batch_max);
-        for (uint32_t i = 0; i < client->batch_count; i++) {
-            client->batch[i] = traffic_event(clients->traffic, cluster->clock.wall);
-        }
+        make_batch(clients, client);
     }
     here = shard->id;
     arena_reset(&client->arena);

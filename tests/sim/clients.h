@@ -39,8 +39,9 @@ struct clients {
     struct cluster *cluster;
     struct traffic *traffic;
     struct arena_pool *arenas;
-    uint32_t batch_max; /* events of most batches; CLIENT_BATCH_MAX unless told */
-    char *why;          /* [CLIENT_WHY_BYTES]: what is wrong, empty as long as nothing is */
+    uint32_t batch_max;     /* events of most batches; CLIENT_BATCH_MAX unless told */
+    uint32_t burst_percent; /* batches so large that several blocks are under way; 0 unless told */
+    char *why;              /* [CLIENT_WHY_BYTES]: what is wrong, empty as long as nothing is */
     struct client client[CLIENT_COUNT];
     uint8_t *acked; /* by number of event */
     uint64_t acked_count_max;

@@ -12,7 +12,7 @@
  * answered by then is in its log exactly once, and its answers equal the model's.
  *
  * Thousands of pictures hold some hundreds of different logs, and state follows from the log alone: whatever the way a
- * node came by a log, the hash of its state is the same. A third of the nodes that are the first with a log, and some
+ * node came by a log, the hash of its state is the same. A fifth of the nodes that are the first with a log, and some
  * others, are asked everything, which takes ten times as long as all the rest; the first of the other logs crash once
  * more, and come back with another number of shards to the same state.
  */
@@ -26,11 +26,12 @@
 
 #define SEGMENT_BYTES (256u << 10)
 #define OPERATION_COUNT 2000u
-#define NEW_ASKED_PERMILLE 300u
+#define NEW_ASKED_PERMILLE 200u
 #define KNOWN_ASKED_PERMILLE 10u
 #define CRASHED_AGAIN_PERMILLE 60u
 #define SHARDS_MAX 4u
 #define BATCH_MAX 3u /* so that the log is written often and is not long */
+#define BURST_PERCENT 3u
 
 static const enum sim_crash ways[] = {SIM_CRASH_ALL_WRITTEN, SIM_CRASH_UNSYNCED_LOST, SIM_CRASH_SUBSET,
                                       SIM_CRASH_LAST_TORN};
@@ -278,6 +279,7 @@ main(int argc, char **argv)
     arena_pool_init(&run.arenas, 4u << 20);
     clients_init(&run.clients, &run.cluster, &run.traffic, &run.arenas, run.why);
     run.clients.batch_max = BATCH_MAX;
+    run.clients.burst_percent = BURST_PERCENT;
     sim_disk_watch(run.cluster.disk, cut, &run);
     is_good = live(&run, operations);
     printf("seed %llu: %llu operations in %u lives, cut %llu times: %llu pictures, %u logs, %llu asked "
