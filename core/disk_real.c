@@ -22,6 +22,7 @@ struct open_file {
 
 struct disk_real {
     struct disk disk;
+    bool is_reading; /* and nothing else */
     int directory;
     int lock;
     pthread_mutex_t mutex; /* guards which places are free */
@@ -90,12 +91,12 @@ make_folder(struct disk *disk, const char *name)
 }
 
 static int
-open_descriptor(int directory, const char *name, int flags)
+open_descriptor(int directory, const char *name, int access, int flags)
 {
     int fd;
 
     do {
-        fd = openat(directory, name, flags | O_RDWR | O_CLOEXEC, 0600);
+        fd = openat(directory, name, access | flags | O_CLOEXEC, 0600);
     } while (fd < 0 && errno == EINTR);
     return fd >= 0 ? fd : fault_new(-errno);
 }
@@ -125,13 +126,17 @@ open_file(struct disk *disk, const char *name, enum disk_open how, struct disk_f
     int r;
 
     check_name(name);
-    opened.fd = open_descriptor(real->directory, name, how == DISK_OPEN_CREATE ? O_CREAT | O_EXCL : 0);
+    if (real->is_reading && how == DISK_OPEN_CREATE) {
+        return fault_new(-EROFS);
+    }
+    opened.fd = open_descriptor(real->directory, name, real->is_reading ? O_RDONLY : O_RDWR,
+                                how == DISK_OPEN_CREATE ? O_CREAT | O_EXCL : 0);
     if (opened.fd < 0) {
         r = opened.fd;
         goto fail;
     }
     if (disk->is_direct) {
-        opened.fd_direct = open_descriptor(real->directory, name, O_DIRECT);
+        opened.fd_direct = open_descriptor(real->directory, name, O_RDWR, O_DIRECT);
         if (opened.fd_direct < 0) {
             r = opened.fd_direct;
             goto fail;
@@ -415,7 +420,7 @@ can_write_direct(int directory)
         return false;
     }
     memset(sector, 0x5a, DISK_SECTOR_BYTES);
-    int fd = open_descriptor(directory, PROBE_NAME, O_CREAT | O_TRUNC | O_DIRECT);
+    int fd = open_descriptor(directory, PROBE_NAME, O_RDWR, O_CREAT | O_TRUNC | O_DIRECT);
     if (fd >= 0) {
         can = write_whole(fd, sector, DISK_SECTOR_BYTES, 0) == 0;
         memset(sector, 0, DISK_SECTOR_BYTES);
@@ -451,11 +456,17 @@ make_directory(const char *path)
 static int
 take_lock(struct disk_real *real)
 {
-    real->lock = open_descriptor(real->directory, LOCK_NAME, O_CREAT);
+    int how = real->is_reading ? LOCK_SH : LOCK_EX;
+
+    real->lock = real->is_reading ? open_descriptor(real->directory, LOCK_NAME, O_RDONLY, 0)
+                                  : open_descriptor(real->directory, LOCK_NAME, O_RDWR, O_CREAT);
+    if (real->is_reading && real->lock == -ENOENT) {
+        return 0; /* A copy, and nobody has used it. */
+    }
     if (real->lock < 0) {
         return fault_up(real->lock);
     }
-    while (flock(real->lock, LOCK_EX | LOCK_NB) != 0) {
+    while (flock(real->lock, how | LOCK_NB) != 0) {
         if (errno != EINTR) {
             return fault_new(errno == EWOULDBLOCK ? -EBUSY : -errno);
         }
@@ -464,21 +475,24 @@ take_lock(struct disk_real *real)
 }
 
 static int
-open_disk(const char *path, bool may_be_direct, struct disk **out_disk)
+open_disk(const char *path, bool may_be_direct, bool is_reading, struct disk **out_disk)
 {
-    int r;
+    int r = 0;
 
     struct disk_real *real = malloc(sizeof(*real));
     if (real == NULL) {
         return fault_new(-ENOMEM);
     }
-    *real = (struct disk_real){.disk = {.ops = &real_ops}, .directory = -1, .lock = -1};
+    *real =
+        (struct disk_real){.disk = {.ops = &real_ops}, .is_reading = is_reading, .directory = -1, .lock = -1};
     for (uint32_t i = 0; i < DISK_FILE_COUNT_MAX; i++) {
         real->files[i] = (struct open_file){.fd = -1, .fd_direct = -1};
     }
     (void)pthread_mutex_init(&real->mutex, NULL);
 
-    r = make_directory(path);
+    if (!is_reading) {
+        r = make_directory(path);
+    }
     if (r != 0) {
         goto fail;
     }
@@ -503,13 +517,19 @@ fail:
 int
 disk_real_open(const char *directory, struct disk **out_disk)
 {
-    return open_disk(directory, true, out_disk);
+    return open_disk(directory, true, false, out_disk);
 }
 
 int
 disk_real_open_buffered(const char *directory, struct disk **out_disk)
 {
-    return open_disk(directory, false, out_disk);
+    return open_disk(directory, false, false, out_disk);
+}
+
+int
+disk_real_open_reading(const char *directory, struct disk **out_disk)
+{
+    return open_disk(directory, false, true, out_disk);
 }
 
 void

@@ -71,6 +71,9 @@ struct disk {
 MUST_USE int disk_real_open(const char *directory, struct disk **out_disk);
 /* Boot. The same on a file system where O_DIRECT must not be used (tests). */
 MUST_USE int disk_real_open_buffered(const char *directory, struct disk **out_disk);
+/* Boot. Only to be read: nothing is made or changed, and writing is -EBADF. -ENOENT when there is no such directory,
+   -EBUSY as above. */
+MUST_USE int disk_real_open_reading(const char *directory, struct disk **out_disk);
 void disk_real_close(struct disk *disk);
 
 /* The world of one shard. */

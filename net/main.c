@@ -18,6 +18,7 @@
 
 #include "core/env.h"
 #include "core/version.h"
+#include "net/check.h"
 #include "net/config.h"
 #include "net/import.h"
 #include "net/produce.h"
@@ -41,6 +42,7 @@ static const struct {
     {"serve", serve_main, "runs a node"},
     {"produce", produce_main, "sends the events of people who do not exist"},
     {"import", import_main, "sends files of events to a node"},
+    {"check", check_main, "says whether a data directory is as it was written"},
     {"config", config_main, "prints the configuration, or checks a file"},
     {"version", version_main, "says which program this is, and what this machine offers it"},
 };

@@ -11,6 +11,8 @@
  *
  * Once settled, a stream's end is a fact and needs no witness: fewer good blocks than that is corruption.
  *
+ * Whoever verifies takes the next good block all the same, and notes the gap before it.
+ *
  * Nothing is changed before the manifest is saved, except that files are synced and, with accept_loss, that a bad
  * first sector in front of good blocks is written again; so a crash at any point is followed by the same decision.
  */
@@ -25,6 +27,7 @@
 #include "storage/segment.h"
 
 #define WINDOW_BYTES (4u * LOG_BLOCK_BYTES_MAX)
+#define GAP_COUNT_MAX 4096u /* of a stream; what is behind is one more */
 
 enum purpose {
     PURPOSE_SETTLE,
@@ -39,6 +42,16 @@ struct settling {
     struct segment_list list;
     uint8_t *window; /* [WINDOW_BYTES] */
     enum purpose purpose;
+    const struct recovery_watch *watch; /* NULL: nobody */
+    struct gap *gaps;                   /* [GAP_COUNT_MAX], when verifying */
+};
+
+/* Blocks next .. end - 1 are not where they should be: at this offset, and on. None: the next is, but elsewhere. */
+struct gap {
+    uint64_t next;
+    uint64_t end;
+    uint64_t offset;
+    uint32_t number;
 };
 
 /* One stream being scanned. */
@@ -53,6 +66,8 @@ struct scan {
     bool is_witnessed;  /* `next` was durable once */
     uint64_t next;      /* sequence that is expected */
     uint64_t later_end; /* 1 + the highest sequence that was not taken */
+    uint64_t acked_max; /* of any good block */
+    uint32_t gap_count;
     uint32_t segment_end;
     /* Where it is expected, or at the start of the next segment. */
     uint32_t index;
@@ -67,15 +82,20 @@ static int
 corrupt(struct settling *settling, const char *format, ...)
 {
     struct recovery_report *report = settling->report;
+    char what[MANIFEST_REASON_BYTES];
+    va_list arguments;
 
+    va_start(arguments, format);
+    vsnprintf(what, sizeof(what), format, arguments);
+    va_end(arguments);
     if (report->reason[0] == '\0') {
-        va_list arguments;
-
-        va_start(arguments, format);
-        vsnprintf(report->reason, sizeof(report->reason), format, arguments);
-        va_end(arguments);
+        memcpy(report->reason, what, sizeof(what));
     }
-    return settling->purpose == PURPOSE_ACCEPT_LOSS ? 0 : fault_new(-EUCLEAN);
+    report->found_count++;
+    if (settling->watch != NULL) {
+        settling->watch->found(settling->watch->context, what);
+    }
+    return settling->purpose == PURPOSE_SETTLE ? fault_new(-EUCLEAN) : 0;
 }
 
 static int
@@ -97,12 +117,27 @@ struct view {
     uint64_t bytes; /* whole sectors of the file */
     uint64_t from;
     uint64_t to;
+    uint64_t read_to; /* the most so far */
+    uint32_t number;
 };
+
+static int
+unreadable(const struct view *view, uint64_t offset, int fault)
+{
+    struct recovery_report *report = view->settling->report;
+    char name[SEGMENT_NAME_BYTES];
+
+    segment_name(view->number, name);
+    snprintf(report->reason, sizeof(report->reason), "%s at offset %llu cannot be read", name,
+             (unsigned long long)offset);
+    return fault_new(fault);
+}
 
 static int
 view_open(struct settling *settling, const struct segment *segment, struct view *out_view)
 {
     struct view view = {.settling = settling,
+                        .number = segment->number,
                         .bytes = segment->bytes / DISK_SECTOR_BYTES * DISK_SECTOR_BYTES};
     char name[SEGMENT_NAME_BYTES];
     int r;
@@ -130,7 +165,11 @@ view_load(struct view *view, uint64_t offset, uint64_t bytes)
     end = WINDOW_BYTES < view->bytes - offset ? offset + WINDOW_BYTES : view->bytes;
     r = settling->disk->ops->read(settling->disk, view->file, settling->window, end - offset, offset);
     if (r != 0) {
-        return fault_new(r);
+        return unreadable(view, offset, r);
+    }
+    if (settling->watch != NULL && end > view->read_to) {
+        settling->watch->read(settling->watch->context, end - view->read_to);
+        view->read_to = end;
     }
     view->from = offset;
     view->to = end;
@@ -206,6 +245,15 @@ begin_at(struct scan *scan, uint64_t sequence)
 }
 
 static void
+note_gap(struct settling *settling, struct scan *scan, uint64_t end)
+{
+    settling->gaps[scan->gap_count] =
+        (struct gap){.next = scan->next, .end = end, .offset = scan->offset, .number = scan->number};
+    scan->gap_count++;
+    scan->next = end;
+}
+
+static void
 look_at_block(struct settling *settling, struct scan *scan, const struct segment *segment,
               const struct log_block_header *header, uint64_t offset)
 {
@@ -213,12 +261,19 @@ look_at_block(struct settling *settling, struct scan *scan, const struct segment
         return;
     }
     begin_at(scan, header->sequence);
+    scan->acked_max = header->acked > scan->acked_max ? header->acked : scan->acked_max;
     if (!scan->is_broken && header->sequence == scan->next && is_expected_here(scan, segment, offset)) {
         take_block(settling, scan, segment, header, offset);
         return;
     }
     if (header->sequence < scan->next) {
         return; /* No writer of ours leaves this; it says nothing about the next one. */
+    }
+    if (settling->purpose == PURPOSE_VERIFY && scan->gap_count < GAP_COUNT_MAX) {
+        note_gap(settling, scan, header->sequence);
+        scan->is_broken = false;
+        take_block(settling, scan, segment, header, offset);
+        return;
     }
     scan->is_broken = true;
     scan->is_torn = true;
@@ -321,6 +376,65 @@ check_segments(struct settling *settling, const struct manifest_epoch *epoch, ui
     return r;
 }
 
+static void
+torn(struct settling *settling, const struct scan *scan, uint32_t number, uint64_t offset)
+{
+    char name[SEGMENT_NAME_BYTES];
+    char what[MANIFEST_REASON_BYTES];
+
+    settling->report->torn_streams++;
+    if (settling->watch == NULL || number == 0) {
+        return;
+    }
+    segment_name(number, name);
+    snprintf(what, sizeof(what),
+             "%s at offset %llu: epoch %llu, stream %u ends torn, as after a power cut; the next start cuts "
+             "it there",
+             name, (unsigned long long)offset, (unsigned long long)scan->epoch->epoch, scan->stream);
+    settling->watch->noted(settling->watch->context, what);
+}
+
+static void
+report_gap(struct settling *settling, const struct scan *scan, const struct gap *gap, const char *name)
+{
+    unsigned long long epoch = scan->epoch->epoch;
+    unsigned long long last = gap->end > gap->next ? gap->end - 1 : gap->next;
+
+    if (last > gap->next) {
+        (void)corrupt(
+            settling,
+            "%s at offset %llu: blocks %llu to %llu of epoch %llu, stream %u are bad or missing, but were "
+            "durable once",
+            name, (unsigned long long)gap->offset, (unsigned long long)gap->next, last, epoch, scan->stream);
+        return;
+    }
+    (void)corrupt(settling, "%s at offset %llu: block %llu of epoch %llu, stream %u is bad or missing%s",
+                  name, (unsigned long long)gap->offset, last, epoch, scan->stream,
+                  gap->end > gap->next ? ", but was durable once" : " here, and somewhere else");
+}
+
+/* Gaps that were durable once. The first that was not is the end of the stream. False: that was seen. */
+static bool
+judge_gaps(struct settling *settling, const struct scan *scan)
+{
+    for (uint32_t i = 0; i < scan->gap_count; i++) {
+        const struct gap *gap = &settling->gaps[i];
+        char name[SEGMENT_NAME_BYTES];
+
+        if (scan->limit == UINT64_MAX && gap->next >= scan->acked_max) {
+            torn(settling, scan, gap->number, gap->offset);
+            return false;
+        }
+        settling->report->lost_blocks += gap->end - gap->next;
+        if (gap->number == 0) {
+            continue; /* The file is missing, as was said. */
+        }
+        segment_name(gap->number, name);
+        report_gap(settling, scan, gap, name);
+    }
+    return true;
+}
+
 static int
 judge_scan(struct settling *settling, struct scan *scan)
 {
@@ -328,11 +442,16 @@ judge_scan(struct settling *settling, struct scan *scan)
     uint64_t known_end = scan->limit != UINT64_MAX ? scan->limit : scan->later_end;
     int r;
 
+    if (!judge_gaps(settling, scan)) {
+        return 0;
+    }
     if (scan->limit != UINT64_MAX && scan->next < scan->limit) {
         scan->is_witnessed = true;
     }
     if (!scan->is_witnessed) {
-        settling->report->torn_streams += scan->is_torn ? 1 : 0;
+        if (scan->is_torn) {
+            torn(settling, scan, scan->number, scan->offset);
+        }
         return 0;
     }
     if (scan->number > 0) {
@@ -522,6 +641,9 @@ look_into_damaged(struct settling *settling, const struct segment *segment, bool
     if (r != 0) {
         return fault_up(r);
     }
+    if (settling->purpose == PURPOSE_VERIFY) {
+        return 0;
+    }
     *out_is_healed = true;
     return heal(settling, segment->number, &header);
 }
@@ -529,6 +651,9 @@ look_into_damaged(struct settling *settling, const struct segment *segment, bool
 static int
 foreign(struct settling *settling, const char *name)
 {
+    if (settling->purpose == PURPOSE_VERIFY) {
+        return corrupt(settling, "%s belongs to another store", name);
+    }
     snprintf(settling->report->reason, sizeof(settling->report->reason),
              "%s belongs to another store: take it away, or bring its manifest back", name);
     settling->report->is_foreign = true;
@@ -637,20 +762,27 @@ settle_epoch(struct settling *settling, struct manifest_epoch *epoch)
 
 static int
 settle_epochs(struct disk *disk, const struct manifest *manifest, uint32_t epoch_count, enum purpose purpose,
-              struct recovery_report *report)
+              const struct recovery_watch *watch, struct recovery_report *report)
 {
-    struct settling settling = {.disk = disk, .manifest = manifest, .report = report, .purpose = purpose};
-    int r;
+    struct settling settling = {
+        .disk = disk, .manifest = manifest, .report = report, .purpose = purpose, .watch = watch};
+    int r = 0;
 
     settling.window = aligned_alloc(DISK_SECTOR_BYTES, WINDOW_BYTES);
-    if (settling.window == NULL) {
-        return fault_new(-ENOMEM);
+    if (purpose == PURPOSE_VERIFY) {
+        settling.gaps = calloc(GAP_COUNT_MAX, sizeof(*settling.gaps));
+    }
+    if (settling.window == NULL || (purpose == PURPOSE_VERIFY && settling.gaps == NULL)) {
+        r = fault_new(-ENOMEM);
+        goto done;
     }
     r = take_stock(&settling);
     for (uint32_t i = 0; i < epoch_count && r == 0; i++) {
         r = settle_epoch(&settling, &manifest->epochs[i]);
     }
     segment_list_deinit(&settling.list);
+done:
+    free(settling.gaps);
     free(settling.window);
     return r != 0 ? fault_up(r) : 0;
 }
@@ -700,7 +832,7 @@ recovery_settle(struct disk *disk, struct manifest *manifest, uint32_t stream_co
     if (r != 0) {
         return fault_up(r);
     }
-    r = settle_epochs(disk, manifest, epoch_count, accept_loss ? PURPOSE_ACCEPT_LOSS : PURPOSE_SETTLE,
+    r = settle_epochs(disk, manifest, epoch_count, accept_loss ? PURPOSE_ACCEPT_LOSS : PURPOSE_SETTLE, NULL,
                       report);
     if (r != 0) {
         return fault_up(r);
@@ -716,7 +848,8 @@ recovery_settle(struct disk *disk, struct manifest *manifest, uint32_t stream_co
 }
 
 int
-recovery_verify(struct disk *disk, const struct manifest *manifest, struct recovery_report *out_report)
+recovery_verify(struct disk *disk, const struct manifest *manifest, const struct recovery_watch *watch,
+                struct recovery_report *out_report)
 {
     int r;
 
@@ -724,6 +857,9 @@ recovery_verify(struct disk *disk, const struct manifest *manifest, struct recov
     if (manifest->epoch_count > 0) {
         out_report->epoch = manifest->epochs[manifest->epoch_count - 1].epoch;
     }
-    r = settle_epochs(disk, manifest, manifest->epoch_count, PURPOSE_VERIFY, out_report);
+    r = settle_epochs(disk, manifest, manifest->epoch_count, PURPOSE_VERIFY, watch, out_report);
+    if (r == 0 && out_report->found_count > 0) {
+        r = fault_new(-EUCLEAN);
+    }
     return r != 0 ? fault_up(r) : 0;
 }

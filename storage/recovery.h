@@ -34,7 +34,9 @@ struct recovery_report {
     uint64_t blocks;
     uint64_t bytes;
     uint64_t torn_streams;
-    uint64_t lost_blocks; /* only with accept_loss: from the first bad block to the last good one */
+    uint64_t
+        lost_blocks; /* with accept_loss: from the first bad block to the last good one; verified: the bad ones */
+    uint64_t found_count; /* verified: damaged places */
     char reason
         [MANIFEST_REASON_BYTES]; /* set with -EUCLEAN and -ENOTSUP, and the first loss that was accepted */
 };
@@ -44,6 +46,15 @@ struct recovery_report {
 MUST_USE int recovery_settle(struct disk *disk, struct manifest *manifest, uint32_t stream_count,
                              bool accept_loss, struct recovery_report *out_report);
 
-/* Boot. The same as a checker: reads every epoch, reports (epoch: the last one), changes nothing. */
+/* What a checker is told while it reads. */
+struct recovery_watch {
+    void (*found)(void *context, const char *what); /* each damaged place: file, offset and what is wrong */
+    void (*noted)(void *context, const char *what); /* no damage: a torn end, which a start will cut off */
+    void (*read)(void *context, uint64_t bytes);    /* so many more bytes were looked at */
+    void *context;
+};
+
+/* Boot. The same as a checker: reads every epoch, reports (epoch: the last one), changes nothing. It goes on behind
+   what is damaged: the reason is the first, and -EUCLEAN comes at the end. watch may be NULL. */
 MUST_USE int recovery_verify(struct disk *disk, const struct manifest *manifest,
-                             struct recovery_report *out_report);
+                             const struct recovery_watch *watch, struct recovery_report *out_report);

@@ -62,7 +62,7 @@ TEST(a_clean_stop_loses_nothing)
     settle_and_read(); /* settled now, and not read again */
     CHECK_EQ(world.report.blocks, 0);
     CHECK_EQ(world.found_count, 20);
-    CHECK_EQ(recovery_verify(sim_disk_interface(world.disk), &world.manifest, &world.report), 0);
+    CHECK_EQ(recovery_verify(sim_disk_interface(world.disk), &world.manifest, NULL, &world.report), 0);
     CHECK_EQ(world.report.blocks, 20);
     CHECK_EQ(world.report.epoch, 3);
     world_end();
@@ -184,7 +184,7 @@ TEST(a_bad_block_of_a_settled_epoch_is_found_by_the_verifier_and_may_be_given_up
     CHECK_EQ(world_settle(1, false), 0);
     world_flip(world_segment(1, 0, 0),
                SECTOR * 10 + 90); /* the last: no later block speaks for it, but the manifest */
-    CHECK_EQ(recovery_verify(sim_disk_interface(world.disk), &world.manifest, &world.report), -EUCLEAN);
+    CHECK_EQ(recovery_verify(sim_disk_interface(world.disk), &world.manifest, NULL, &world.report), -EUCLEAN);
     CHECK(strstr(world.report.reason, "block 9") != NULL);
     CHECK_EQ(world_settle(1, false), 0);
     CHECK_EQ(world_read(), -EUCLEAN);
@@ -473,7 +473,7 @@ TEST(every_partition_is_read_in_order_over_epochs_with_differing_stream_counts)
         CHECK_EQ(expected, next[partition]);
         CHECK(partition == 0 || world.found_blocks < 5 * 60 * 2);
     }
-    CHECK_EQ(recovery_verify(sim_disk_interface(world.disk), &world.manifest, &world.report), 0);
+    CHECK_EQ(recovery_verify(sim_disk_interface(world.disk), &world.manifest, NULL, &world.report), 0);
     world_end();
 }
 
@@ -526,7 +526,7 @@ live_and_die(uint64_t seed, uint32_t life_count, uint64_t at)
     CHECK_EQ(world_settle(1, false), 0);
     CHECK_EQ(world_read(), 0);
     world_check_found();
-    CHECK_EQ(recovery_verify(sim_disk_interface(world.disk), &world.manifest, &world.report), 0);
+    CHECK_EQ(recovery_verify(sim_disk_interface(world.disk), &world.manifest, NULL, &world.report), 0);
     world_end();
 }
 
