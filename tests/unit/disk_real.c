@@ -217,6 +217,34 @@ TEST(files_are_made_listed_renamed_and_removed)
     end_disk();
 }
 
+TEST(a_large_aligned_read_sees_what_was_only_just_written)
+{
+    enum { BYTES = 1 << 20 };
+    uint8_t *written = aligned_alloc(DISK_SECTOR_BYTES, BYTES + DISK_SECTOR_BYTES);
+    uint8_t *read_back = aligned_alloc(DISK_SECTOR_BYTES, BYTES + DISK_SECTOR_BYTES);
+    struct disk_file file;
+
+    given_a_directory();
+    CHECK_EQ(disk_real_open(directory, &disk), 0);
+    file = must_create("a", 1);
+    for (uint32_t round = 0; round < 3; round++) {
+        for (uint32_t i = 0; i < BYTES; i++) {
+            written[i] = (uint8_t)(i * 7 + i / 4096 + round);
+        }
+        CHECK_EQ(disk->ops->write(disk, file, written, BYTES - 100 * round, 0), 0);
+        memset(read_back, 0, BYTES);
+        CHECK_EQ(disk->ops->read(disk, file, read_back, BYTES - DISK_SECTOR_BYTES, 0), 0);
+        CHECK_BYTES(read_back, written, BYTES - DISK_SECTOR_BYTES);
+    }
+    CHECK_EQ(disk->ops->read(disk, file, read_back, BYTES, 0), 0);
+    CHECK_EQ(disk->ops->read(disk, file, read_back, BYTES, DISK_SECTOR_BYTES), -EIO); /* past the end */
+    CHECK_EQ(disk->ops->read(disk, file, read_back, BYTES, BYTES), -EIO);
+    disk->ops->close(disk, file);
+    end_disk();
+    free(written);
+    free(read_back);
+}
+
 TEST(more_files_than_the_limit_are_refused)
 {
     static struct disk_file files[DISK_FILE_COUNT_MAX];
