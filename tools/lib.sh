@@ -18,6 +18,7 @@ PACKAGES_BUILD=(
 )
 PACKAGES_RUN=(curl ca-certificates)
 PACKAGES_TEST=(curl ca-certificates clang libclang-rt-14-dev llvm)
+PACKAGES_BENCH=(librocksdb-dev)
 
 is_terminal() { [ -t 2 ]; }
 
