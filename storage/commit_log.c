@@ -768,14 +768,18 @@ commit_log_append(struct commit_log *log, uint32_t partition, uint64_t position,
     return record;
 }
 
+/*
+ * A write takes as long as it takes, whatever is in it: who waits for the one before waits twice. So small blocks go
+ * out side by side, as many as may, and only when those are under way are records collected.
+ */
 void
 commit_log_flush(struct commit_log *log)
 {
     if (log->is_fatal) {
         return;
     }
-    if (log->open != NULL &&
-        (log->submitted == NULL || log->open->header->length >= log->options.block_bytes / 2)) {
+    if (log->open != NULL && (log->sequence_next - log->durable < log->options.in_flight_max ||
+                              log->open->header->length >= log->options.block_bytes / 2)) {
         seal_open(log);
     }
     log->flushed = log->sequence_next;

@@ -135,7 +135,8 @@ bool commit_log_is_preparing(const struct commit_log *log);
  */
 MUST_USE void *commit_log_append(struct commit_log *log, uint32_t partition, uint64_t position,
                                  uint32_t bytes, struct log_block **out_block);
-/* Home. End of every turn: submits the open block when nothing is in flight, or it is at least half full. */
+/* Home. End of every turn: submits the open block when fewer than in_flight_max are not durable yet, or it is at least
+   half full. */
 void commit_log_flush(struct commit_log *log);
 /* Home. Submits an empty block (the wall clock) when none is open or in flight, a buffer is free and there is
    room. It uses up commit_log_cost(0) of room: who has promised room to others looks first. */

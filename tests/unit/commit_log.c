@@ -65,23 +65,71 @@ TEST(nothing_is_durable_before_the_write_is_done)
     world_end();
 }
 
-TEST(while_one_is_in_flight_the_next_block_waits_until_it_is_half_full)
+TEST(while_as_many_as_allowed_are_in_flight_the_next_block_waits_until_it_is_half_full)
+{
+    uint32_t left;
+
+    given_a_log();
+    world_drain();
+    for (uint32_t i = 0; i < world.options.in_flight_max; i++) {
+        CHECK(world_append(1, 64));
+        commit_log_flush(world.log);
+        CHECK_EQ(env_sim_pending(world.env), i + 1);
+    }
+    for (uint32_t i = 0; i < 3; i++) {
+        CHECK(world_append(1, 64));
+        commit_log_flush(world.log);
+        CHECK_EQ(env_sim_pending(world.env), world.options.in_flight_max);
+    }
+    while (commit_log_durable(world.log) == 0) {
+        complete(1); /* any of them */
+    }
+    left = env_sim_pending(world.env);
+    CHECK(left < world.options.in_flight_max); /* until the end of the turn it may grow */
+    commit_log_flush(world.log);
+    CHECK_EQ(env_sim_pending(world.env), left + 1);
+    world_drain();
+    CHECK_EQ(commit_log_durable(world.log), 5);
+    then_all_is_read_back(7);
+}
+
+TEST(a_block_that_is_half_full_is_sealed_though_it_has_to_wait)
 {
     given_a_log();
     world_drain();
-    CHECK(world_append(1, 64));
-    commit_log_flush(world.log);
-    CHECK_EQ(env_sim_pending(world.env), 1);
-    CHECK(world_append(1, 64));
-    commit_log_flush(world.log);
-    CHECK_EQ(env_sim_pending(world.env), 1);
+    for (uint32_t i = 0; i < world.options.in_flight_max; i++) {
+        CHECK(world_append(1, 64));
+        commit_log_flush(world.log);
+    }
     CHECK(world_append(1, WORLD_BLOCK_BYTES / 2));
     commit_log_flush(world.log);
-    CHECK_EQ(env_sim_pending(world.env), 2);
+    CHECK(world_append(1, 64));
+    commit_log_flush(world.log);
+    CHECK_EQ(env_sim_pending(world.env), world.options.in_flight_max);
     world_drain();
-    CHECK_EQ(commit_log_durable(world.log), 2);
-    CHECK_EQ(world.seen[2], 2);
-    world_end();
+    CHECK_EQ(commit_log_durable(world.log), 6);
+    then_all_is_read_back(6);
+}
+
+/* A small block may be done before one that was sent earlier: it is not durable before that one is. */
+TEST(small_blocks_that_overtake_each_other_become_durable_in_order)
+{
+    given_a_log();
+    world_drain();
+    for (uint32_t round = 0; round < 50; round++) {
+        for (uint32_t i = 0; i < world.options.in_flight_max; i++) {
+            CHECK(world_append(1, 64));
+            commit_log_flush(world.log);
+        }
+        while (env_sim_pending(world.env) > 0) {
+            complete(1); /* any of them */
+            for (uint32_t i = 0; i < world.seen_count; i++) {
+                CHECK_EQ(world.seen[i], i);
+            }
+        }
+    }
+    CHECK_EQ(world.seen_count, 50 * world.options.in_flight_max);
+    then_all_is_read_back(50 * world.options.in_flight_max);
 }
 
 TEST(no_more_blocks_are_in_flight_than_allowed)
