@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "shards/sequencer_state.h"
+
 #define SEGMENT_BYTES (1u << 20)
 #define BLOCK_BYTES (112u << 10) /* so that a record of any size fits, and little more */
 #define REGION_BYTES (UINT64_C(1) << 30)
@@ -305,6 +307,21 @@ cluster_drain(struct cluster *cluster)
         return false;
     }
     return true;
+}
+
+uint64_t
+cluster_wall_sum(const struct cluster *cluster)
+{
+    uint64_t sum = 0;
+
+    for (uint32_t i = 0; i < cluster->shard_count; i++) {
+        const struct sequencer *sequencer = cluster->shards[i].sequencer;
+
+        for (uint32_t p = 0; p < cluster->node.partition_count; p++) {
+            sum += sequencer->partitions[p] != NULL ? (uint64_t)sequencer->partitions[p]->wall.ms : 0;
+        }
+    }
+    return sum;
 }
 
 uint64_t

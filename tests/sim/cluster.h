@@ -63,3 +63,5 @@ bool cluster_step(struct cluster *cluster);
 bool cluster_drain(struct cluster *cluster);
 bool cluster_is_dead(const struct cluster *cluster);
 uint64_t cluster_state_hash(struct cluster *cluster);
+/* Of the clocks in the newest blocks that each partition saw: the same as long as there was none. */
+uint64_t cluster_wall_sum(const struct cluster *cluster);
