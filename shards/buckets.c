@@ -1,28 +1,32 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "shards/buckets.h"
 
-static int64_t
-first_hour(struct event_ms newest)
+/* The list's unit, and how many of them there are up to the newest. */
+struct reach {
+    int64_t unit_ms;
+    int64_t count;
+};
+
+static const struct reach hour_reach = {.unit_ms = MS_PER_HOUR, .count = BUCKET_HOURS};
+static const struct reach day_reach = {.unit_ms = MS_PER_DAY, .count = BUCKET_DAYS};
+
+/* Without a division: nearly everything that is asked is within. */
+static inline bool
+is_in_reach(struct reach reach, int64_t index, struct event_ms newest)
 {
-    return floor_div(newest.ms, MS_PER_HOUR) - (int64_t)BUCKET_HOURS + 1;
+    return newest.ms < (index + reach.count) * reach.unit_ms;
 }
 
-static int64_t
-first_day(struct event_ms newest)
-{
-    return floor_div(newest.ms, MS_PER_DAY) - (int64_t)BUCKET_DAYS + 1;
-}
-
-static void
-expire(struct pack *pack, struct pack_list *list, int64_t first)
+static inline void
+expire(struct pack *pack, struct pack_list *list, struct reach reach, struct event_ms newest)
 {
     const struct bucket *rows = buckets_rows(pack, list);
     uint32_t old = 0;
 
-    while (old < list->count && rows[old].index < first) {
+    while (old < list->count && !is_in_reach(reach, rows[old].index, newest)) {
         old++;
     }
-    if (old > 0) {
+    if (UNLIKELY(old > 0)) {
         pack_list_remove(pack, list, 0, old, sizeof(*rows));
     }
 }
@@ -30,8 +34,8 @@ expire(struct pack *pack, struct pack_list *list, int64_t first)
 void
 buckets_expire(struct pack *pack, struct buckets *buckets, struct event_ms newest)
 {
-    expire(pack, &buckets->hours, first_hour(newest));
-    expire(pack, &buckets->days, first_day(newest));
+    expire(pack, &buckets->hours, hour_reach, newest);
+    expire(pack, &buckets->days, day_reach, newest);
 }
 
 static void
@@ -61,19 +65,32 @@ count_at(struct pack *pack, struct pack_list *list, int64_t index, uint32_t even
     }
 }
 
+static inline void
+count(struct pack *pack, struct pack_list *list, struct reach reach, struct event_ms newest,
+      struct event_ms at, uint32_t events, int32_t sessions)
+{
+    struct bucket *last = list->count > 0 ? &buckets_rows(pack, list)[list->count - 1] : NULL;
+
+    /* Nearly always the last one. */
+    if (last != NULL && (uint64_t)at.ms - (uint64_t)(last->index * reach.unit_ms) < (uint64_t)reach.unit_ms &&
+        sessions >= 0 && is_in_reach(reach, last->index, newest)) {
+        last->events += events;
+        last->sessions += (uint32_t)sessions;
+        return;
+    }
+    int64_t index = floor_div(at.ms, reach.unit_ms);
+
+    if (is_in_reach(reach, index, newest)) {
+        count_at(pack, list, index, events, sessions);
+    }
+}
+
 void
 buckets_count(struct pack *pack, struct buckets *buckets, struct event_ms newest, struct event_ms at,
               uint32_t events, int32_t sessions)
 {
-    int64_t hour = floor_div(at.ms, MS_PER_HOUR);
-    int64_t day = floor_div(at.ms, MS_PER_DAY);
-
-    if (hour >= first_hour(newest)) {
-        count_at(pack, &buckets->hours, hour, events, sessions);
-    }
-    if (day >= first_day(newest)) {
-        count_at(pack, &buckets->days, day, events, sessions);
-    }
+    count(pack, &buckets->hours, hour_reach, newest, at, events, sessions);
+    count(pack, &buckets->days, day_reach, newest, at, events, sessions);
 }
 
 uint64_t
@@ -85,12 +102,12 @@ buckets_need(const struct buckets *buckets)
 
 static void
 combine(struct pack *pack, struct pack_list *list, const struct pack *from, const struct pack_list *other,
-        int64_t first)
+        struct reach reach, struct event_ms newest)
 {
     const struct bucket *rows = buckets_rows(from, other);
 
     for (uint32_t i = 0; i < other->count; i++) {
-        if (rows[i].index >= first) {
+        if (is_in_reach(reach, rows[i].index, newest)) {
             count_at(pack, list, rows[i].index, rows[i].events, (int32_t)rows[i].sessions);
         }
     }
@@ -101,8 +118,8 @@ buckets_combine(struct pack *pack, struct buckets *buckets, struct event_ms newe
                 const struct buckets *other)
 {
     buckets_expire(pack, buckets, newest);
-    combine(pack, &buckets->hours, from, &other->hours, first_hour(newest));
-    combine(pack, &buckets->days, from, &other->days, first_day(newest));
+    combine(pack, &buckets->hours, from, &other->hours, hour_reach, newest);
+    combine(pack, &buckets->days, from, &other->days, day_reach, newest);
 }
 
 void

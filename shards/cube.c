@@ -25,11 +25,13 @@ cube_seek(const struct cube *cube, int64_t hour)
 static struct cube_hour *
 find_hour(struct memory *memory, struct cube *cube, struct event_ms at)
 {
-    int64_t number = floor_div(at.ms, MS_PER_HOUR);
-
-    if (cube->last < cube->hour_count && cube->hours[cube->last]->hour == number) {
-        return cube->hours[cube->last];
+    if (cube->last < cube->hour_count) {
+        struct cube_hour *last = cube->hours[cube->last];
+        if ((uint64_t)at.ms - (uint64_t)(last->hour * MS_PER_HOUR) < MS_PER_HOUR) {
+            return last;
+        }
     }
+    int64_t number = floor_div(at.ms, MS_PER_HOUR);
     uint32_t index = cube_seek(cube, number);
 
     cube->last = index;
@@ -192,7 +194,7 @@ cube_add_event(struct memory *memory, struct cube *cube, struct event_ms at, con
 /* The hour is nearly always the one used last. */
 void
 cube_prefetch(const struct cube *cube, struct event_ms at, const uint32_t *code, uint32_t person,
-              uint32_t step)
+              uint32_t step, struct cube_ahead *ahead)
 {
     if (cube->last >= cube->hour_count || step > 3) {
         return;
@@ -208,19 +210,18 @@ cube_prefetch(const struct cube *cube, struct event_ms at, const uint32_t *code,
         __builtin_prefetch((const char *)(hour + 1) - 1);
         return;
     }
-    if (hour->hour != floor_div(at.ms, MS_PER_HOUR)) {
-        return;
+    if ((uint64_t)at.ms - (uint64_t)(hour->hour * MS_PER_HOUR) >= MS_PER_HOUR) {
+        return; /* it is another one's */
     }
-    uint64_t code_hash = hash_of_code(code);
-    uint64_t pair_hash = hash_of_pair(code_hash, person);
-
     if (step == 2) {
-        map_prefetch(&hour->cell_map, code_hash);
-        map_prefetch(&hour->user_map, pair_hash);
+        ahead->code_hash = hash_of_code(code);
+        ahead->pair_hash = hash_of_pair(ahead->code_hash, person);
+        map_prefetch(&hour->cell_map, ahead->code_hash);
+        map_prefetch(&hour->user_map, ahead->pair_hash);
         return;
     }
-    uint32_t cell = map_guess(&hour->cell_map, code_hash);
-    uint32_t user = map_guess(&hour->user_map, pair_hash);
+    uint32_t cell = map_guess(&hour->cell_map, ahead->code_hash);
+    uint32_t user = map_guess(&hour->user_map, ahead->pair_hash);
 
     if (cell != MAP_NONE) {
         __builtin_prefetch(&hour->cells[cell], 1);

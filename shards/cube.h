@@ -52,9 +52,15 @@ struct cube {
 /* Home. */
 void cube_add_event(struct memory *memory, struct cube *cube, struct event_ms at, const uint32_t *code,
                     uint32_t person);
+/* What cube_prefetch() knows of an event from one step to the next. */
+struct cube_ahead {
+    uint64_t code_hash;
+    uint64_t pair_hash;
+};
+
 /* Home. Such an event will be added soon: the steps of fetching from memory what it touches. */
 void cube_prefetch(const struct cube *cube, struct event_ms at, const uint32_t *code, uint32_t person,
-                   uint32_t step);
+                   uint32_t step, struct cube_ahead *ahead);
 /* Home. The cell of a time and codes, made when it is not there; lent until the next call. */
 struct cube_cell *cube_cell(struct memory *memory, struct cube *cube, struct event_ms at,
                             const uint32_t *code);

@@ -318,13 +318,14 @@ take_settings(struct keeper *keeper, const struct message *message)
 }
 
 static void
-take_message(struct keeper *keeper, uint16_t source, const struct message *message)
+take_message(struct keeper *keeper, uint16_t source, const struct message *message, struct person *known)
 {
     struct job job = {
         .slice = message->slice,
         .partition = message->partition,
         .source = source,
         .position = message->position,
+        .known = known,
     };
 
     REQUIRE(message->partition < keeper->options.node->partition_count);
@@ -397,6 +398,7 @@ static uint32_t
 read_lane(struct keeper *keeper, struct lane *lane, uint16_t from)
 {
     struct message batch[KEEPER_BATCH_COUNT];
+    struct person *people[KEEPER_BATCH_COUNT];
     uint32_t count = 0;
     uint32_t taken = 0;
 
@@ -407,9 +409,10 @@ read_lane(struct keeper *keeper, struct lane *lane, uint16_t from)
         }
         memcpy(&batch[count++], slot, sizeof(batch[0]));
     }
-    keeper_prefetch(keeper, batch, count);
+    keeper_prefetch(keeper, batch, count, people);
     while (taken < count && keeper_has_room(keeper, from)) {
-        take_message(keeper, from, &batch[taken++]);
+        take_message(keeper, from, &batch[taken], people[taken]);
+        taken++;
     }
     for (uint32_t i = taken; i < count; i++) {
         lane_unfetch(lane);

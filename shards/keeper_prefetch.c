@@ -5,7 +5,7 @@
  * What the messages of a batch will touch is fetched from memory ahead, for all of them at once.
  *
  * An event touches about fifty cache lines, most of them where nobody was for a long time. One after the other they
- * would be 100 ns each, and they hang on each other: page, person, profile, session, its pages. So each step asks,
+ * would be 100 ns each, and they hang on each other: page, person, profile. So each step asks,
  * for every event of the batch, for what is known where to find after the step before, and by the next step it has
  * come. All of these are hints: what is not there now is found when its turn comes.
  *
@@ -13,10 +13,10 @@
  *   0     -                              -                          the message's event
  *   1     page of the person             -                          its record
  *   2     person                         share
- *   3     profile; its events            the steps of history and cube
- *   4     lists; its events              ..
- *   5     newest session; its events     ..
- *   6     the session's lists            ..
+ *   3     person; its events             the steps of history and cube
+ *   4     all of the profile; its events ..
+ *   5     its events                     ..
+ *   6     -                              ..
  */
 
 #define STEP_COUNT 7u
@@ -25,8 +25,9 @@
 struct ahead {
     const struct message *message;
     const struct applied_event *event;
-    const struct person *person; /* NULL: not there now */
+    struct person **person; /* NULL: not there now */
     const struct share *share;
+    struct cube_ahead cube;
 };
 
 static struct store_key
@@ -48,7 +49,7 @@ find_share(const struct keeper *keeper, const struct ahead *ahead)
 }
 
 static void
-fetch_share(const struct ahead *ahead, uint32_t step)
+fetch_share(struct ahead *ahead, uint32_t step)
 {
     const struct applied_event *event = ahead->event;
 
@@ -56,13 +57,14 @@ fetch_share(const struct ahead *ahead, uint32_t step)
         return;
     }
     history_prefetch(&ahead->share->history, event->record->id_hash, step);
-    cube_prefetch(&ahead->share->cube, event->record->event_time, event->code, event->person, step);
+    cube_prefetch(&ahead->share->cube, event->record->event_time, event->code, event->person, step,
+                  &ahead->cube);
 }
 
 static void
 fetch_person(const struct ahead *ahead, uint32_t step)
 {
-    const struct person *person = ahead->person;
+    const struct person *person = *ahead->person;
 
     if (person == NULL) {
         return;
@@ -94,9 +96,9 @@ fetch(const struct keeper *keeper, struct ahead *ahead, uint32_t step)
         }
         return;
     case STEP_OF_SHARE:
-        ahead->person = store_peek(persons, key_of(ahead->event));
-        if (ahead->person != NULL) {
-            prefetch_lines(ahead->person, sizeof(*ahead->person));
+        *ahead->person = store_peek(persons, key_of(ahead->event));
+        if (*ahead->person != NULL) {
+            prefetch_lines(*ahead->person, sizeof(**ahead->person));
         }
         break;
     default:
@@ -107,15 +109,21 @@ fetch(const struct keeper *keeper, struct ahead *ahead, uint32_t step)
 }
 
 void
-keeper_prefetch(const struct keeper *keeper, const struct message *batch, uint32_t count)
+keeper_prefetch(const struct keeper *keeper, const struct message *batch, uint32_t count,
+                struct person **out_people)
 {
     struct ahead ahead[KEEPER_BATCH_COUNT];
     uint32_t event_count = 0;
 
     ASSERT(count <= KEEPER_BATCH_COUNT);
     for (uint32_t i = 0; i < count; i++) {
+        out_people[i] = NULL;
         if (batch[i].kind == MESSAGE_EVENT) {
-            ahead[event_count++] = (struct ahead){.message = &batch[i], .event = batch[i].payload};
+            struct ahead *row = &ahead[event_count++];
+            row->message = &batch[i];
+            row->event = batch[i].payload;
+            row->person = &out_people[i];
+            row->share = NULL;
         }
     }
     for (uint32_t step = 0; step < STEP_COUNT; step++) {

@@ -49,6 +49,7 @@ struct job {
     const struct applied_event *event;
     const struct applied_merge *merge;
     struct asked *asked;
+    struct person *known; /* whose it is, when that is known already; until the job waits */
 };
 
 /* A job that waits, with a copy of its payload behind it. */
@@ -212,8 +213,9 @@ uint64_t keeper_applied_count(const struct keeper_partition *partition);
 
 #define KEEPER_BATCH_COUNT 32u /* messages whose waits for memory overlap */
 
-/* These messages will be applied next. */
-void keeper_prefetch(const struct keeper *keeper, const struct message *batch, uint32_t count);
+/* These messages will be applied next. Says of those that are events whose they are; NULL: nobody's who is there. */
+void keeper_prefetch(const struct keeper *keeper, const struct message *batch, uint32_t count,
+                     struct person **out_people);
 
 /* keeper_wait.c */
 

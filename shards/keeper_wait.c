@@ -244,7 +244,8 @@ keeper_dispatch(struct keeper *keeper, const struct job *job, struct uuid canoni
     void *record = NULL;
 
     spare->waiter.arrived = look_up_done;
-    if (store_find(&keeper->persons[job->slice], key, &spare->waiter, &record) == STORE_LATER) {
+    if (store_find_known(&keeper->persons[job->slice], key, job->known, &spare->waiter, &record) ==
+        STORE_LATER) {
         queue = add_queue(keeper, job->slice, key);
         queue->is_loading = true;
         append(keeper, queue, job);

@@ -1,14 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "shards/latest.h"
 
-struct pack_text
-latest_keep(struct pack *pack, const struct latest *latest, struct text text)
-{
-    struct short_text lent = short_text_lend(text);
-
-    return pack_text_is(pack, &latest->text, &lent) ? latest->text : pack_keep(pack, text);
-}
-
 void
 latest_take(struct pack *pack, struct latest *latest, struct pack *from, const struct latest *other)
 {

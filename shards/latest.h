@@ -40,6 +40,14 @@ latest_offer(struct latest *latest, const struct pack_text *text, struct stamp a
 }
 
 /* Home. What this text is when it is kept in the pack: the one that is there, when they are equal. */
-struct pack_text latest_keep(struct pack *pack, const struct latest *latest, struct text text);
+static inline struct pack_text
+latest_keep(struct pack *pack, const struct latest *latest, struct text text)
+{
+    if (UNLIKELY(text.bytes > SHORT_TEXT_ROOM)) {
+        struct short_text lent = short_text_lend(text);
+        return pack_text_is(pack, &latest->text, &lent) ? latest->text : pack_keep(pack, text);
+    }
+    return pack_keep(pack, text);
+}
 /* Home. Offers what `other` has, in another pack, from which its text moves. */
 void latest_take(struct pack *pack, struct latest *latest, struct pack *from, const struct latest *other);

@@ -225,10 +225,30 @@ make_room(struct memory *memory, struct order *order, struct order_place *place)
     }
 }
 
+/* As nearly always: behind everything, in a chunk that has room. */
+static bool
+append(struct order *order, int64_t time, const void *key, void *item, order_compare *compare)
+{
+    if (UNLIKELY(order->count == 0)) {
+        return false;
+    }
+    struct order_chunk *chunk = chunk_at(order, order->chunk_count - 1);
+
+    if (chunk->count == chunk->capacity || !is_less(&chunk->entries[chunk->count - 1], time, key, compare)) {
+        return false;
+    }
+    chunk->entries[chunk->count++] = (struct order_entry){.time = time, .item = item};
+    order->count++;
+    return true;
+}
+
 void
 order_insert(struct memory *memory, struct order *order, int64_t time, const void *key, void *item,
              order_compare *compare)
 {
+    if (LIKELY(append(order, time, key, item, compare))) {
+        return;
+    }
     if (order->chunk_count == 0) {
         insert_chunk(memory, order, 0, chunk_create(memory, CHUNK_COUNT_FIRST));
     }

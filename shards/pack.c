@@ -36,16 +36,9 @@ keep_long(struct pack *pack, struct text text)
 }
 
 struct pack_text
-pack_keep(struct pack *pack, struct text text)
+pack_keep_long(struct pack *pack, struct text text)
 {
-    if (text.bytes > SHORT_TEXT_ROOM) {
-        return text_at(text, keep_long(pack, text));
-    }
-    struct short_text lent = short_text_lend(text);
-    struct pack_text of;
-
-    memcpy(&of, &lent, sizeof(of));
-    return of;
+    return text_at(text, keep_long(pack, text));
 }
 
 /* Half as many again: what a list has left behind is never more than three times what it has. */
@@ -65,20 +58,14 @@ rows_bytes(uint32_t capacity, uint32_t row_bytes)
 }
 
 uint64_t
-pack_list_need(const struct pack_list *list, uint32_t more, uint32_t row_bytes)
+pack_list_grow_need(const struct pack_list *list, uint32_t more, uint32_t row_bytes)
 {
-    if (list->capacity - list->count >= more) {
-        return 0;
-    }
     return rows_bytes(larger_capacity(list, more), row_bytes);
 }
 
 void
-pack_list_reserve(struct pack *pack, struct pack_list *list, uint32_t more, uint32_t row_bytes)
+pack_list_grow(struct pack *pack, struct pack_list *list, uint32_t more, uint32_t row_bytes)
 {
-    if (LIKELY(list->capacity - list->count >= more)) {
-        return;
-    }
     uint32_t capacity = larger_capacity(list, more);
     uint64_t bytes = rows_bytes(capacity, row_bytes);
     uint64_t bytes_old = rows_bytes(list->capacity, row_bytes);
@@ -89,6 +76,7 @@ pack_list_reserve(struct pack *pack, struct pack_list *list, uint32_t more, uint
         uint32_t at = take(pack, bytes);
         memcpy(pack_at(pack, at), pack_at(pack, list->at), (uint64_t)list->count * row_bytes);
         list->at = at;
+        pack->left += (uint32_t)bytes_old;
     }
     list->capacity = capacity;
 }

@@ -26,6 +26,8 @@
 struct pack {
     uint32_t capacity; /* bytes of the whole piece, this header included */
     uint32_t used;     /* of these, from the beginning */
+    uint32_t left;     /* of these, that lists have left behind */
+    uint32_t reserved;
 };
 
 /* Rows of one size. */
@@ -108,7 +110,20 @@ pack_has_room(const struct pack *pack, uint64_t bytes)
 }
 
 /* Home. A copy in the pack. */
-struct pack_text pack_keep(struct pack *pack, struct text text);
+struct pack_text pack_keep_long(struct pack *pack, struct text text);
+static inline struct pack_text
+pack_keep(struct pack *pack, struct text text)
+{
+    struct pack_text of;
+
+    if (text.bytes > SHORT_TEXT_ROOM) {
+        return pack_keep_long(pack, text);
+    }
+    struct short_text lent = short_text_lend(text);
+
+    memcpy(&of, &lent, sizeof(of));
+    return of;
+}
 /* Home. The bytes that pack_keep() takes at most. */
 static inline uint64_t
 pack_keep_need(struct text text)
@@ -117,9 +132,21 @@ pack_keep_need(struct text text)
 }
 
 /* Home. Room for `more` rows in the list; their contents are the owner's to write, as is `count`. */
-void pack_list_reserve(struct pack *pack, struct pack_list *list, uint32_t more, uint32_t row_bytes);
-/* Home. The bytes that this takes at most, and at most for one row more. */
-uint64_t pack_list_need(const struct pack_list *list, uint32_t more, uint32_t row_bytes);
+void pack_list_grow(struct pack *pack, struct pack_list *list, uint32_t more, uint32_t row_bytes);
+static inline void
+pack_list_reserve(struct pack *pack, struct pack_list *list, uint32_t more, uint32_t row_bytes)
+{
+    if (UNLIKELY(list->capacity - list->count < more)) {
+        pack_list_grow(pack, list, more, row_bytes);
+    }
+}
+/* Home. The bytes that this takes at most. */
+uint64_t pack_list_grow_need(const struct pack_list *list, uint32_t more, uint32_t row_bytes);
+static inline uint64_t
+pack_list_need(const struct pack_list *list, uint32_t more, uint32_t row_bytes)
+{
+    return LIKELY(list->capacity - list->count >= more) ? 0 : pack_list_grow_need(list, more, row_bytes);
+}
 
 /* Home. Room for a row at an index up to `count`, which grows; returns the row. */
 void *pack_list_insert(struct pack *pack, struct pack_list *list, uint32_t index, uint32_t row_bytes);
@@ -127,7 +154,7 @@ void *pack_list_insert(struct pack *pack, struct pack_list *list, uint32_t index
 void pack_list_remove(struct pack *pack, struct pack_list *list, uint32_t index, uint32_t count,
                       uint32_t row_bytes);
 
-/* Home. Into a new pack with room for all that `from` uses: `list`, which lies in the new one already, gets its rows,
+/* Home. Into a new pack with room for all that `from` uses and has not left behind: `list`, which lies in the new one already, gets its rows,
    and as much spare room as it had, but not more than a list has that grows. Returns the rows. */
 void *pack_move_list(struct pack *to, const struct pack *from, struct pack_list *list, uint32_t row_bytes);
 /* Home. The same for a text. Leaves marks in `from`, which serves for nothing else but moving to `to` any more. */

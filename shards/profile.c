@@ -32,7 +32,7 @@ profile_destroy(struct memory *memory, struct profile *profile)
     }
 }
 
-/* Everything that is alive, to a piece with room for it. */
+/* Everything that is alive, to a piece with room for it: what an event touches first, and together. */
 static void
 move(struct profile *to, struct profile *from)
 {
@@ -40,6 +40,7 @@ move(struct profile *to, struct profile *from)
 
     *to = *from;
     to->pack = pack;
+    session_set_move(&to->pack, &from->pack, &to->sessions);
     counts_move(&to->pack, &from->pack, &to->event_counts);
     buckets_move(&to->pack, &from->pack, &to->buckets);
     top_move(&to->pack, &from->pack, &to->top_pages);
@@ -48,39 +49,28 @@ move(struct profile *to, struct profile *from)
         pack_move_text(&to->pack, &from->pack, &to->latest[i].text);
     }
     traits_move(&to->pack, &from->pack, &to->traits);
-    session_set_move(&to->pack, &from->pack, &to->sessions);
 }
 
-static struct profile *
-copy(struct memory *memory, const struct profile *from, uint64_t bytes)
-{
-    struct profile *profile = create(memory, bytes);
-    struct pack pack = {.capacity = profile->pack.capacity, .used = from->pack.used};
-
-    memcpy(profile, from, from->pack.used);
-    profile->pack = pack;
-    return profile;
-}
-
-/* How much is alive is known when it was moved, so it is moved twice; the second time it is one copy. */
 struct profile *
 profile_renew(struct memory *memory, struct profile *from, uint64_t bytes)
 {
-    struct profile *compact = create(memory, from->pack.used);
-
-    move(compact, from);
-    uint64_t used = compact->pack.used;
+    uint64_t used = from->pack.used - from->pack.left;
     uint64_t room = bytes + ROOM_BYTES > used / 2 ? bytes + ROOM_BYTES : used / 2;
-    struct profile *profile = copy(memory, compact, used + room);
+    struct profile *profile = create(memory, used + room);
 
-    profile_destroy(memory, compact);
+    move(profile, from);
     return profile;
 }
 
 struct profile *
 profile_copy(struct memory *memory, const struct profile *from)
 {
-    return copy(memory, from, from->pack.used);
+    struct profile *profile = create(memory, from->pack.used);
+    uint32_t capacity = profile->pack.capacity;
+
+    memcpy(profile, from, from->pack.used);
+    profile->pack.capacity = capacity;
+    return profile;
 }
 
 void

@@ -182,6 +182,11 @@ count_more(const struct session *others, uint32_t count)
 uint64_t
 session_need(const struct session *session, const struct session *others, uint32_t count)
 {
+    if (LIKELY(count == 0)) {
+        return pack_list_need(&session->pages, 1, sizeof(struct session_page)) +
+               pack_list_need(&session->event_types.rows, 1, sizeof(struct counts_row)) +
+               pack_list_need(&session->sources, 1, sizeof(uint32_t));
+    }
     struct more more = count_more(others, count);
 
     return pack_list_need(&session->pages, more.pages, sizeof(struct session_page)) +

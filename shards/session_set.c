@@ -170,7 +170,7 @@ session_set_need(const struct pack *pack, const struct session_set *set, struct 
     uint32_t first = find_near(rows, set->rows.count, time, gap_ms, &end);
 
     if (first == end) {
-        struct session new = {0};
+        static const struct session new; /* as one begins */
         return pack_list_need(&set->rows, 1, ROW_BYTES) + session_need(&new, NULL, 0);
     }
     return session_need(&rows[first], &rows[first + 1], end - first - 1);

@@ -171,7 +171,8 @@ store_prefetch_record(const struct store *store, struct store_key key)
 }
 
 int
-store_find(struct store *store, struct store_key key, struct store_waiter *waiter, void **out_record)
+store_find_known(struct store *store, struct store_key key, void *known, struct store_waiter *waiter,
+                 void **out_record)
 {
     if (store->options.is_late != NULL && store->options.is_late(store->options.context)) {
         waiter->next = NULL;
@@ -185,12 +186,18 @@ store_find(struct store *store, struct store_key key, struct store_waiter *waite
         store->late_count++;
         return STORE_LATER;
     }
-    void *record = store_peek(store, key);
+    void *record = known != NULL ? known : store_peek(store, key);
     if (record == NULL) {
         return STORE_ABSENT;
     }
     *out_record = record;
     return 0;
+}
+
+int
+store_find(struct store *store, struct store_key key, struct store_waiter *waiter, void **out_record)
+{
+    return store_find_known(store, key, NULL, waiter, out_record);
 }
 
 static struct store_page *

@@ -28,7 +28,7 @@ TEST(more_than_there_is_room_for_ends_the_node)
     struct pack_list list = {0};
 
     given_memory();
-    pack = a_pack_of(8 + 24);
+    pack = a_pack_of(sizeof(struct pack) + 24);
     CHECK(pack_has_room(pack, 24));
     CHECK(!pack_has_room(pack, 25));
     CHECK_DIES((void)pack_keep(pack, TEXT("123456789012345678901"))); /* and four bytes */
@@ -135,7 +135,7 @@ TEST(what_moves_is_compact_and_shared_texts_stay_shared)
     CHECK(list.capacity <= 151);
     CHECK_TEXT(pack_text(to, &text), "a text that two share");
     CHECK_EQ(pack_place(&text), pack_place(&same));
-    CHECK(to->used < 8 + 4 * 152 + 32 + 8);
+    CHECK(to->used < sizeof(struct pack) + 4 * 152 + 32 + 8);
     then_memory_ends();
 }
 

@@ -148,6 +148,24 @@ TEST(a_late_look_up_tells_what_is_there_when_it_arrives)
     then_nothing_is_left();
 }
 
+TEST(what_was_peeked_is_late_all_the_same)
+{
+    struct thing thing = {.number = 1, .key = key_of(1)};
+    struct store_waiter waiter = {.arrived = arrived};
+    void *record = NULL;
+
+    given_a_store(1 << 20);
+    CHECK_EQ(store_find_known(&store, key_of(1), NULL, &waiter, &record), STORE_ABSENT);
+    CHECK_EQ(store_add(&store, &thing), 0);
+    CHECK_EQ(store_find_known(&store, key_of(1), store_peek(&store, key_of(1)), &waiter, &record), 0);
+    CHECK(record == &thing);
+    is_late_now = true;
+    CHECK_EQ(store_find_known(&store, key_of(1), &thing, &waiter, &record), STORE_LATER);
+    CHECK_EQ(store_arrive(&store, 1), 1);
+    CHECK(arrived_record == &thing);
+    then_nothing_is_left();
+}
+
 /* The same thing as an array, under additions, removals and replacements by chance. */
 TEST(a_store_is_a_map)
 {
