@@ -206,8 +206,7 @@ cube_prefetch(const struct cube *cube, struct event_ms at, const uint32_t *code,
     const struct cube_hour *hour = cube->hours[cube->last];
 
     if (step == 1) {
-        __builtin_prefetch(hour);
-        __builtin_prefetch((const char *)(hour + 1) - 1);
+        prefetch_lines(hour, sizeof(*hour));
         return;
     }
     if ((uint64_t)at.ms - (uint64_t)(hour->hour * MS_PER_HOUR) >= MS_PER_HOUR) {
@@ -224,7 +223,7 @@ cube_prefetch(const struct cube *cube, struct event_ms at, const uint32_t *code,
     uint32_t user = map_guess(&hour->user_map, ahead->pair_hash);
 
     if (cell != MAP_NONE) {
-        __builtin_prefetch(&hour->cells[cell], 1);
+        prefetch_lines(&hour->cells[cell], sizeof(hour->cells[cell]));
     }
     if (hour->user_count > 0) {
         __builtin_prefetch(&hour->users[user != MAP_NONE ? user : hour->user_count], 1);

@@ -115,6 +115,8 @@ history_prefetch(const struct history *history, struct hash128 id_hash, uint32_t
 {
     order_prefetch(&history->events, step);
     if (step == 0) {
+        store_prefetch_directory(&history->by_id, key_of(id_hash));
+    } else if (step == 1) {
         store_prefetch(&history->by_id, key_of(id_hash));
     }
 }

@@ -407,7 +407,7 @@ find_kept(struct slice_restore *restore)
 {
     for (uint32_t i = 0; i < restore->kept_count; i++) {
         const struct kept_ahead *kept = &restore->kept[i];
-        history_prefetch(&kept->share->history, kept_event_record(kept->event)->id_hash, 0);
+        history_prefetch(&kept->share->history, kept_event_record(kept->event)->id_hash, 1);
     }
     for (uint32_t i = 0; i < restore->kept_count; i++) {
         const struct kept_ahead *kept = &restore->kept[i];

@@ -211,7 +211,7 @@ uint64_t keeper_applied_count(const struct keeper_partition *partition);
 
 /* keeper_prefetch.c */
 
-#define KEEPER_BATCH_COUNT 32u /* messages whose waits for memory overlap */
+#define KEEPER_BATCH_COUNT 64u /* messages whose waits for memory overlap */
 
 /* These messages will be applied next. Says of those that are events whose they are; NULL: nobody's who is there. */
 void keeper_prefetch(const struct keeper *keeper, const struct message *batch, uint32_t count,

@@ -34,11 +34,21 @@ find_session(const struct person *person, struct event_ms start)
         return NULL;
     }
     struct session *rows = session_set_rows(&profile->pack, &profile->sessions);
+    uint32_t low = 0;
+    uint32_t high = profile->sessions.rows.count;
 
-    /* From the end: most are new. */
-    for (uint32_t i = profile->sessions.rows.count; i > 0; i--) {
-        if (rows[i - 1].start.ms == start.ms && rows[i - 1].is_entered) {
-            return &rows[i - 1];
+    while (low < high) {
+        uint32_t middle = (low + high) / 2;
+        if (rows[middle].start.ms < start.ms) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    /* While two people become one, there may be two that begin then. */
+    for (; low < profile->sessions.rows.count && rows[low].start.ms == start.ms; low++) {
+        if (rows[low].is_entered) {
+            return &rows[low];
         }
     }
     return NULL;

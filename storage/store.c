@@ -139,6 +139,14 @@ store_peek(const struct store *store, struct store_key key)
 }
 
 void
+store_prefetch_directory(const struct store *store, struct store_key key)
+{
+    if (store->directory != NULL) {
+        __builtin_prefetch(&store->directory[directory_index(store, hash_of(store, &key))]);
+    }
+}
+
+void
 store_prefetch(const struct store *store, struct store_key key)
 {
     if (store->directory == NULL) {

@@ -76,7 +76,8 @@ MUST_USE int store_find_known(struct store *store, struct store_key key, void *k
                               struct store_waiter *waiter, void **out_record);
 /* Home. Only what is in memory: NULL for none. For keys whose look-up has answered, and for what is never late. */
 void *store_peek(const struct store *store, struct store_key key);
-/* Home. A look-up of this key will follow soon: its page, and when that has come, its record. */
+/* Home. A look-up of this key will follow soon: where its page is; when that has come, the page; then its record. */
+void store_prefetch_directory(const struct store *store, struct store_key key);
 void store_prefetch(const struct store *store, struct store_key key);
 void store_prefetch_record(const struct store *store, struct store_key key);
 /* Home. Adds a record whose key is not there. */

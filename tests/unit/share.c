@@ -185,3 +185,31 @@ TEST(sessions_are_found_wherever_their_profile_has_moved)
     CHECK_EQ(share.open_count, 0);
     then_memory_ends();
 }
+
+TEST(of_many_sessions_each_is_found_by_its_start)
+{
+    struct order_place place = {0};
+    uint32_t count = 0;
+
+    given_memory();
+    share = (struct share){0};
+    person = (struct person){.share = &share, .profile = profile_create(&memory, 1 << 20)};
+    for (int64_t i = 0; i < 200; i++) {
+        share_enter(&memory, &share, &person, a_session(T0 + 2 * i * GAP, (uint8_t)i), GAP);
+    }
+    /* One that is not in, and begins as another one does. */
+    *a_session(0, 0) = (struct session){.session_id = {{77}}, .start = {.ms = T0 + 398 * GAP}};
+    for (;;) {
+        const struct order_entry *entry = order_next(&share.sessions, &place);
+        if (entry == NULL) {
+            break;
+        }
+        CHECK_EQ(share_session(entry).session->start.ms, entry->time);
+        CHECK_EQ(share_session(entry).session->session_id.byte[0], count);
+        count++;
+    }
+    CHECK_EQ(count, 200);
+    CHECK_EQ(share_close(&memory, &share, (struct event_ms){.ms = T0 + 100 * GAP}, GAP, 500), 50);
+    CHECK_EQ(share.open_count, 150);
+    then_memory_ends();
+}
