@@ -81,7 +81,7 @@ static bool
 may_take(const struct arena *arena, uint64_t bytes)
 {
     const struct arena_pool *pool = arena->pool;
-    bool is_small = arena->bytes_used + bytes <= ARENA_SMALL_BYTES;
+    bool is_small = arena->bytes_before + arena->bytes_held + bytes <= ARENA_SMALL_BYTES;
     uint64_t limit = is_small ? pool->bytes_max : pool->bytes_max - pool->bytes_max / 8;
 
     return pool->bytes_max == 0 || (pool->bytes_taken < limit && bytes <= limit - pool->bytes_taken);
@@ -202,7 +202,7 @@ arena_reset(struct arena *arena)
         arena->chunk = chunk->next;
         pool_put(arena->pool, chunk);
     }
-    arena->bytes_used = 0;
+    arena->bytes_used = arena->bytes_held = 0;
     arena->is_full = arena->is_starved = false;
 }
 
@@ -216,6 +216,7 @@ take_alone(struct arena *arena, uint64_t bytes)
     if (chunk == NULL) {
         return NULL;
     }
+    arena->bytes_held += chunk->bytes;
     if (head != NULL && head->is_pooled) {
         chunk->next = head->next;
         head->next = chunk;
@@ -239,6 +240,7 @@ take_shared(struct arena *arena, uint64_t bytes)
         if (chunk == NULL) {
             return NULL;
         }
+        arena->bytes_held += chunk->bytes;
         if (head != NULL && head->bytes - head->bytes_used > chunk->bytes - bytes) {
             chunk->next = head->next;
             head->next = chunk;
@@ -322,8 +324,9 @@ arena_join(struct arena *to, struct arena *from)
     last->next = to->chunk;
     to->chunk = from->chunk;
     to->bytes_used += from->bytes_used;
+    to->bytes_held += from->bytes_held;
     from->chunk = NULL;
-    from->bytes_used = 0;
+    from->bytes_used = from->bytes_held = 0;
 }
 
 void *
@@ -331,12 +334,9 @@ arena_detach(struct arena *arena, uint64_t *out_bytes)
 {
     struct arena_chunk *chunks = arena->chunk;
 
-    *out_bytes = 0;
-    for (const struct arena_chunk *chunk = chunks; chunk != NULL; chunk = chunk->next) {
-        *out_bytes += chunk->bytes;
-    }
+    *out_bytes = arena->bytes_held;
     arena->chunk = NULL;
-    arena->bytes_used = 0;
+    arena->bytes_used = arena->bytes_held = 0;
     return chunks;
 }
 

@@ -22,7 +22,8 @@
 
 #define ARENA_CHUNK_BYTES (BUDDY_LEAF_BYTES - 48u) /* a leaf, with the chunk's own words */
 #define ARENA_BYTES_MAX (16u << 20)
-#define ARENA_SMALL_BYTES (64u << 10)
+#define ARENA_SMALL_BYTES \
+    (512u << 10) /* sixteen questions that are answered in a few words: each has a chunk */
 
 struct arena_chunk;
 
@@ -42,6 +43,9 @@ struct arena {
     struct arena_chunk *chunk;
     uint64_t bytes_used;
     uint64_t bytes_max;
+    uint64_t bytes_held; /* of its chunks */
+    uint64_t
+        bytes_before; /* held by others that count as one with it: they share what is for who takes little */
     bool is_full;
     bool is_starved; /* by the pool */
 };

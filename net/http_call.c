@@ -94,8 +94,9 @@ http_call_is_overloaded(const struct http_call *call)
 {
     uint64_t body_memory = call->shared->settings->net_body_memory_bytes;
 
-    return http_shared_body_bytes(call->shared) > body_memory ||
-           call->shard->arenas.bytes_taken > body_memory / call->shared->shard_count;
+    /* Uploads are cut at the limit, so they may fill it; what has come whole goes on for an eighth more. */
+    http_server_note_arenas(call->shard, call->shared); /* this turn's too */
+    return http_shared_request_bytes(call->shared) > body_memory + body_memory / 8;
 }
 
 void

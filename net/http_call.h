@@ -80,7 +80,7 @@ void http_call_queue(struct http_call *call, enum step (*step)(struct http_call 
 void http_call_hold(struct http_call *call);
 void http_call_let_go(struct http_call *call);
 
-/* Home. Bodies, and what is made of them until it has left, take more than net.body_memory: refuse with 503. */
+/* Home. Bodies, and what is made of them until it has left, take an eighth more than net.body_memory: refuse with 503. */
 bool http_call_is_overloaded(const struct http_call *call);
 
 /* Home. The shard's one normaliser: of the queued call whose step it is. */

@@ -66,7 +66,7 @@ is_over_budget(const struct http_connection *connection)
     const struct http_shared *shared = connection->server->shared;
     uint64_t bytes = buffer_bytes(connection);
 
-    return bytes > 0 && http_shared_body_bytes(shared) - connection->counted_bytes + bytes >
+    return bytes > 0 && http_shared_request_bytes(shared) - connection->counted_bytes + bytes >
                             shared->settings->net_body_memory_bytes;
 }
 
@@ -117,7 +117,7 @@ void
 http_gate_cut(struct http_connection *connection)
 {
     log_warn_seldom("an upload was cut: net.body_memory is used up",
-                    LOG_UINT("bytes", http_shared_body_bytes(connection->server->shared)));
+                    LOG_UINT("bytes", http_shared_request_bytes(connection->server->shared)));
     refuse(connection, "503 Service Unavailable", "Retry-After: 1\r\n", "too many bodies are being received");
 }
 

@@ -23,7 +23,7 @@
  * long and look at much do not keep out those that are short. What is short is answered between two slices of what is
  * long, but it has to begin. Where they take much, one more begins now and then: it may be short too.
  */
-#define QUERIES_LARGE_MAX 16u
+#define QUERIES_LARGE_MAX 4u
 #define QUERIES_RUNNING_MAX 128u
 #define QUERIES_BYTES_SMALL (64u << 20)
 #define QUERIES_PACE_NS (10 * NS_PER_MS)

@@ -81,6 +81,9 @@ struct http_server {
 void http_call_begin(struct http_server *server, h2o_req_t *request);
 /* Home. Works on queued calls. True: there are more. */
 bool http_call_work(struct http_server *server, struct mono_ns until);
+
+/* Home. What requests of the shard take now, for the others to see. */
+void http_server_note_arenas(const struct shard *shard, struct http_shared *shared);
 /* Home. Counts a connection's memory anew. */
 void http_connection_count(struct http_connection *connection);
 

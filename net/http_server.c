@@ -54,6 +54,24 @@ http_shared_body_bytes(const struct http_shared *shared)
     return bytes;
 }
 
+uint64_t
+http_shared_request_bytes(const struct http_shared *shared)
+{
+    uint64_t bytes = http_shared_body_bytes(shared);
+
+    for (uint32_t i = 0; i < shared->shard_count; i++) {
+        bytes += atomic_load_explicit(&shared->bodies[i].arena_bytes, memory_order_relaxed);
+    }
+    return bytes;
+}
+
+void
+http_server_note_arenas(const struct shard *shard, struct http_shared *shared)
+{
+    atomic_store_explicit(&shared->bodies[shard->id.n].arena_bytes, shard->arenas.bytes_taken,
+                          memory_order_relaxed);
+}
+
 const char *
 http_shared_why_not(const struct http_shared *shared)
 {
@@ -247,7 +265,7 @@ look_at(struct http_connection *connection)
     }
     http_connection_count(connection);
     if (http_gate_is_reading(connection) && socket->input->size >= CUT_BYTES_MIN &&
-        http_shared_body_bytes(server->shared) > server->shared->settings->net_body_memory_bytes) {
+        http_shared_request_bytes(server->shared) > server->shared->settings->net_body_memory_bytes) {
         http_gate_cut(connection);
         return;
     }
@@ -340,6 +358,7 @@ turn(void *context, struct mono_ns now)
         close_listener(server);
     }
     tick(server, now);
+    http_server_note_arenas(server->shard, server->shared);
     if (server->is_ready || has_own_work(server) ||
         timers_due_ms(server) <= (uint64_t)env_wall(server->shard->env).ms) {
         server->is_ready = false;

@@ -838,6 +838,7 @@ begin(struct keeper *keeper, struct question *question)
     asked->question = question;
     question->fault = 0;
     arena_init(&question->arena, keeper->options.arenas, 0);
+    question->arena.bytes_before = question->subquery->answer_bytes;
     if (is_reached(keeper, &question->reading)) {
         append_asked(question->subquery, asked);
         return;

@@ -41,6 +41,7 @@ struct subquery {
 
     /* The answering shard's while it is there. */
     uint32_t unanswered;
+    uint64_t answer_bytes;        /* of those that are answered */
     struct question *unbegun;     /* it and its siblings */
     struct question *first_ready; /* of a sequencer: whose position is reached */
     struct question *last_ready;

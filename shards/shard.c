@@ -33,6 +33,7 @@ question_answered(void *context, struct question *question)
     struct subquery *subquery = question->subquery;
 
     ASSERT(subquery->unanswered > 0);
+    subquery->answer_bytes += question->arena.bytes_held;
     if (--subquery->unanswered == 0) {
         struct message *message =
             (void *)lane_claim(mesh_lane(&shard->node->mesh, STAGE_REPLY, shard->id.n, subquery->from));
@@ -43,9 +44,9 @@ question_answered(void *context, struct question *question)
 }
 
 static uint64_t
-arena_bytes_of(const struct node *node)
+share_of(const struct node *node, uint64_t bytes)
 {
-    uint64_t share = SHARD_ARENAS_BYTES_NODE / node->shard_count;
+    uint64_t share = bytes / node->shard_count;
 
     return share > SHARD_ARENAS_BYTES_MIN ? share : SHARD_ARENAS_BYTES_MIN;
 }
@@ -64,11 +65,13 @@ shard_open(struct shard *shard, struct shard_options options)
     here = options.id;
     timers_init(&shard->timers);
     run_queue_init(&shard->queries, shard_now, shard);
-    r = arena_pool_init_reserve(&shard->arenas, ARENA_BYTES_KEPT, arena_bytes_of(options.node));
+    r = arena_pool_init_reserve(&shard->arenas, ARENA_BYTES_KEPT,
+                                share_of(options.node, SHARD_REQUESTS_BYTES_NODE));
     if (r != 0) {
         goto fail;
     }
-    r = arena_pool_init_reserve(&shard->answers, ARENA_BYTES_KEPT, arena_bytes_of(options.node));
+    r = arena_pool_init_reserve(&shard->answers, ARENA_BYTES_KEPT,
+                                share_of(options.node, SHARD_ANSWERS_BYTES_NODE));
     if (r != 0) {
         goto fail;
     }

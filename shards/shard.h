@@ -24,10 +24,11 @@
 #define SHARD_SPIN_NS (30 * NS_PER_US)
 #define SHARD_STALL_NS (25 * NS_PER_MS)
 /*
- * What all requests of a node may take together, and all answers to questions as well; each shard has an even share,
- * and not less than a large upload with its events needs. Reserved at start, and touched when it is used.
+ * What all requests of a node may take together, and all answers to questions; each shard has an even share, and not less
+ * than a large upload with its events needs. Reserved at start, and touched when it is used.
  */
-#define SHARD_ARENAS_BYTES_NODE (UINT64_C(512) << 20)
+#define SHARD_REQUESTS_BYTES_NODE (UINT64_C(512) << 20)
+#define SHARD_ANSWERS_BYTES_NODE (UINT64_C(384) << 20)
 #define SHARD_ARENAS_BYTES_MIN (UINT64_C(96) << 20)
 #define INGEST_PARTS_MAX 512u
 

@@ -439,6 +439,31 @@ def half_sent_bodies_take_no_more_than_their_memory():
     until(takes_a_large_body, 10, 'room again')
 
 
+@test(120)
+def half_sent_bodies_and_answers_that_nobody_reads_take_no_more_round_after_round():
+    with Node('--shards', '2') as node:
+        for _ in range(4):
+            node.ingest([{**an_event(), 'properties': {'x': 'y' * 60_000}} for _ in range(60)])
+        before = node.memory_bytes()
+        query = json.dumps({'query': '{ events(tenantId: "%s", first: 100) { nodes { properties } } }' % TENANT}).encode()
+        asked = request(query, 'Content-Type: application/json\r\n', '/graphql')
+        upload = request(b'', f'Content-Length: {UPLOAD_BYTES}\r\n') + b'x' * (UPLOAD_BYTES // 2)
+        for number in range(5):
+            with contextlib.ExitStack() as stack:
+                for _ in range(100):
+                    stack.enter_context(Stream(node, receive_bytes=4096)).send(asked)
+                for _ in range(UPLOAD_COUNT):
+                    stream = stack.enter_context(Stream(node))
+                    with contextlib.suppress(OSError):  # the node has no room for it, and says so
+                        stream.send(upload)
+                memory = node.memory_bytes('VmHWM')
+                check(memory < MEMORY_MAX, f'{memory // MIB} MiB in round {number + 1}')
+        until(lambda: node.post('/v1/events', lines([an_event()])).status == 200, 10, 'an event that is accepted')
+        until(lambda: node.memory_bytes() < before + 64 * MIB, 60, 'memory that comes back')
+        memory = node.memory_bytes('VmHWM')
+        check(memory < MEMORY_MAX, f'{memory // MIB} MiB afterwards')
+
+
 def takes_an_event():
     """At the limit of memory one may be asked to come again."""
     return _node.post('/v1/events', lines([an_event()])).status == 200

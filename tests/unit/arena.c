@@ -210,36 +210,41 @@ TEST(a_pool_with_a_reserve_says_no_at_its_limit_and_who_asked_knows_why)
 {
     struct arena other;
     struct arena small;
+    struct arena little[6];
 
-    CHECK_EQ(arena_pool_init_reserve(&pool, 4 * ARENA_CHUNK_BYTES, 64 * ARENA_CHUNK_BYTES), 0);
-    arena_init(&arena, &pool, 0);
-    arena_init(&other, &pool, 0);
+    CHECK_EQ(arena_pool_init_reserve(&pool, 4 * ARENA_CHUNK_BYTES, 640 * ARENA_CHUNK_BYTES), 0);
+    arena_init(&arena, &pool, 32u << 20);
+    arena_init(&other, &pool, 32u << 20);
     arena_init(&small, &pool, 16);
     CHECK_EQ(arena_fault(&arena), 0);
     CHECK(arena_take(&small, 17) == NULL);
     CHECK_EQ(arena_fault(&small), -E2BIG);
-    CHECK(arena_take(&other, 40 * ARENA_CHUNK_BYTES) != NULL);
-    CHECK(arena_take(&arena, 16 * ARENA_CHUNK_BYTES + 16) == NULL);
+    CHECK(arena_take(&other, 400 * ARENA_CHUNK_BYTES) != NULL);
+    CHECK(arena_take(&arena, 160 * ARENA_CHUNK_BYTES + 16) == NULL);
     CHECK_EQ(arena_fault(&arena), -ENOMEM);
     CHECK(arena_take(&arena, 16) == NULL); /* sticky */
     CHECK_EQ(arena_fault(&arena), -ENOMEM);
 
     arena_reset(&arena);
     CHECK_EQ(arena_fault(&arena), 0);
-    CHECK(arena_take(&arena, 16 * ARENA_CHUNK_BYTES) != NULL);
+    CHECK(arena_take(&arena, 160 * ARENA_CHUNK_BYTES) != NULL);
     CHECK(arena_take(&other, ARENA_CHUNK_BYTES) == NULL);
     CHECK_EQ(arena_fault(&other), -ENOMEM);
 
-    /* There is something left for who takes little. */
-    struct arena little[9];
+    /* The last eighth is for who takes little. */
     for (uint32_t i = 0; i < COUNT_OF(little); i++) {
         arena_init(&little[i], &pool, 0);
-        CHECK_EQ(arena_take(&little[i], ARENA_CHUNK_BYTES - 16) != NULL, i < 8);
+        CHECK_EQ(arena_take(&little[i], 15 * ARENA_CHUNK_BYTES) != NULL, i < 5);
     }
-    CHECK_EQ(arena_fault(&little[8]), -ENOMEM);
-    CHECK(arena_take(&little[7], ARENA_CHUNK_BYTES) == NULL);
+    CHECK_EQ(arena_fault(&little[5]), -ENOMEM);
+    CHECK(arena_take(&little[4], 2 * ARENA_CHUNK_BYTES) == NULL);
+    CHECK_EQ(arena_fault(&little[4]), -ENOMEM);
+    arena_reset(&little[4]);
+    little[4].bytes_before = ARENA_SMALL_BYTES; /* of one that takes much, it is one more piece */
+    CHECK(arena_take(&little[4], 16) == NULL);
+    CHECK_EQ(arena_fault(&little[4]), -ENOMEM);
     arena_reset(&other);
-    CHECK(arena_take(&little[0], 16 * ARENA_CHUNK_BYTES) != NULL);
+    CHECK(arena_take(&little[0], 100 * ARENA_CHUNK_BYTES) != NULL);
     for (uint32_t i = 0; i < COUNT_OF(little); i++) {
         arena_reset(&little[i]);
     }
