@@ -70,6 +70,12 @@ MUST_USE const struct lane_slot *lane_fetch(struct lane *lane);
 void lane_unfetch(struct lane *lane);
 /* Receiver. Gives all fetched slots back. Returns how many. */
 uint64_t lane_release(struct lane *lane);
+/* Receiver. Index of the next slot to be fetched. */
+static inline uint64_t
+lane_fetched(const struct lane *lane)
+{
+    return lane->fetched;
+}
 /* Receiver. Nothing visible to fetch. */
 bool lane_is_empty(struct lane *lane);
 

@@ -158,7 +158,11 @@ open_shard(struct thread *thread)
                        .wall_floor = serve->report.wall_floor,
                    });
     if (r != 0) {
-        log_error(r == -ENOSPC ? "the disk is full" : "a shard cannot be opened", LOG_FAULT(r));
+        log_error(r == -ENOSPC ? "the disk is full" : "a shard cannot be opened",
+                  LOG_TEXT("why", thread->shard.reason), LOG_FAULT(r));
+        if (r == -EUCLEAN || r == -ENOTSUP) {
+            _exit(EXIT_STORAGE); /* nobody listens yet */
+        }
         return fault_up(r);
     }
     thread->listener = -1;
@@ -329,26 +333,29 @@ open_node(struct serve *serve)
 {
     const struct settings *settings = &serve->settings;
     struct recovery_report *report = &serve->report;
-    int r = node_open(&serve->node, serve->disk,
-                      (struct node_options){
-                          .shard_count = serve->shard_count,
-                          .partition_count = (uint32_t)settings->storage_partitions,
-                          .slice_count = (uint32_t)settings->storage_slices,
-                          .rules =
-                              {
-                                  .out_of_orderness_ms = settings->event_time_out_of_orderness_ms,
-                                  .allowed_lateness_ms = settings->event_time_allowed_lateness_ms,
-                                  .session_gap_ms = settings->sessions_gap_ms,
-                                  .session_horizon_ms = settings->sessions_horizon_ms,
-                                  .dedup_events = settings->dedup_events,
-                              },
-                          .deadline_ns = (uint64_t)settings->query_deadline_ms * NS_PER_MS,
-                          .memory_bytes_max = settings_memory_bytes(settings),
-                          .accept_loss = serve->accept_loss,
-                          .dice = dice,
-                          .fatal = die,
-                      },
-                      report);
+    int r = node_open(
+        &serve->node, serve->disk,
+        (struct node_options){
+            .shard_count = serve->shard_count,
+            .partition_count = (uint32_t)settings->storage_partitions,
+            .slice_count = (uint32_t)settings->storage_slices,
+            .rules =
+                {
+                    .out_of_orderness_ms = settings->event_time_out_of_orderness_ms,
+                    .allowed_lateness_ms = settings->event_time_allowed_lateness_ms,
+                    .session_gap_ms = settings->sessions_gap_ms,
+                    .session_horizon_ms = settings->sessions_horizon_ms,
+                    .dedup_events = settings->dedup_events,
+                },
+            .deadline_ns = (uint64_t)settings->query_deadline_ms * NS_PER_MS,
+            .memory_bytes_max = settings_memory_bytes(settings),
+            .accept_loss = serve->accept_loss,
+            .checkpoint_interval_ns = (uint64_t)settings->storage_checkpoint_interval_ms * NS_PER_MS,
+            .checkpoint_events = settings->storage_checkpoint_events,
+            .dice = dice,
+            .fatal = die,
+        },
+        report);
 
     if (r == -EUCLEAN && report->is_manifest) {
         log_error("the manifest is damaged: the data directory cannot be used without it",
@@ -356,6 +363,9 @@ open_node(struct serve *serve)
     } else if (r == -EUCLEAN && report->is_foreign) {
         log_error("the data directory holds the log of another store", LOG_TEXT("why", report->reason),
                   LOG_TEXT("data", settings->storage_data_dir));
+    } else if (r == -EUCLEAN && report->is_checkpoint) {
+        log_error("the newest checkpoint is damaged; --accept-loss starts from the one before",
+                  LOG_TEXT("why", report->reason), LOG_TEXT("data", settings->storage_data_dir));
     } else if (r == -EUCLEAN) {
         log_error("the log is damaged; --accept-loss starts without what was lost",
                   LOG_TEXT("why", report->reason), LOG_TEXT("data", settings->storage_data_dir));
@@ -595,8 +605,8 @@ print_usage(FILE *out)
     fputs("millrace serve [OPTION...]     runs a node\n"
           "\n"
           "  --config FILE      settings (YAML); every key is also an environment variable "
-          "(MILLRACE_...)\n" SETTINGS_FLAGS_USAGE
-          "  --accept-loss      starts even if parts of the log are damaged, without them\n"
+          "(MILLRACE_...)\n" SETTINGS_FLAGS_USAGE "  --accept-loss      starts even if parts of the log or "
+          "the newest checkpoint are damaged, without them\n"
           "  --help             this\n"
           "\n"
           "Without keys (keys.write and keys.read in the settings) the node is open: it listens on loopback "

@@ -53,9 +53,52 @@ struct checkpoint_part_ops {
     int (*restore)(void *part, struct state_reader *reader, uint64_t checkpoint);
 };
 
+#define PARTITION_FOLDER "partitions"
+#define SLICE_FOLDER "slices"
+
 struct checkpoint_part {
     const struct checkpoint_part_ops *ops;
     void *part;
     const char *folder; /* of its state files: "partitions", "slices" */
     uint16_t number;    /* in the folder */
 };
+
+/* ---- Rounds. ---- */
+
+struct checkpoint;
+struct node;
+struct node_options;
+struct shard;
+
+/* What the shards of a node share about the round that is under way. Arrays: by shard, partition, part. */
+struct checkpoint_round {
+    uint64_t interval_ns; /* 0: no checkpoints are made */
+    uint64_t event_count;
+    /* Shard 0. */
+    _Atomic uint64_t begun;    /* number of the round */
+    _Atomic uint64_t settled;  /* rounds up to this one are over */
+    _Atomic bool is_last_done; /* stopping: the last one is settled, or there is none to make */
+    bool is_given_up;          /* the one that `settled` tells of */
+    uint64_t *dropped_epochs;  /* by it */
+    uint32_t dropped_count;
+    /* Each shard, before it tells of it. */
+    uint64_t *marks; /* [from * shard_count + to]: messages before are applied */
+    uint64_t *stream_begins;
+    uint64_t *positions;
+    struct manifest_file *files; /* partitions, then slices */
+};
+
+/* Boot. */
+MUST_USE int checkpoint_round_create(const struct node *node, uint64_t interval_ns, uint64_t event_count,
+                                     struct checkpoint_round **out_round);
+void checkpoint_round_destroy(struct checkpoint_round *round);
+
+/* Boot, home. Restores the parts of this shard from the newest checkpoint of the manifest, if there is one, and takes
+   part in rounds from now on. out_reason as above. */
+MUST_USE int checkpoint_open(struct shard *shard, char *out_reason, struct checkpoint **out_checkpoint);
+/* Home. After env_close(). NULL is allowed. */
+void checkpoint_close(struct checkpoint *checkpoint);
+/* Home. At the beginning of a turn. True: there is more to do at once. */
+bool checkpoint_step(struct checkpoint *checkpoint);
+/* Home, while stopping, when nothing is in flight any more in any shard: true once the last checkpoint is settled. */
+bool checkpoint_may_leave(struct checkpoint *checkpoint);

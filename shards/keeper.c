@@ -519,8 +519,11 @@ keeper_step(struct keeper *keeper, struct mono_ns until)
     keeper_free_outgoing(keeper);
     keeper_retry_giving(keeper);
     do {
-        drain_handovers(keeper);
-        has_more = read_lanes(keeper);
+        has_more = false;
+        if (!keeper->is_paused) {
+            drain_handovers(keeper);
+            has_more = read_lanes(keeper);
+        }
         has_more = !keeper_run_queues(keeper, until) || has_more;
         wake_questions(keeper);
     } while (has_more && !is_over(keeper, until));
@@ -548,6 +551,34 @@ uint32_t
 keeper_look_ups_arrive(struct keeper *keeper, uint32_t count)
 {
     return (uint32_t)store_arrive_all(keeper, count);
+}
+
+bool
+keeper_is_still(const struct keeper *keeper, const uint64_t *marks)
+{
+    struct mesh *mesh = &keeper->options.node->mesh;
+
+    for (uint32_t from = 0; from < keeper->options.node->shard_count; from++) {
+        /* A hand-over on its way has a TAKE that waits for it, here or at the end of a lane. */
+        if (keeper->sources[from].wait_count > 0 ||
+            lane_fetched(mesh_lane(mesh, STAGE_APPLY, from, keeper->options.home.n)) < marks[from]) {
+            return false;
+        }
+    }
+    return keeper->handovers.count == 0;
+}
+
+void
+keeper_pause(struct keeper *keeper)
+{
+    REQUIRE_HERE(keeper->options.home);
+    keeper->is_paused = true;
+}
+
+void
+keeper_resume(struct keeper *keeper)
+{
+    keeper->is_paused = false;
 }
 
 bool

@@ -60,6 +60,12 @@ enum step keeper_step(struct keeper *keeper, struct mono_ns until);
    the message's scatter is unwanted they are answered with -ETIMEDOUT at their next slice, or when they are reached. */
 void keeper_ask(struct keeper *keeper, struct subquery *subquery);
 
+/* Home. For checkpoints: of each apply lane all slots below marks[from] are applied, and nothing waits or was handed over. */
+bool keeper_is_still(const struct keeper *keeper, const uint64_t *marks);
+/* Home. Reads no lane until keeper_resume(); questions go on. */
+void keeper_pause(struct keeper *keeper);
+void keeper_resume(struct keeper *keeper);
+
 /* Simulation. Lets up to `count` late look-ups arrive; returns how many are still out. */
 uint32_t keeper_look_ups_arrive(struct keeper *keeper, uint32_t count);
 /* Home. Nothing queued, awaited or unanswered. */

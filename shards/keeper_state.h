@@ -163,6 +163,7 @@ struct keeper_slice {
 
 struct keeper {
     uint32_t magic;
+    bool is_paused; /* for a checkpoint */
     struct keeper_options options;
     struct memory memory;
     uint64_t seed[2];

@@ -2,6 +2,7 @@
 #include "shards/node.h"
 
 #include "core/hash.h"
+#include "shards/checkpoint_start.h"
 #include "shards/dictionary.h"
 #include "shards/scatter.h"
 #include "shards/shard.h"
@@ -38,6 +39,26 @@ credit_of(uint32_t shard_count)
     return share > NODE_CREDIT_BYTES_LEAST ? share : NODE_CREDIT_BYTES_LEAST;
 }
 
+/* The log as a start reads it begins at the newest checkpoint; more of it is kept for the one before. */
+static int
+open_checkpoints(struct node *node, struct disk *disk, const struct node_options *options)
+{
+    int r = checkpoint_round_create(node, options->checkpoint_interval_ns, options->checkpoint_events,
+                                    &node->round);
+
+    node->has_checkpoints = options->checkpoint_interval_ns > 0 || node->manifest->checkpoint_count > 0;
+    if (r == 0 && node->has_checkpoints) {
+        r = checkpoint_sweep(disk, node->manifest);
+    }
+    if (r == 0) {
+        r = manifest_copy(node->manifest, node->tail);
+    }
+    if (r == 0 && node->tail->checkpoint_count > 0) {
+        manifest_begin_at(node->tail, manifest_newest_checkpoint(node->tail));
+    }
+    return r != 0 ? fault_up(r) : 0;
+}
+
 int
 node_open(struct node *node, struct disk *disk, struct node_options options,
           struct recovery_report *out_report)
@@ -63,9 +84,10 @@ node_open(struct node *node, struct disk *disk, struct node_options options,
         options.dictionary_day_count_max != 0 ? options.dictionary_day_count_max : DICTIONARY_DAY_COUNT_MAX;
 
     node->manifest = calloc(1, sizeof(*node->manifest));
+    node->tail = calloc(1, sizeof(*node->tail));
     node->credits =
         aligned_alloc(CACHE_LINE_BYTES, options.shard_count * options.shard_count * sizeof(node->credits[0]));
-    if (node->manifest == NULL || node->credits == NULL) {
+    if (node->manifest == NULL || node->tail == NULL || node->credits == NULL) {
         r = fault_new(-ENOMEM);
         goto fail;
     }
@@ -82,6 +104,12 @@ node_open(struct node *node, struct disk *disk, struct node_options options,
         r = fault_new(-ENOTSUP);
         goto fail;
     }
+    r = checkpoint_choose(disk, node->manifest, NODE_RULES_VERSION, options.accept_loss, out_report->reason);
+    if (r != 0) {
+        out_report->is_checkpoint = r == -EUCLEAN;
+        goto fail;
+    }
+    node->manifest->rules_version = NODE_RULES_VERSION;
     r = recovery_settle(disk, node->manifest, options.shard_count, options.accept_loss, out_report);
     if (r != 0) {
         goto fail;
@@ -89,6 +117,10 @@ node_open(struct node *node, struct disk *disk, struct node_options options,
     node->partition_count = node->manifest->partition_count;
     node->slice_count = node->manifest->slice_count;
     node->epoch = out_report->epoch;
+    r = open_checkpoints(node, disk, &options);
+    if (r != 0) {
+        goto fail;
+    }
     memcpy(node->secret, node->manifest->secret, sizeof(node->secret));
     r = mesh_init(&node->mesh, options.shard_count, STAGE_COUNT, slot_counts);
     if (r != 0) {
@@ -109,6 +141,13 @@ node_close(struct node *node)
     }
     free(node->credits);
     node->credits = NULL;
+    checkpoint_round_destroy(node->round);
+    node->round = NULL;
+    if (node->tail != NULL) {
+        manifest_deinit(node->tail);
+        free(node->tail);
+        node->tail = NULL;
+    }
     if (node->manifest != NULL) {
         manifest_deinit(node->manifest);
         free(node->manifest);

@@ -38,8 +38,17 @@ struct shard_word {
     _Atomic bool is_disk_full;
     _Atomic bool is_memory_tight;
     _Atomic uint64_t memory_used_bytes; /* of its region */
-    _Atomic bool has_left; /* stopping: nothing is in flight that began here, and nothing begins */
+    _Atomic bool has_left;          /* stopping: nothing is in flight that began here, and nothing begins */
+    _Atomic uint64_t applied_count; /* records applied since the start */
+    /* Checkpoint rounds: see checkpoint.h. */
+    _Atomic uint64_t stopped;
+    _Atomic uint64_t still;
+    _Atomic uint64_t cut;
+    _Atomic uint64_t written;
+    _Atomic int32_t write_fault; /* of the round that `written` tells of */
 };
+
+struct checkpoint_round;
 
 struct node {
     uint32_t shard_count;
@@ -52,7 +61,10 @@ struct node {
     uint64_t credit_bytes;             /* INGEST credit of each ordered pair of shards */
     uint64_t deadline_ns;              /* of a query */
     uint32_t dictionary_day_count_max; /* DICTIONARY_DAY_COUNT_MAX but in tests */
-    struct manifest *manifest;
+    struct manifest *manifest; /* once all are ready, shard 0's; others read it when a round is settled */
+    struct manifest *tail;     /* as a start sees it: nothing before the newest checkpoint is in it */
+    struct checkpoint_round *round;
+    bool has_checkpoints; /* one was made, or some will be */
     struct mesh mesh;
     struct credit_line *credits; /* [sequencer shard * shard_count + receiving shard] */
     struct shard_word words[SHARD_COUNT_MAX];
@@ -77,6 +89,9 @@ node_slice_owner(const struct node *node, uint16_t slice)
 /* Any shard. Where a canonical is kept; by keyed hash. */
 uint16_t node_slice(const struct node *node, struct uuid canonical);
 
+/* What the numbers mean, as far as replay depends on it: raised when the same log comes to mean something else. */
+#define NODE_RULES_VERSION 1u
+
 struct node_options {
     uint32_t shard_count;
     uint32_t partition_count; /* of a new store; an old one keeps its own */
@@ -87,6 +102,8 @@ struct node_options {
     uint64_t memory_bytes_max;         /* of the state of all shards together; 0: each region's own limit */
     uint64_t credit_bytes;             /* 0: as many shards allow, see NODE_CREDIT_BYTES */
     bool accept_loss;
+    uint64_t checkpoint_interval_ns; /* 0: no checkpoints are made */
+    uint64_t checkpoint_events;
     /* Fills the secret and the id of a new store. */
     uint64_t (*dice)(void *context);
     void *dice_context;

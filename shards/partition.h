@@ -60,6 +60,9 @@ struct partition {
     /* Sequenced. */
     uint64_t next_position;
     uint64_t epoch; /* of the last section that was replayed */
+    uint64_t
+        restored_count; /* positions below came with a checkpoint, which was made in this epoch; 0: none did */
+    uint64_t restored_epoch;
     struct wall_ms last_received;
     struct dedup dedup;
     struct settings_record newest_settings; /* header.bytes 0: none yet */

@@ -428,6 +428,8 @@ restore_partition(struct restoring *restoring, const uint8_t **at, uint64_t *lef
     partition->durable_count = row->applied_count;
     partition->applied_count = row->applied_count;
     partition->epoch = row->epoch;
+    partition->restored_count = row->applied_count;
+    partition->restored_epoch = row->epoch;
     partition->wall.ms = row->wall;
     partition->last_received.ms = row->last_received;
     partition->applied_received.ms = row->last_received;

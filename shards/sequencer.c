@@ -304,7 +304,7 @@ replay(struct sequencer *sequencer, struct mono_ns until)
         }
 
         uint32_t stream_count = sequencer->node->shard_count;
-        const struct manifest *manifest = sequencer->node->manifest;
+        const struct manifest *manifest = sequencer->node->tail;
         for (uint32_t i = 0; i < manifest->epoch_count; i++) {
             if (manifest->epochs[i].epoch == block->header->epoch) {
                 stream_count = manifest->epochs[i].stream_count;
@@ -603,7 +603,8 @@ sequencer_step(struct sequencer *sequencer, struct mono_ns until)
     if (sequencer->reader == NULL) {
         commit_log_flush(sequencer->log);
     }
-    for (uint32_t p = 0; p < sequencer->node->partition_count && !sequencer->has_failed; p++) {
+    for (uint32_t p = 0;
+         p < sequencer->node->partition_count && !sequencer->has_failed && !sequencer->is_paused; p++) {
         struct partition *partition = sequencer->partitions[p];
 
         if (partition != NULL && partition->first_piece != NULL &&
@@ -658,6 +659,62 @@ sequencer_is_idle(const struct sequencer *sequencer)
     }
     return sequencer->is_ready && sequencer->first_waiting == NULL && commit_log_is_idle(sequencer->log) &&
            sequencer->first_applying == NULL && sequencer->first_passing == NULL && is_all_applied(sequencer);
+}
+
+void
+sequencer_pause(struct sequencer *sequencer)
+{
+    REQUIRE_HERE(sequencer->options.home);
+    sequencer->is_paused = true;
+}
+
+void
+sequencer_resume(struct sequencer *sequencer)
+{
+    sequencer->is_paused = false;
+}
+
+/* A partition that is behind may still have to see the clock of later blocks: those are behind this one too. */
+uint64_t
+sequencer_tail_begin(const struct sequencer *sequencer)
+{
+    for (const struct applying *applying = sequencer->first_applying; applying != NULL;
+         applying = applying->next) {
+        if (applying->pieces_left > 0) {
+            return applying->block->header->sequence;
+        }
+    }
+    return commit_log_durable(sequencer->log);
+}
+
+struct partition *
+sequencer_partition(struct sequencer *sequencer, uint16_t number)
+{
+    return sequencer->partitions[number];
+}
+
+void
+sequencer_recycle(struct sequencer *sequencer, uint64_t sequence)
+{
+    commit_log_recycle(sequencer->log, sequence);
+}
+
+void
+sequencer_recycle_epoch(struct sequencer *sequencer, uint64_t epoch)
+{
+    commit_log_recycle_epoch(sequencer->log, epoch);
+}
+
+uint64_t
+sequencer_log_bytes(const struct sequencer *sequencer)
+{
+    return commit_log_held_bytes(sequencer->log);
+}
+
+uint64_t
+sequencer_applied_count(const struct sequencer *sequencer)
+{
+    return sequencer->applied_count;
 }
 
 uint64_t
@@ -730,7 +787,7 @@ sequencer_open(struct sequencer_options options, struct sequencer **out_sequence
     if (r != 0 && r != -ENOSPC) {
         goto fail;
     }
-    r = log_reader_open(options.env, node->manifest, node->epoch, is_owned, sequencer, &sequencer->reader);
+    r = log_reader_open(options.env, node->tail, node->epoch, is_owned, sequencer, &sequencer->reader);
     if (r != 0) {
         goto fail;
     }

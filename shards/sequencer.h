@@ -60,6 +60,20 @@ enum step sequencer_step(struct sequencer *sequencer, struct mono_ns until);
    unwanted they are answered with -ETIMEDOUT. */
 void sequencer_ask(struct sequencer *sequencer, struct subquery *subquery);
 
+/* Home. For checkpoints: applies nothing until sequencer_resume(). What was applied is on the lanes and told. */
+void sequencer_pause(struct sequencer *sequencer);
+void sequencer_resume(struct sequencer *sequencer);
+/* Home. Blocks of this stream before are not needed for what is not applied. */
+uint64_t sequencer_tail_begin(const struct sequencer *sequencer);
+/* Home. One of this shard's. */
+struct partition *sequencer_partition(struct sequencer *sequencer, uint16_t number);
+/* Home. As commit_log.h has them. */
+void sequencer_recycle(struct sequencer *sequencer, uint64_t sequence);
+void sequencer_recycle_epoch(struct sequencer *sequencer, uint64_t epoch);
+uint64_t sequencer_log_bytes(const struct sequencer *sequencer);
+/* Home. Records applied since the start. */
+uint64_t sequencer_applied_count(const struct sequencer *sequencer);
+
 /* Simulation. Lets up to `count` late look-ups arrive; returns how many are still out. */
 uint64_t sequencer_look_ups_arrive(struct sequencer *sequencer, uint64_t count);
 /* Home. The replay is applied, and the settings are in the log or the disk has no room for them. */

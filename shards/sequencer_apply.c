@@ -146,6 +146,28 @@ sequence_again(struct partition *partition, const struct log_section *section, c
     return true;
 }
 
+/* What a restored partition has of this section already is left out. False: nothing is left. */
+static bool
+leave_out_restored(const struct partition *partition, uint64_t epoch, struct log_section *section,
+                   const uint8_t **records)
+{
+    const uint8_t *at = *records;
+    const uint8_t *end = at + section->bytes;
+
+    if (epoch != partition->restored_epoch) {
+        return true;
+    }
+    while (section->count > 0 && section->first_position < partition->restored_count &&
+           record_is_sound(at, (uint32_t)(end - at))) {
+        at += ((const struct record_header *)(const void *)at)->bytes;
+        section->first_position++;
+        section->count--;
+    }
+    section->bytes = (uint32_t)(end - at);
+    *records = at;
+    return section->count > 0;
+}
+
 void
 sequencer_enter(struct sequencer *sequencer, struct log_block *block, uint32_t stream_count, bool is_replay)
 {
@@ -170,8 +192,13 @@ sequencer_enter(struct sequencer *sequencer, struct log_block *block, uint32_t s
         if (partition == NULL) {
             continue; /* another shard's */
         }
-        is_good = (!is_replay || sequence_again(partition, section, records, header->epoch)) &&
-                  queue_piece(partition, applying, section, records);
+        struct log_section rest = *section;
+
+        if (is_replay && !leave_out_restored(partition, header->epoch, &rest, &records)) {
+            continue;
+        }
+        is_good = (!is_replay || sequence_again(partition, &rest, records, header->epoch)) &&
+                  queue_piece(partition, applying, &rest, records);
     }
     for (uint32_t p = 0; is_good && p < sequencer->node->partition_count; p++) {
         struct partition *partition = sequencer->partitions[p];
@@ -369,6 +396,7 @@ apply_record(struct sequencer *sequencer, struct partition *partition, struct pi
     piece->position++;
     piece->count--;
     partition->applied_count = piece->position;
+    sequencer->applied_count++;
     partition->has_progress = true;
     return 0;
 }

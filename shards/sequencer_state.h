@@ -34,6 +34,8 @@ struct sequencer {
     bool is_ready;
     bool has_failed;
     bool settings_appended;
+    bool is_paused; /* for a checkpoint */
+    uint64_t applied_count;
     struct timer beat;
 
     /* Parts: the one being worked on at each ingest lane, and those that wait to be durable, in order. */

@@ -84,6 +84,7 @@ shard_open(struct shard *shard, struct shard_options options)
         (struct keeper_options){
             .node = options.node,
             .home = options.id,
+            .env = options.node->has_checkpoints ? shard->env : NULL,
             .region = &shard->region,
             .arenas = &shard->answers,
             .metrics = options.metrics,
@@ -116,6 +117,10 @@ shard_open(struct shard *shard, struct shard_options options)
     if (r != 0) {
         goto fail;
     }
+    r = checkpoint_open(shard, shard->reason, &shard->checkpoint);
+    if (r != 0) {
+        goto fail;
+    }
     options.node->shards[options.id.n] = shard;
     mesh_join(&options.node->mesh, options.id, shard->env);
     return 0;
@@ -130,6 +135,8 @@ shard_close(struct shard *shard)
 {
     env_close(shard->env); /* first: nothing completes any more */
     shard->env = NULL;
+    checkpoint_close(shard->checkpoint);
+    shard->checkpoint = NULL;
     sequencer_close(shard->sequencer);
     shard->sequencer = NULL;
     keeper_close(shard->keeper);
@@ -264,6 +271,7 @@ note_state(struct shard *shard)
     }
     if (shard->metrics != NULL) {
         metrics_set(shard->metrics, METRIC_MEMORY_USED, region_used(&shard->region));
+        metrics_set(shard->metrics, METRIC_LOG_HELD, sequencer_log_bytes(shard->sequencer));
     }
 }
 
@@ -294,6 +302,8 @@ shard_turn(struct shard *shard)
 
     is_busy |= timer_run(&shard->timers, shard->now, TIMERS_A_TURN) == TIMERS_A_TURN;
     note_time(shard, "timers");
+    is_busy |= checkpoint_step(shard->checkpoint);
+    note_time(shard, "checkpoint");
     is_busy |= take_replies(shard);
     note_time(shard, "replies");
     is_busy |= take_questions(shard);
@@ -409,7 +419,7 @@ may_leave(struct shard *shard, uint64_t *stopping_since)
             return now - *stopping_since > GRACE_NS;
         }
     }
-    return true;
+    return checkpoint_may_leave(shard->checkpoint) || now - *stopping_since > GRACE_NS;
 }
 
 /* Reading a thread's CPU time is a system call, so it is read seldom: now and then, and when a turn took long. */

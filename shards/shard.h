@@ -4,7 +4,7 @@
 /*
  * shard - one thread's share of a node, and the turn that moves it
  *
- * A turn: time is read once; timers; replies; questions; a slice of the queries that go on; the sequencer; the keeper;
+ * A turn: time is read once; timers; a step of a checkpoint; replies; questions; a slice of the queries that go on; the sequencer; the keeper;
  * what net hangs in; then everything that was sent is published once, and the shard waits in its env, if there is nothing left to do.
  *
  * Threads  Home only, but for shard_wake() and the words in struct node.
@@ -15,6 +15,7 @@
 #include "core/env.h"
 #include "core/region.h"
 #include "core/timer.h"
+#include "shards/checkpoint.h"
 #include "shards/keeper.h"
 #include "shards/node.h"
 #include "shards/scatter.h"
@@ -45,7 +46,9 @@ struct shard {
     struct timers timers;
     struct sequencer *sequencer;
     struct keeper *keeper;
-    struct mono_ns now; /* of this turn */
+    struct checkpoint *checkpoint;
+    char reason[MANIFEST_REASON_BYTES]; /* why it could not be opened, if that can be said */
+    struct mono_ns now;                 /* of this turn */
     struct mono_ns decayed;
 
     /* Ingest: what this shard has outstanding at each sequencer. */

@@ -873,3 +873,9 @@ commit_log_recycle_epoch(struct commit_log *log, uint64_t epoch)
         prepare_when_needed(log);
     }
 }
+
+uint64_t
+commit_log_held_bytes(const struct commit_log *log)
+{
+    return (uint64_t)(log->live_end - log->live_begin + log->elder_count) * log->options.segment_bytes;
+}

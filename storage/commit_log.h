@@ -150,6 +150,8 @@ struct wall_ms commit_log_wall(const struct commit_log *log);
 /* Home. Sequence of the next block that will become durable. */
 uint64_t commit_log_durable(const struct commit_log *log);
 
+/* Home. Bytes of the files of this stream that are not recycled, those prepared ahead included, and of older epochs. */
+uint64_t commit_log_held_bytes(const struct commit_log *log);
 /* Home. For checkpoints: this stream's segments whose blocks all lie below `sequence` may be overwritten. The
    manifest durably says so (stream_begins of this epoch and stream is at least `sequence`). */
 void commit_log_recycle(struct commit_log *log, uint64_t sequence);

@@ -29,6 +29,7 @@
 struct recovery_report {
     bool is_foreign;           /* there are segments of another store: refused whatever was accepted */
     bool is_manifest;          /* it is the manifest that cannot be read */
+    bool is_checkpoint;        /* or a file of the newest checkpoint */
     uint64_t epoch;            /* of this start */
     struct wall_ms wall_floor; /* the latest wall_ms of any valid block */
     uint64_t blocks;

@@ -139,7 +139,7 @@ open_run(void *context)
 {
     struct state_writer *writer = context;
 
-    return writer->env->disk->ops->open(writer->env->disk, writer->name, DISK_OPEN_CREATE, &writer->file);
+    return writer->disk->ops->open(writer->disk, writer->name, DISK_OPEN_CREATE, &writer->file);
 }
 
 static void
@@ -328,7 +328,7 @@ state_writer_leave(struct state_writer *writer)
         return false;
     }
     if (writer->file.n >= 0) {
-        writer->env->disk->ops->close(writer->env->disk, writer->file);
+        writer->disk->ops->close(writer->disk, writer->file);
         writer->file = DISK_FILE_NONE;
     }
     writer->is_begun = false;

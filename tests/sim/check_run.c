@@ -268,7 +268,7 @@ feed(struct cluster *cluster, struct model *model, const struct log_tap *tap, st
 static bool
 read_log(struct cluster *cluster, struct log_tap *tap, char *out_why)
 {
-    log_tap_read(tap, cluster->disk);
+    log_tap_read(tap, cluster->disk, &cluster->archive);
     if (tap->problem[0] != '\0') {
         snprintf(out_why, WHY_BYTES, "log: %s", tap->problem);
         log_tap_free(tap);

@@ -13,6 +13,7 @@
 #define START_WALL_MS INT64_C(1780315200000)
 #define DRAIN_ROUNDS_MAX 200000u
 #define DICTIONARY_DAY_COUNT 12u
+#define CHECKPOINT_PERCENT 70u
 
 uint64_t
 dice_roll(struct dice *dice)
@@ -83,6 +84,9 @@ cluster_init(struct cluster *cluster, uint64_t seed)
         cluster->rules.session_horizon_ms = 3600000;
     }
     cluster->segment_bytes = SEGMENT_BYTES;
+    if (dice_chance(&cluster->dice, CHECKPOINT_PERCENT)) {
+        cluster->checkpoint_interval_ns = (1 + dice_below(&cluster->dice, 400)) * NS_PER_MS;
+    }
     cluster->late_percent = dice_below(&cluster->dice, 3) * 10;
     cluster->ns_per_look = dice_chance(&cluster->dice, 60) ? dice_below(&cluster->dice, 150) * NS_PER_US : 0;
 }
@@ -105,6 +109,7 @@ void
 cluster_deinit(struct cluster *cluster)
 {
     cluster_stop(cluster);
+    log_archive_deinit(&cluster->archive);
     sim_disk_destroy(cluster->disk);
 }
 
@@ -126,6 +131,10 @@ cluster_start(struct cluster *cluster, uint32_t shard_count)
     int r;
 
     cluster->has_failed = false;
+    /* The start may overwrite what the manifest does not need any more. */
+    if (cluster->checkpoint_interval_ns > 0) {
+        log_archive_add(&cluster->archive, cluster->disk);
+    }
     r = node_open(&cluster->node, sim_disk_interface(cluster->disk),
                   (struct node_options){
                       .shard_count = shard_count,
@@ -135,6 +144,9 @@ cluster_start(struct cluster *cluster, uint32_t shard_count)
                       .deadline_ns = UINT64_MAX / 4,
                       .dictionary_day_count_max = DICTIONARY_DAY_COUNT,
                       .credit_bytes = CREDIT_BYTES,
+                      .accept_loss = cluster->accept_loss,
+                      .checkpoint_interval_ns = cluster->checkpoint_interval_ns,
+                      .checkpoint_events = 150,
                       .dice = roll_for_node,
                       .dice_context = &cluster->dice,
                       .fatal = node_failed,
@@ -147,6 +159,7 @@ cluster_start(struct cluster *cluster, uint32_t shard_count)
         }
         return false;
     }
+    log_archive_note(&cluster->archive, cluster->node.manifest);
     for (uint32_t stage = 0; stage < STAGE_COUNT; stage++) {
         for (uint32_t from = 0; from < shard_count; from++) {
             for (uint32_t to = 0; to < shard_count; to++) {
@@ -169,7 +182,8 @@ cluster_start(struct cluster *cluster, uint32_t shard_count)
         if (r != 0) {
             close_shards(cluster, i);
             if (!sim_disk_is_dead(cluster->disk)) {
-                snprintf(cluster->failure, sizeof(cluster->failure), "shard: %d", r);
+                snprintf(cluster->failure, sizeof(cluster->failure), "shard: %d %.200s", r,
+                         cluster->shards[i].reason);
                 cluster->has_failed = true;
             }
             return false;
@@ -220,6 +234,20 @@ turn(struct cluster *cluster, struct shard *shard)
         cluster->clock.mono = began;
     }
     env_turn(shard->env, (struct mono_ns){.ns = 0});
+    /* Files it has given back are overwritten by a side task, which has not run yet. */
+    if (cluster->checkpoint_interval_ns > 0) {
+        const struct manifest_checkpoint *newest = manifest_newest_checkpoint(cluster->node.manifest);
+        uint64_t bytes = sequencer_log_bytes(shard->sequencer);
+
+        if (bytes < cluster->log_bytes[shard->id.n]) {
+            log_archive_add(&cluster->archive, cluster->disk);
+        }
+        cluster->log_bytes[shard->id.n] = bytes;
+        if (newest != NULL && newest->number != cluster->newest_checkpoint) {
+            cluster->newest_checkpoint = newest->number;
+            cluster->checkpoints++;
+        }
+    }
 }
 
 static void

@@ -13,6 +13,7 @@
 #include "core/env_sim.h"
 #include "shards/shard.h"
 #include "storage/recovery.h"
+#include "tests/sim/log_tap.h"
 
 struct dice {
     uint64_t state;
@@ -37,7 +38,13 @@ struct cluster {
     uint32_t late_percent; /* look-ups that answer later */
     uint64_t ns_per_look;  /* so that long work is done in slices */
     bool is_frozen;        /* no time passes: nothing new comes into the log by itself */
-    bool has_failed;       /* node->fatal was called */
+    uint64_t checkpoint_interval_ns;
+    bool accept_loss;
+    uint64_t checkpoints; /* that became durable, or were found at a start */
+    uint64_t newest_checkpoint;
+    struct log_archive archive; /* of what the node gave back */
+    uint64_t log_bytes[SHARD_COUNT_MAX];
+    bool has_failed; /* node->fatal was called */
     char failure[256];
     uint64_t steps;
 };

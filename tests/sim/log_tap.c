@@ -95,12 +95,9 @@ compare_blocks(const void *a, const void *b)
 static const struct manifest_epoch *
 find_epoch(const struct log_tap *tap, uint64_t epoch)
 {
-    for (uint32_t i = 0; i < tap->manifest.epoch_count; i++) {
-        if (tap->manifest.epochs[i].epoch == epoch) {
-            return &tap->manifest.epochs[i];
-        }
-    }
-    return NULL;
+    const struct manifest_epoch *row = manifest_find_epoch(&tap->manifest, epoch);
+
+    return row != NULL ? row : manifest_find_epoch(&tap->archive->manifest, epoch);
 }
 
 uint32_t
@@ -130,6 +127,9 @@ keep_valid(struct log_tap *tap)
             tap->blocks[kept - 1].header->stream != header->stream) {
             expected = 0;
         }
+        if (kept > 0 && compare_blocks(&tap->blocks[kept - 1], &tap->blocks[i]) == 0) {
+            continue; /* archived, and still there */
+        }
         if (header->sequence != expected) {
             snprintf(tap->problem, sizeof(tap->problem), "epoch %llu stream %u: block %llu where %llu is due",
                      (unsigned long long)header->epoch, header->stream, (unsigned long long)header->sequence,
@@ -141,24 +141,90 @@ keep_valid(struct log_tap *tap)
     tap->count = kept;
 }
 
-void
-log_tap_read(struct log_tap *tap, struct sim_disk *disk)
+static void
+read_files(struct log_tap *tap, struct sim_disk *disk)
 {
     struct disk *interface = sim_disk_interface(disk);
     struct names *names = calloc(1, sizeof(*names));
-    char reason[MANIFEST_REASON_BYTES];
 
-    *tap = (struct log_tap){.count = 0};
-    if (manifest_load(interface, &tap->manifest, reason) != 0) {
-        snprintf(tap->problem, sizeof(tap->problem), "no manifest");
-        free(names);
-        return;
-    }
     (void)!interface->ops->list(interface, "log", found, names);
     for (uint32_t i = 0; i < names->count; i++) {
         read_file(tap, disk, names->name[i]);
     }
     free(names);
+}
+
+void
+log_archive_add(struct log_archive *archive, struct sim_disk *disk)
+{
+    struct log_tap tap = {.archive = archive};
+    char reason[MANIFEST_REASON_BYTES];
+
+    if (manifest_load(sim_disk_interface(disk), &tap.manifest, reason) == 0) {
+        read_files(&tap, disk);
+    }
+    for (uint32_t i = 0; i < tap.count; i++) {
+        uint32_t bytes = tap.blocks[i].header->length;
+
+        if (archive->count == archive->count_max) {
+            archive->count_max = archive->count_max * 2 + 64;
+            archive->blocks = realloc(archive->blocks, archive->count_max * sizeof(*archive->blocks));
+        }
+        archive->blocks[archive->count] = malloc(bytes);
+        memcpy(archive->blocks[archive->count++], tap.blocks[i].header, bytes);
+    }
+    log_tap_free(&tap);
+}
+
+void
+log_archive_note(struct log_archive *archive, const struct manifest *manifest)
+{
+    for (uint32_t i = 0; i < manifest->epoch_count; i++) {
+        const struct manifest_epoch *epoch = &manifest->epochs[i];
+        struct manifest_epoch *row = manifest_find_epoch(&archive->manifest, epoch->epoch);
+        uint64_t number;
+
+        while (row == NULL) { /* numbers that were never saved have no blocks */
+            if (manifest_add_epoch(&archive->manifest, epoch->stream_count, &number) != 0) {
+                abort();
+            }
+            row = manifest_find_epoch(&archive->manifest, epoch->epoch);
+        }
+        row->is_ended = epoch->is_ended;
+        if (row->stream_count != epoch->stream_count) {
+            continue;
+        }
+        for (uint32_t s = 0; s < epoch->stream_count; s++) {
+            row->stream_ends[s] = epoch->stream_ends[s];
+        }
+    }
+}
+
+void
+log_archive_deinit(struct log_archive *archive)
+{
+    for (uint32_t i = 0; i < archive->count; i++) {
+        free(archive->blocks[i]);
+    }
+    free(archive->blocks);
+    manifest_deinit(&archive->manifest);
+    *archive = (struct log_archive){0};
+}
+
+void
+log_tap_read(struct log_tap *tap, struct sim_disk *disk, const struct log_archive *archive)
+{
+    char reason[MANIFEST_REASON_BYTES];
+
+    *tap = (struct log_tap){.archive = archive};
+    if (manifest_load(sim_disk_interface(disk), &tap->manifest, reason) != 0) {
+        snprintf(tap->problem, sizeof(tap->problem), "no manifest");
+        return;
+    }
+    read_files(tap, disk);
+    for (uint32_t i = 0; i < archive->count; i++) {
+        add_block(tap, archive->blocks[i]);
+    }
     if (tap->count > 0) {
         qsort(tap->blocks, tap->count, sizeof(*tap->blocks), compare_blocks);
     }

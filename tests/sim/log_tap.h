@@ -17,6 +17,14 @@ struct log_tap_block {
     const struct log_block_header *header;
 };
 
+/* Blocks whose files the node may have overwritten since, and what epochs were when they were in the manifest. */
+struct log_archive {
+    uint8_t **blocks; /* each starts with its header */
+    uint32_t count;
+    uint32_t count_max;
+    struct manifest manifest; /* only its epochs: all there ever were */
+};
+
 struct log_tap {
     struct log_tap_block *blocks; /* by (epoch, stream, sequence) */
     uint32_t count;
@@ -24,11 +32,18 @@ struct log_tap {
     uint8_t **files; /* what the headers point into */
     uint32_t file_count;
     struct manifest manifest;
+    const struct log_archive *archive;
     char problem[160]; /* empty: the log is whole */
 };
 
-/* Reads all; what a reader would see now (drain the node before). */
-void log_tap_read(struct log_tap *tap, struct sim_disk *disk);
+/* Copies every block on the disk; to be called before files are overwritten. */
+void log_archive_add(struct log_archive *archive, struct sim_disk *disk);
+/* Notes where the epochs of this manifest end. */
+void log_archive_note(struct log_archive *archive, const struct manifest *manifest);
+void log_archive_deinit(struct log_archive *archive);
+
+/* Reads all; what a reader would see now (drain the node before), and what he would have seen once. */
+void log_tap_read(struct log_tap *tap, struct sim_disk *disk, const struct log_archive *archive);
 void log_tap_free(struct log_tap *tap);
 /* How many streams the epoch of this block had. */
 uint32_t log_tap_stream_count(const struct log_tap *tap, uint64_t epoch);

@@ -149,6 +149,49 @@ check(struct day *day)
            clients_check(&day->clients, &day->census, day->why);
 }
 
+/* A bit of the newest checkpoint flips. A start refuses, and says where; told to accept it, it takes the one before and
+   knows the same. */
+static bool
+start_without_newest_checkpoint(struct day *day)
+{
+    struct cluster *cluster = &day->cluster;
+    struct disk *disk = sim_disk_interface(cluster->disk);
+    const struct manifest_checkpoint *newest;
+    char reason[MANIFEST_REASON_BYTES];
+    struct manifest manifest;
+    bool has_refused = true;
+
+    cluster_crash(cluster);
+    forget_requests(day);
+    if (manifest_load(disk, &manifest, reason) != 0) {
+        snprintf(day->why, sizeof(day->why), "the manifest: %s", reason);
+        return false;
+    }
+    newest = manifest_newest_checkpoint(&manifest);
+    if (manifest.checkpoint_count == MANIFEST_CHECKPOINT_COUNT_MAX) {
+        const struct manifest_file *file = &newest->files[dice_below(&cluster->dice, newest->file_count)];
+
+        sim_disk_flip(cluster->disk, file->name, dice_below(&cluster->dice, (uint32_t)file->bytes),
+                      dice_below(&cluster->dice, 8));
+        has_refused = !cluster_start(cluster, 2) && strstr(cluster->failure, file->name) != NULL;
+        cluster->has_failed = false;
+        cluster->accept_loss = true;
+    }
+    manifest_deinit(&manifest);
+    if (!has_refused) {
+        snprintf(day->why, sizeof(day->why), "a damaged checkpoint: %s", cluster->failure);
+        return false;
+    }
+    if (!cluster_start(cluster, 1 + dice_below(&cluster->dice, 4)) || !check(day)) {
+        return false;
+    }
+    if (cluster_state_hash(cluster) != day->hash) {
+        snprintf(day->why, sizeof(day->why), "the state differs after a start from the checkpoint before");
+        return false;
+    }
+    return true;
+}
+
 static bool
 live(struct day *day)
 {
@@ -196,7 +239,7 @@ live(struct day *day)
                  before % 4 + 1);
         return false;
     }
-    return true;
+    return start_without_newest_checkpoint(day);
 }
 
 static bool
@@ -229,13 +272,12 @@ static void
 tell(const struct day *day, bool is_good)
 {
     printf("seed %llu: %s, %llu events answered, %llu read back, %llu lists paged, %u crashes, %u starts, "
-           "%llu steps, state "
-           "%016llx%s%s\n",
+           "%llu checkpoints, %llu steps, state %016llx%s%s\n",
            (unsigned long long)day->seed, is_good ? "ok" : "FAILED",
            (unsigned long long)day->clients.answered, (unsigned long long)day->clients.answered_read,
            (unsigned long long)day->pager.lists_read, day->crashes, day->starts,
-           (unsigned long long)day->cluster.steps, (unsigned long long)day->hash, is_good ? "" : "\n  ",
-           is_good ? "" : day->why);
+           (unsigned long long)day->cluster.checkpoints, (unsigned long long)day->cluster.steps,
+           (unsigned long long)day->hash, is_good ? "" : "\n  ", is_good ? "" : day->why);
 }
 
 /* Without the leak check: a process that dies in the middle leaves memory lent, and so does its simulation. */

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "shards/checkpoint_start.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "core/log_line.h"
+
+#define NAMES_MAX 65536u
+
+static int
+verify(struct disk *disk, const struct manifest *manifest, const struct manifest_checkpoint *checkpoint,
+       char *out_reason)
+{
+    if (checkpoint->file_count != manifest->partition_count + manifest->slice_count) {
+        snprintf(out_reason, MANIFEST_REASON_BYTES, "checkpoint %llu has %u files, not %u",
+                 (unsigned long long)checkpoint->number, checkpoint->file_count,
+                 manifest->partition_count + manifest->slice_count);
+        return fault_new(-EUCLEAN);
+    }
+    for (uint32_t i = 0; i < checkpoint->file_count; i++) {
+        int r = state_file_verify(disk, &checkpoint->files[i], manifest->store_id, checkpoint->number,
+                                  out_reason);
+
+        if (r != 0) {
+            return fault_up(r);
+        }
+    }
+    return 0;
+}
+
+int
+checkpoint_choose(struct disk *disk, struct manifest *manifest, uint32_t rules_version, bool accept_loss,
+                  char *out_reason)
+{
+    const struct manifest_checkpoint *newest;
+    /* Two: what came before the older one was given back. */
+    bool is_log_whole = manifest->checkpoint_count < MANIFEST_CHECKPOINT_COUNT_MAX;
+    char reason[MANIFEST_REASON_BYTES];
+
+    out_reason[0] = '\0';
+    if (manifest->rules_version > rules_version) {
+        snprintf(out_reason, MANIFEST_REASON_BYTES,
+                 "the store was written under rules version %u and this program has %u: use a newer program",
+                 manifest->rules_version, rules_version);
+        return fault_new(-ENOTSUP);
+    }
+    while ((newest = manifest_newest_checkpoint(manifest)) != NULL) {
+        int r = verify(disk, manifest, newest, reason);
+
+        if (r == 0) {
+            return 0;
+        }
+        if (out_reason[0] == '\0') {
+            memcpy(out_reason, reason, sizeof(reason));
+        }
+        if (r != -EUCLEAN || !accept_loss || (manifest->checkpoint_count == 1 && !is_log_whole)) {
+            return fault_up(r);
+        }
+        log_warn("a checkpoint is damaged and its loss was accepted: the one before is used",
+                 LOG_UINT("checkpoint", newest->number), LOG_TEXT("why", reason));
+        manifest_drop_newest_checkpoint(manifest);
+    }
+    return 0;
+}
+
+struct sweep {
+    struct disk *disk;
+    const struct manifest *manifest;
+    const char *folder;
+    char (*names)[STATE_NAME_BYTES];
+    uint32_t count;
+};
+
+static bool
+is_named(const struct manifest *manifest, const char *name)
+{
+    for (uint32_t c = 0; c < manifest->checkpoint_count; c++) {
+        const struct manifest_checkpoint *checkpoint = &manifest->checkpoints[c];
+
+        for (uint32_t i = 0; i < checkpoint->file_count; i++) {
+            if (strcmp(checkpoint->files[i].name, name) == 0) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+static void
+found(void *context, const char *name)
+{
+    struct sweep *sweep = context;
+    size_t bytes = strlen(name);
+    char whole[STATE_NAME_BYTES];
+
+    if (bytes < 6 || strcmp(name + bytes - 6, ".state") != 0 || sweep->count == NAMES_MAX ||
+        (size_t)snprintf(whole, sizeof(whole), "%s/%s", sweep->folder, name) >= sizeof(whole)) {
+        return;
+    }
+    if (!is_named(sweep->manifest, whole)) {
+        memcpy(sweep->names[sweep->count++], whole, sizeof(whole));
+    }
+}
+
+int
+checkpoint_sweep(struct disk *disk, const struct manifest *manifest)
+{
+    static const char *const folders[] = {PARTITION_FOLDER, SLICE_FOLDER};
+    struct sweep sweep = {.disk = disk, .manifest = manifest};
+    int r = 0;
+
+    sweep.names = calloc(NAMES_MAX, sizeof(*sweep.names));
+    if (sweep.names == NULL) {
+        return fault_new(-ENOMEM);
+    }
+    for (uint32_t i = 0; i < COUNT_OF(folders) && r == 0; i++) {
+        r = disk->ops->make_folder(disk, folders[i]);
+        if (r == 0) {
+            sweep.folder = folders[i];
+            r = disk->ops->list(disk, folders[i], found, &sweep);
+        }
+    }
+    for (uint32_t i = 0; i < sweep.count && r == 0; i++) {
+        r = disk->ops->unlink(disk, sweep.names[i]);
+    }
+    free(sweep.names);
+    if (r == 0) {
+        r = disk->ops->sync_folder(disk, "");
+    }
+    return r != 0 ? fault_new(r) : 0;
+}
