@@ -16,7 +16,8 @@
  * Memory   The owner keeps the operation and its buffer until `done`. Buffers, offsets and sizes of
  *          env_read and env_write are multiples of DISK_SECTOR_BYTES.
  * Limits   ENV_OPS_MAX operations outstanding for each shard; 1 GiB an operation.
- * Errors   `done` gets a negative errno, or 0 (all the bytes were moved; a short transfer is -EIO).
+ * Errors   `done` gets a negative errno, or 0 (all the bytes were moved; of a write that was cut short the
+ *          rest had no room, -ENOSPC; a short read is -EIO).
  */
 
 #include "core/base.h"

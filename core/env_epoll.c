@@ -63,7 +63,7 @@ transfer(struct env_op *op)
     if (count < 0) {
         return -errno;
     }
-    return (uint64_t)count == op->bytes ? 0 : -EIO;
+    return (uint64_t)count == op->bytes ? 0 : env_real_cut_short(op);
 }
 
 static void

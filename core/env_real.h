@@ -16,6 +16,7 @@
 #include "core/env.h"
 #include "core/side.h"
 
+#include <errno.h>
 #include <stdatomic.h>
 
 #define ENV_WATCH_COUNT_MAX 16u
@@ -27,6 +28,13 @@ enum env_kind {
     ENV_KIND_WRITE,
     ENV_KIND_SIDE,
 };
+
+/* What moved less than all of its bytes: a write found no room for the rest, a read the end of the file. */
+static inline int
+env_real_cut_short(const struct env_op *op)
+{
+    return op->kind == ENV_KIND_WRITE ? -ENOSPC : -EIO;
+}
 
 struct env_watch {
     int fd;

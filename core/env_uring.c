@@ -176,7 +176,7 @@ take_transfer(struct env_uring *uring, struct env_op *op, int result)
         return;
     }
     if (result >= 0) {
-        result = (uint64_t)result == op->bytes ? 0 : -EIO;
+        result = (uint64_t)result == op->bytes ? 0 : env_real_cut_short(op);
     }
     env_real_ready(&uring->real, op, result);
 }

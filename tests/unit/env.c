@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
@@ -183,6 +184,30 @@ no_room_is_said(void)
 TEST(a_write_without_room_says_so)
 {
     with_each_backend(no_room_is_said);
+}
+
+static void
+half_a_write_is_no_room(void)
+{
+    struct disk_file file = must_create("a", 0);
+    struct note note = fresh_note();
+    struct rlimit before;
+    struct rlimit half = {.rlim_cur = BYTES / 2, .rlim_max = RLIM_INFINITY};
+
+    CHECK(BYTES / 2 % DISK_SECTOR_BYTES == 0);
+    CHECK_EQ(getrlimit(RLIMIT_FSIZE, &before), 0);
+    half.rlim_max = before.rlim_max;
+    signal(SIGXFSZ, SIG_IGN);
+    CHECK_EQ(setrlimit(RLIMIT_FSIZE, &half), 0);
+    env_write(env, &note.op, file, written[0], BYTES, 0);
+    turn_until(&note.done_count, 1);
+    CHECK_EQ(setrlimit(RLIMIT_FSIZE, &before), 0);
+    CHECK_EQ(note.result, -ENOSPC);
+}
+
+TEST(a_write_that_was_cut_short_had_no_room)
+{
+    with_each_backend(half_a_write_is_no_room);
 }
 
 static void
