@@ -359,13 +359,23 @@ def kill_again_and_again(node, clients, dice):
         node.kill()
 
 
+def check_checkpoints(node):
+    """Some became durable; of two the files are kept, and those of one more may be on their way."""
+    numbers = {name.split('-')[1] for name in os.listdir(os.path.join(node.data, 'partitions'))}
+    check(1 <= len(numbers) <= 3, f'state files of {len(numbers)} checkpoints')
+    check(max(numbers) > '00000002.state', f'checkpoints {sorted(numbers)}')
+    print(f'checkpoints {sorted(numbers)}')
+
+
 @test(seconds=280)
 def every_event_counts_once_however_often_the_node_is_killed():
     dice = random.Random(SEED)
     print(f'MILLRACE_SEED={SEED}')
     began = now_ms() // HOUR * HOUR
-    # Small files: a start never writes to an old one.
-    with Node(starts=False, environment={'MILLRACE_LOG_SEGMENT_BYTES': '4MiB'}) as node, Clients(node.port) as clients:
+    # Small files, for a start never writes to an old one; and checkpoints, so that kills come at any point of them.
+    settings = {'MILLRACE_LOG_SEGMENT_BYTES': '4MiB', 'MILLRACE_STORAGE_CHECKPOINT_INTERVAL': '150ms',
+                'MILLRACE_STORAGE_CHECKPOINT_EVENTS': '3000'}
+    with Node(starts=False, environment=settings) as node, Clients(node.port) as clients:
         kill_again_and_again(node, clients, dice)
         node.start(*some_way_to_start(dice))
         ledger, resent_count = clients.finish()
@@ -377,6 +387,7 @@ def every_event_counts_once_however_often_the_node_is_killed():
         before = {tenant: answers(node, tenant, began) for tenant in TENANTS}
         for tenant in TENANTS:
             check_answers(tenant, before[tenant], ledger[tenant])
+        check_checkpoints(node)
         node.stop()
         node.start(*some_way_to_start(dice))
         for tenant in TENANTS:
