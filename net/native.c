@@ -42,6 +42,7 @@ static const struct {
 #define SLOT_EVENT_TIME EVENT_TEXT_COUNT
 #define SLOT_COUNT (EVENT_TEXT_COUNT + 1)
 #define SLOT_NONE UINT32_MAX
+static_assert(SLOT_COUNT <= 32, "a bit for each");
 
 #define IS(literal, slot) \
     if (memcmp(key.data, literal, sizeof(literal) - 1) == 0) { \
@@ -131,8 +132,9 @@ read_time(struct draft *draft, const struct json_value *value)
 int
 native_read(struct draft *draft, const struct json_value *event, uint32_t index)
 {
-    const struct json_value *values[SLOT_COUNT] = {NULL};
+    const struct json_value *values[SLOT_COUNT];
     const struct json_value *members;
+    uint32_t seen = 0; /* a bit for each slot: most have no value */
     uint32_t member_count;
     int r;
 
@@ -145,21 +147,23 @@ native_read(struct draft *draft, const struct json_value *event, uint32_t index)
         uint32_t slot = find_slot(members[i].key);
         if (slot != SLOT_NONE) {
             values[slot] = &members[i];
+            seen |= UINT32_C(1) << slot;
         }
     }
 
-    for (uint32_t which = 0; which < EVENT_TEXT_COUNT; which++) {
-        if (values[which] == NULL) {
-            continue;
-        }
+    for (uint32_t left = seen & ~(UINT32_C(1) << SLOT_EVENT_TIME); left != 0; left &= left - 1) {
+        uint32_t which = (uint32_t)__builtin_ctz(left);
+
         r = read_field(draft, (enum event_text)which, values[which]);
         if (r != 0) {
             return r;
         }
     }
-    r = read_time(draft, values[SLOT_EVENT_TIME]);
-    if (r != 0) {
-        return r;
+    if ((seen >> SLOT_EVENT_TIME & 1) != 0) {
+        r = read_time(draft, values[SLOT_EVENT_TIME]);
+        if (r != 0) {
+            return r;
+        }
     }
     if (draft->event.text[EVENT_EVENT_TYPE].bytes == 0) {
         return draft_reject(draft, "event_type: missing");
