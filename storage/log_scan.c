@@ -128,28 +128,33 @@ static bool
 are_pages_good(struct log_description *description)
 {
     const struct log_description_head *head = &description->head;
-    uint8_t *is_taken = calloc(head->slot_count / 8 + 1, 1);
-    bool is_good = is_taken != NULL;
     uint64_t run_index = 0;
 
-    for (uint32_t i = 0; i < head->page_count && is_good; i++) {
+    for (uint32_t i = 0; i < head->page_count; i++) {
         const struct log_description_page *page = &description->pages[i];
 
-        is_good = page->slot < head->slot_count && page->run_count <= head->run_count - run_index &&
-                  page->stream < 2 && page->opened <= head->opened &&
-                  (i == 0 || page->opened > description->pages[i - 1].opened) &&
-                  (is_taken[page->slot / 8] & 1u << page->slot % 8) == 0 &&
-                  are_runs_good(head, &description->runs[run_index], page->run_count);
-        if (is_good) {
-            is_taken[page->slot / 8] |= (uint8_t)(1u << page->slot % 8);
-            for (uint32_t k = 0; k < page->run_count; k++) {
-                description->run_pages[run_index + k] = i;
-            }
-            run_index += page->run_count;
+        if (page->slot >= head->slot_count || page->run_count > head->run_count - run_index ||
+            page->stream >= 2 || page->opened > head->opened ||
+            (i > 0 && page->slot <= description->pages[i - 1].slot) ||
+            !are_runs_good(head, &description->runs[run_index], page->run_count)) {
+            return false;
         }
+        for (uint32_t k = 0; k < page->run_count; k++) {
+            description->run_pages[run_index + k] = i;
+        }
+        run_index += page->run_count;
     }
-    free(is_taken);
-    return is_good && run_index == head->run_count;
+    return run_index == head->run_count;
+}
+
+static int
+compare_pages(const void *a, const void *b, void *context)
+{
+    const struct log_description_page *pages = context;
+    uint64_t first = pages[*(const uint32_t *)a].opened;
+    uint64_t second = pages[*(const uint32_t *)b].opened;
+
+    return (first > second) - (first < second);
 }
 
 static int
@@ -160,6 +165,36 @@ compare_runs(const void *a, const void *b, void *context)
     uint64_t second = runs[*(const uint32_t *)b].sequence;
 
     return (first > second) - (first < second);
+}
+
+/* False: two are equal. */
+static bool
+put_in_order(struct log_description *description)
+{
+    const struct log_description_page *pages = description->pages;
+    const struct log_run *runs = description->runs;
+    uint32_t page_count = description->head.page_count;
+    uint32_t run_count = description->head.run_count;
+
+    for (uint32_t i = 0; i < page_count; i++) {
+        description->age[i] = i;
+    }
+    for (uint32_t i = 0; i < run_count; i++) {
+        description->order[i] = i;
+    }
+    qsort_r(description->age, page_count, sizeof(*description->age), compare_pages, description->pages);
+    qsort_r(description->order, run_count, sizeof(*description->order), compare_runs, description->runs);
+    for (uint32_t i = 1; i < page_count; i++) {
+        if (pages[description->age[i]].opened == pages[description->age[i - 1]].opened) {
+            return false;
+        }
+    }
+    for (uint32_t i = 1; i < run_count; i++) {
+        if (runs[description->order[i]].sequence == runs[description->order[i - 1]].sequence) {
+            return false;
+        }
+    }
+    return true;
 }
 
 int
@@ -180,11 +215,12 @@ log_description_read(const char *name, const void *bytes, uint64_t count,
     uint32_t run_count = description->head.run_count;
 
     description->pages = calloc(page_count + 1u, sizeof(*description->pages));
+    description->age = calloc(page_count + 1u, sizeof(*description->age));
     description->runs = calloc(run_count + UINT64_C(1), sizeof(*description->runs));
     description->run_pages = calloc(run_count + UINT64_C(1), sizeof(*description->run_pages));
     description->order = calloc(run_count + UINT64_C(1), sizeof(*description->order));
-    if (description->pages == NULL || description->runs == NULL || description->run_pages == NULL ||
-        description->order == NULL) {
+    if (description->pages == NULL || description->age == NULL || description->runs == NULL ||
+        description->run_pages == NULL || description->order == NULL) {
         snprintf(out_reason, LOG_STORE_REASON_BYTES, "%.128s: no memory for its description", name);
         log_description_deinit(description);
         return fault_new(-ENOMEM);
@@ -194,16 +230,7 @@ log_description_read(const char *name, const void *bytes, uint64_t count,
     at += page_count * sizeof(*description->pages);
     memcpy(description->runs, at, run_count * sizeof(*description->runs));
 
-    bool is_good = are_pages_good(description);
-    for (uint32_t i = 0; i < run_count; i++) {
-        description->order[i] = i;
-    }
-    qsort_r(description->order, run_count, sizeof(*description->order), compare_runs, description->runs);
-    for (uint32_t i = 1; i < run_count && is_good; i++) {
-        is_good = description->runs[description->order[i]].sequence !=
-                  description->runs[description->order[i - 1]].sequence;
-    }
-    if (!is_good) {
+    if (!are_pages_good(description) || !put_in_order(description)) {
         log_description_deinit(description);
         return refuse(name, "has impossible pages", out_reason);
     }
@@ -214,6 +241,7 @@ void
 log_description_deinit(struct log_description *description)
 {
     free(description->pages);
+    free(description->age);
     free(description->runs);
     free(description->run_pages);
     free(description->order);

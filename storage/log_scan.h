@@ -130,7 +130,8 @@ void log_store_say(char *what, const char *name, uint64_t offset, const char *do
 
 struct log_description {
     struct log_description_head head;
-    struct log_description_page *pages; /* [head.page_count] */
+    struct log_description_page *pages; /* [head.page_count], by slot */
+    uint32_t *age;                      /* [head.page_count], pages from the oldest to the newest */
     struct log_run *runs;               /* [head.run_count], page by page */
     uint32_t *run_pages;                /* [head.run_count] */
     uint32_t *order;                    /* [head.run_count], runs by sequence */

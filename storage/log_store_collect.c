@@ -108,6 +108,9 @@ begin(struct log_store *store)
         begin_moving(store);
         return true;
     }
+    if (store->options.env->ops_outstanding >= ENV_OPS_MAX - LOG_OPS_LEFT) {
+        return false;
+    }
     collect->frame = log_frame_take(store, &collect->piece);
     if (collect->frame == NULL) {
         return false;

@@ -38,39 +38,29 @@ cut_runs(const struct log_store *store, const struct log_page *page)
     return count;
 }
 
-static int
-compare_pages(const void *a, const void *b)
-{
-    const struct log_description_page *first = a;
-    const struct log_description_page *second = b;
-
-    return (first->opened > second->opened) - (first->opened < second->opened);
-}
-
 static void
 fill_description(const struct log_store *store, uint8_t *bytes, struct log_description_head *head)
 {
     struct log_description_page *pages = (struct log_description_page *)(void *)(bytes + sizeof(*head));
     struct log_run *runs = (struct log_run *)(void *)(pages + head->page_count);
-    uint32_t at = 0;
+    struct log_description_page *at = pages;
 
     for (uint32_t slot = 0; slot < store->pages.count; slot++) {
         const struct log_page *page = log_page_at(store, slot);
 
-        if (is_in_cut(store, page)) {
-            pages[at++] = (struct log_description_page){
-                .stamp = page->stamp,
-                .opened = page->opened,
-                .slot = slot,
-                .run_count = cut_runs(store, page),
-                .stream = page->stream,
-            };
+        if (!is_in_cut(store, page)) {
+            continue;
         }
-    }
-    qsort(pages, head->page_count, sizeof(*pages), compare_pages);
-    for (uint32_t i = 0; i < head->page_count; i++) {
-        memcpy(runs, log_page_at(store, pages[i].slot)->runs, pages[i].run_count * sizeof(*runs));
-        runs += pages[i].run_count;
+        *at = (struct log_description_page){
+            .stamp = page->stamp,
+            .opened = page->opened,
+            .slot = slot,
+            .run_count = cut_runs(store, page),
+            .stream = page->stream,
+        };
+        memcpy(runs, page->runs, at->run_count * sizeof(*runs));
+        runs += at->run_count;
+        at++;
     }
     head->checksum = checksum32_more(checksum32(head, sizeof(*head)), pages, head->bytes - sizeof(*head));
     memcpy(bytes, head, sizeof(*head));
@@ -268,28 +258,24 @@ take_frames(struct restore *restore)
     uint64_t count = 0;
 
     for (uint32_t k = 0; k < COUNT_OF(order); k++) {
-        uint32_t i = description->head.page_count;
-
-        while (i > 0 && count < most) {
-            const struct log_description_page *described = &description->pages[i - 1];
-            if (described->stream == (uint32_t)order[k]) {
-                struct log_page *page = log_page_at(store, described->slot);
-                uint8_t *frame = log_frame_take(store, &page->piece);
-                if (frame == NULL) {
-                    break;
-                }
-                store->frames[described->slot] = frame;
-                count++;
+        for (uint32_t i = description->head.page_count; i > 0 && count < most; i--) {
+            const struct log_description_page *described = &description->pages[description->age[i - 1]];
+            if (described->stream != (uint32_t)order[k]) {
+                continue;
             }
-            i--;
+            store->frames[described->slot] =
+                log_frame_take(store, &log_page_at(store, described->slot)->piece);
+            if (store->frames[described->slot] == NULL) {
+                break;
+            }
+            count++;
         }
     }
     /* Into the lists from the oldest on. */
     for (uint32_t i = 0; i < description->head.page_count; i++) {
-        const struct log_description_page *described = &description->pages[i];
-        if (store->frames[described->slot] != NULL) {
-            log_pages_add_resident(store, described->slot, log_page_at(store, described->slot)->piece,
-                                   store->frames[described->slot]);
+        uint32_t slot = description->pages[description->age[i]].slot;
+        if (store->frames[slot] != NULL) {
+            log_pages_add_resident(store, slot, log_page_at(store, slot)->piece, store->frames[slot]);
         }
     }
 }

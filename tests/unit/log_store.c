@@ -401,6 +401,53 @@ TEST(several_waiters_for_a_key_share_a_read_and_are_called_in_order)
     world_end();
 }
 
+TEST(keys_that_the_index_cannot_tell_apart_are_told_apart_by_their_records)
+{
+    struct log_store_waiter waiter;
+    void *record;
+    uint32_t bytes;
+
+    world_begin(1);
+    world_add(0, 100);
+    CHECK_EQ(log_store_find(world.store, world_key(1), &waiter, &record, &bytes), LOG_STORE_ABSENT);
+    world_add(1, 200);
+    world_check_all();
+    world_end();
+
+    given_more_than_fits(2000);
+    world_look(1, UINT32_MAX); /* one of the two is read, and may be the other */
+    world_look(0, 50);
+    world_look(1, 60);
+    world_look(0, UINT32_MAX);
+    world_drain();
+    CHECK_EQ(world.waiting_count, 0);
+    CHECK_EQ(log_store_counts(world.store).cold_reads, 2);
+    CHECK_EQ(world.map[0].bytes, 50);
+    CHECK_EQ(world.map[1].bytes, 60);
+    world_end();
+}
+
+TEST(a_cold_stranger_is_read_before_a_key_is_absent)
+{
+    world_begin(1);
+    log_store_set_memory(world.store, 4 * WORLD_PAGE_BYTES);
+    world_add(0, BYTES);
+    for (uint32_t key = WORLD_STRANGER_COUNT; key < 2000; key++) {
+        world_add(key, BYTES);
+        if (key % 50 == 49) {
+            world_drain();
+        }
+    }
+    world_drain();
+    world_look(1, UINT32_MAX);
+    CHECK_EQ(world.waiting_count, 1);
+    world_drain();
+    CHECK_EQ(world.waiting_count, 0); /* the map says that it is not there, and so did the store */
+    world_look(1, UINT32_MAX);
+    CHECK_EQ(world.waiting_count, 0);
+    world_end();
+}
+
 TEST(no_more_reads_are_under_way_than_allowed_and_all_are_answered)
 {
     given_more_than_fits(2000);

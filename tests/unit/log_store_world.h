@@ -9,6 +9,7 @@
 
 #include "core/env_sim.h"
 #include "core/sim_file.h"
+#include "storage/log_index.h"
 #include "storage/log_scan.h"
 #include "storage/log_store.h"
 
@@ -22,6 +23,9 @@
 #define WORLD_PAGE_BYTES (UINT64_C(64) << 10)
 #define WORLD_NAME "slices/007.pages"
 #define WORLD_CUT_COUNT 2u
+#define WORLD_SEED UINT64_C(0x243f6a8885a308d3)
+#define WORLD_STRANGER_COUNT 16u /* the first keys: the index cannot tell each even one from the next */
+#define WORLD_STRANGER_LOOKED UINT32_C(300000)
 
 struct known {
     uint64_t value; /* 0: not there */
@@ -75,15 +79,67 @@ world_dice(uint64_t limit)
     return sim_dice(&world.dice) % limit;
 }
 
+static uint64_t world_strangers[WORLD_STRANGER_COUNT]; /* found once, as they cost a moment */
+
 static inline struct store_key
 world_key(uint64_t n)
 {
     struct store_key key = {0};
+    uint64_t mixed = n < WORLD_STRANGER_COUNT ? world_strangers[n] : n;
 
     n++;
     memcpy(key.byte, &n, sizeof(n));
-    memcpy(key.byte + 8, &n, sizeof(n));
+    memcpy(key.byte + 8, &mixed, sizeof(mixed));
     return key;
+}
+
+static inline int
+world_compare(const void *a, const void *b)
+{
+    uint64_t first = *(const uint64_t *)a;
+    uint64_t second = *(const uint64_t *)b;
+
+    return (first > second) - (first < second);
+}
+
+/* Pairs of keys whose hashes have the same first 32 bits, which is all that the index knows. */
+static inline void
+world_find_strangers(const uint64_t *seed)
+{
+    struct log_index index = {.seed = {seed[0], seed[1]}};
+    uint64_t *sorted;
+
+    if (world_strangers[0] != 0) {
+        return;
+    }
+    sorted = malloc(WORLD_STRANGER_LOOKED * sizeof(*sorted));
+    CHECK(sorted != NULL);
+    for (uint32_t pair = 0; pair < WORLD_STRANGER_COUNT; pair += 2) {
+        for (uint32_t i = 0; i < WORLD_STRANGER_LOOKED; i++) {
+            world_strangers[pair] = i + 1000000;
+            sorted[i] = log_index_hash(&index, world_key(pair)) >> 32 << 32 | i;
+        }
+        qsort(sorted, WORLD_STRANGER_LOOKED, sizeof(*sorted), world_compare);
+        for (uint64_t i = 0;; i++) {
+            world_strangers[pair + 1] = i + 1000000;
+            uint64_t hash = log_index_hash(&index, world_key(pair + 1)) >> 32 << 32;
+            uint32_t from = 0;
+            uint32_t until = WORLD_STRANGER_LOOKED;
+            while (from < until) {
+                uint32_t middle = (from + until) / 2;
+                if (sorted[middle] < hash) {
+                    from = middle + 1;
+                } else {
+                    until = middle;
+                }
+            }
+            if (from < WORLD_STRANGER_LOOKED && sorted[from] >> 32 << 32 == hash) {
+                world_strangers[pair] = (uint32_t)sorted[from] + UINT64_C(1000000);
+                break;
+            }
+        }
+    }
+    free(sorted);
 }
 
 static inline uint8_t
@@ -133,13 +189,14 @@ world_begin_disk(struct sim_disk_options options)
     CHECK_EQ(disk->ops->sync_folder(disk, ""), 0);
     world.env = env_sim_create(world.disk, &world.clock, options.seed);
     CHECK_EQ(region_init(&world.region, UINT64_C(64) << 20), 0);
+    world_find_strangers((const uint64_t[]){WORLD_SEED, 2});
     world.options = (struct log_store_options){
         .env = world.env,
         .region = &world.region,
         .name = WORLD_NAME,
         .store_id = id,
         .number = 7,
-        .seed = {options.seed, 2},
+        .seed = {WORLD_SEED, 2},
         .page_bytes = WORLD_PAGE_BYTES,
         .is_indexed = true,
         .on_fatal = world_fatal,
