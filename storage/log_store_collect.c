@@ -18,6 +18,7 @@
 #define CREDIT_PAGES_MAX 16u
 #define SPARE_PAGES 4u /* a small store needs no collection */
 #define LOOK_COUNT 4096u
+#define LIVE_PART 8u /* less garbage than this part of a page is not worth it */
 #define BATCH_COUNT 16u
 
 struct candidate {
@@ -59,7 +60,7 @@ choose(struct log_store *store)
         const struct log_page *page = log_page_at(store, store->collect.look_at);
 
         if (page->state != LOG_PAGE_USED || page->is_tail || page->is_open || page->unwritten_count > 0 ||
-            page->live_bytes == 0) {
+            page->live_bytes == 0 || page->live_bytes > store->room / LIVE_PART * (LIVE_PART - 1)) {
             continue;
         }
         uint64_t age = store->opened - page->opened + 1;
