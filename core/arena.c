@@ -82,7 +82,7 @@ may_take(const struct arena *arena, uint64_t bytes)
 {
     const struct arena_pool *pool = arena->pool;
     bool is_small = arena->bytes_before + arena->bytes_held + bytes <= ARENA_SMALL_BYTES;
-    uint64_t limit = is_small ? pool->bytes_max : pool->bytes_max - pool->bytes_max / 8;
+    uint64_t limit = is_small ? pool->bytes_max : pool->bytes_max - pool->bytes_max / 4;
 
     return pool->bytes_max == 0 || (pool->bytes_taken < limit && bytes <= limit - pool->bytes_taken);
 }

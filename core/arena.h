@@ -12,7 +12,7 @@
  * Memory   Chunks are ARENA_CHUNK_BYTES, larger takes get a chunk of their own. They come from the pool's reserve, and
  *          of the system nothing is asked; a pool without one (programs that are no node, tests) has the heap.
  * Limits   bytes_max for each arena (ARENA_BYTES_MAX unless told), and for all arenas of a pool with a reserve. An arena
- *          that is full because of the pool `is_starved`: who asks again later may have more luck. The last eighth of a
+ *          that is full because of the pool `is_starved`: who asks again later may have more luck. The last quarter of a
  *          reserve is for the first ARENA_SMALL_BYTES of each, so that those who take much keep out nobody who takes little.
  */
 

@@ -22,9 +22,15 @@
  *      Half a head is taken away, and put back when the request is over; a bad one is dropped and its refusal kept;
  *   2. when it is over, the connection is noted, and after h2o's run we put ourselves in front again (http_gate_return).
  * h2o reads a socket at the beginning of a run only, so no byte comes between.
+ *
+ * h2o empties every socket that is ready in one run, so a hundred clients that upload as fast as they can would make turns
+ * of tens of milliseconds. Whoever had a lot to be read rests afterwards: it is not read before its turn comes, a few in
+ * each run, and what it sends meanwhile waits in the kernel, which tells it to wait too (the listener bounds how much).
  */
 
 #define LINGER_NS (2 * NS_PER_S)
+#define REST_BYTES_MIN (64u << 10)
+#define RESUMED_AT_ONCE 2u
 
 static struct text
 input_of(const struct http_connection *connection, uint64_t at)
@@ -66,7 +72,7 @@ is_over_budget(const struct http_connection *connection)
     const struct http_shared *shared = connection->server->shared;
     uint64_t bytes = buffer_bytes(connection);
 
-    return bytes > 0 && http_shared_request_bytes(shared) - connection->counted_bytes + bytes >
+    return bytes > 0 && http_shared_bytes(shared) - connection->counted_bytes + bytes >
                             shared->settings->net_body_memory_bytes;
 }
 
@@ -117,7 +123,7 @@ void
 http_gate_cut(struct http_connection *connection)
 {
     log_warn_seldom("an upload was cut: net.body_memory is used up",
-                    LOG_UINT("bytes", http_shared_request_bytes(connection->server->shared)));
+                    LOG_UINT("bytes", http_shared_bytes(connection->server->shared)));
     refuse(connection, "503 Service Unavailable", "Retry-After: 1\r\n", "too many bodies are being received");
 }
 
@@ -191,15 +197,53 @@ look_at_input(struct http_connection *connection, uint64_t new_bytes)
     connection->server->h2o_read(socket, NULL);
 }
 
-static void
-on_read(h2o_socket_t *socket, const char *problem)
-{
-    struct http_connection *connection = socket->on_close.data;
+static void on_read(h2o_socket_t *socket, const char *problem);
 
-    if (problem != NULL) {
-        connection->server->h2o_read(socket, problem);
+/* Unless h2o has taken the reading over, or is about to. */
+static void
+rest(struct http_connection *connection)
+{
+    struct http_server *server = connection->server;
+
+    if (connection->socket->_cb.read != on_read || connection->is_noted) {
         return;
     }
+    h2o_socket_read_stop(connection->socket);
+    connection->is_resting = true;
+    connection->next_resting = NULL;
+    connection->previous_resting = server->last_resting;
+    *(server->last_resting != NULL ? &server->last_resting->next_resting : &server->first_resting) =
+        connection;
+    server->last_resting = connection;
+}
+
+static void
+wake(struct http_connection *connection)
+{
+    struct http_server *server = connection->server;
+    struct http_connection *next = connection->next_resting;
+    struct http_connection *previous = connection->previous_resting;
+
+    connection->is_resting = false;
+    *(previous != NULL ? &previous->next_resting : &server->first_resting) = next;
+    *(next != NULL ? &next->previous_resting : &server->last_resting) = previous;
+}
+
+void
+http_gate_resume(struct http_server *server)
+{
+    for (uint32_t i = 0; i < RESUMED_AT_ONCE && server->first_resting != NULL; i++) {
+        struct http_connection *connection = server->first_resting;
+
+        wake(connection);
+        h2o_socket_read_start(connection->socket, on_read);
+    }
+}
+
+/* The connection may be gone afterwards. */
+static void
+take_bytes(struct http_connection *connection)
+{
     if (connection->is_broken) {
         throw_input_away(connection);
         return;
@@ -209,7 +253,26 @@ on_read(h2o_socket_t *socket, const char *problem)
         return;
     }
     http_connection_count(connection);
-    look_at_input(connection, socket->bytes_read);
+    look_at_input(connection, connection->socket->bytes_read);
+}
+
+static void
+on_read(h2o_socket_t *socket, const char *problem)
+{
+    struct http_connection *connection = socket->on_close.data;
+    struct http_server *server = connection->server;
+    bool is_much = socket->bytes_read >= REST_BYTES_MIN;
+
+    if (problem != NULL) {
+        server->h2o_read(socket, problem);
+        return;
+    }
+    server->reading = connection;
+    take_bytes(connection);
+    if (is_much && server->reading != NULL) {
+        rest(connection);
+    }
+    server->reading = NULL;
 }
 
 void
@@ -320,7 +383,7 @@ http_gate_return(struct http_server *server)
 bool
 http_gate_is_reading(const struct http_connection *connection)
 {
-    return connection->socket->_cb.read == on_read;
+    return connection->socket->_cb.read == on_read || connection->is_resting;
 }
 
 void
@@ -333,9 +396,14 @@ http_gate_hang_up(struct http_connection *connection)
 void
 http_gate_close(struct http_connection *connection)
 {
-    struct http_connection **link = &connection->server->noted;
+    struct http_server *server = connection->server;
+    struct http_connection **link = &server->noted;
 
     free(connection->kept);
+    if (connection->is_resting) {
+        wake(connection);
+    }
+    server->reading = server->reading != connection ? server->reading : NULL;
     if (!connection->is_noted) {
         return;
     }

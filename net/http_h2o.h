@@ -45,6 +45,9 @@ struct http_connection {
     bool has_body;             /* to the last of its chunks */
     bool is_noted;
     struct http_connection *next_noted;
+    bool is_resting; /* sent a lot, and is not read until its turn comes */
+    struct http_connection *next_resting;
+    struct http_connection *previous_resting;
     char *kept; /* half of the next head; NULL: none */
     uint32_t kept_bytes;
     int refused; /* what stood behind the request that is worked on; 0: nothing bad */
@@ -61,8 +64,11 @@ struct http_server {
     h2o_accept_ctx_t accept;
     h2o_socket_cb h2o_read;        /* its reader of requests */
     struct http_connection *noted; /* the gate returns to these after h2o's run */
-    h2o_socket_t *listener;        /* NULL: closed, we are stopping */
-    int loop_fd;                   /* its epoll descriptor */
+    struct http_connection *first_resting;
+    struct http_connection *last_resting;
+    struct http_connection *reading; /* its bytes are looked at; NULL when it has gone meanwhile */
+    h2o_socket_t *listener;          /* NULL: closed, we are stopping */
+    int loop_fd;                     /* its epoll descriptor */
     bool has_config;
     bool has_context;
     bool is_ready;  /* the epoll descriptor is readable */
@@ -95,6 +101,8 @@ void http_gate_open(struct http_connection *connection);
 void http_gate_look_ahead(struct http_connection *connection, const h2o_req_t *request);
 /* That request is over. */
 void http_gate_call_is_over(struct http_connection *connection);
+/* Before each run of h2o: a few of those that have much to send may be read again. */
+void http_gate_resume(struct http_server *server);
 /* After each run of h2o. */
 void http_gate_return(struct http_server *server);
 /* A request is read, or awaited: nothing is being written, and what follows may be called. */

@@ -65,10 +65,23 @@ http_shared_request_bytes(const struct http_shared *shared)
     return bytes;
 }
 
+uint64_t
+http_shared_bytes(const struct http_shared *shared)
+{
+    uint64_t bytes = http_shared_request_bytes(shared);
+
+    for (uint32_t i = 0; i < shared->shard_count; i++) {
+        bytes += atomic_load_explicit(&shared->bodies[i].answer_bytes, memory_order_relaxed);
+    }
+    return bytes;
+}
+
 void
 http_server_note_arenas(const struct shard *shard, struct http_shared *shared)
 {
     atomic_store_explicit(&shared->bodies[shard->id.n].arena_bytes, shard->arenas.bytes_taken,
+                          memory_order_relaxed);
+    atomic_store_explicit(&shared->bodies[shard->id.n].answer_bytes, shard->answers.bytes_taken,
                           memory_order_relaxed);
 }
 
@@ -265,7 +278,7 @@ look_at(struct http_connection *connection)
     }
     http_connection_count(connection);
     if (http_gate_is_reading(connection) && socket->input->size >= CUT_BYTES_MIN &&
-        http_shared_request_bytes(server->shared) > server->shared->settings->net_body_memory_bytes) {
+        http_shared_bytes(server->shared) > server->shared->settings->net_body_memory_bytes) {
         http_gate_cut(connection);
         return;
     }
@@ -291,8 +304,8 @@ has_own_work(const struct http_server *server)
 {
     const h2o_evloop_t *loop = server->loop;
 
-    return loop->_statechanged.head != NULL || loop->_pending_as_client != NULL ||
-           loop->_pending_as_server != NULL;
+    return server->first_resting != NULL || loop->_statechanged.head != NULL ||
+           loop->_pending_as_client != NULL || loop->_pending_as_server != NULL;
 }
 
 static uint64_t
@@ -362,6 +375,7 @@ turn(void *context, struct mono_ns now)
     if (server->is_ready || has_own_work(server) ||
         timers_due_ms(server) <= (uint64_t)env_wall(server->shard->env).ms) {
         server->is_ready = false;
+        http_gate_resume(server);
         h2o_evloop_run(server->loop, 0); /* -1 is a signal, or task work of the ring: nothing is lost */
         http_gate_return(server);
         look_after(server);
@@ -589,6 +603,7 @@ http_server_close(struct http_server *server)
         break_off(connection);
     }
     for (int i = 0; i < CLOSE_PATIENCE && (server->connection_count > 0 || has_own_work(server)); i++) {
+        http_gate_resume(server);
         h2o_evloop_run(server->loop, 10);
     }
     if (server->connection_count > 0) {

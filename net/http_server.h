@@ -37,7 +37,8 @@ struct shard;
 
 struct http_bodies {
     alignas(CACHE_LINE_BYTES) _Atomic uint64_t bytes; /* written by its shard */
-    _Atomic uint64_t arena_bytes; /* of requests, and their answers until they have left; too */
+    _Atomic uint64_t arena_bytes;  /* of requests, and their answers until they have left; too */
+    _Atomic uint64_t answer_bytes; /* of shards to each other's queries; too */
 };
 
 /* Queries of a shard: some run, the others wait for their turn in the order in which they came. Its shard's alone. */
@@ -66,8 +67,10 @@ struct http_shared {
 
 /* Any shard. Bytes of bodies held by all servers, about. */
 uint64_t http_shared_body_bytes(const struct http_shared *shared);
-/* Any shard. And what is made of them and of queries: all that net.body_memory is for. */
+/* Any shard. And what is made of them, until it has left. */
 uint64_t http_shared_request_bytes(const struct http_shared *shared);
+/* Any shard. And what shards have answered to queries: all that net.body_memory is for. */
+uint64_t http_shared_bytes(const struct http_shared *shared);
 /* Any shard. NULL: requests are served; else why not. */
 const char *http_shared_why_not(const struct http_shared *shared);
 

@@ -29,7 +29,7 @@
  * than a large upload with its events needs. Reserved at start, and touched when it is used.
  */
 #define SHARD_REQUESTS_BYTES_NODE (UINT64_C(512) << 20)
-#define SHARD_ANSWERS_BYTES_NODE (UINT64_C(384) << 20)
+#define SHARD_ANSWERS_BYTES_NODE (UINT64_C(256) << 20)
 #define SHARD_ARENAS_BYTES_MIN (UINT64_C(96) << 20)
 #define INGEST_PARTS_MAX 512u
 

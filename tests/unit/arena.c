@@ -210,7 +210,7 @@ TEST(a_pool_with_a_reserve_says_no_at_its_limit_and_who_asked_knows_why)
 {
     struct arena other;
     struct arena small;
-    struct arena little[6];
+    struct arena little[12];
 
     CHECK_EQ(arena_pool_init_reserve(&pool, 4 * ARENA_CHUNK_BYTES, 640 * ARENA_CHUNK_BYTES), 0);
     arena_init(&arena, &pool, 32u << 20);
@@ -220,23 +220,23 @@ TEST(a_pool_with_a_reserve_says_no_at_its_limit_and_who_asked_knows_why)
     CHECK(arena_take(&small, 17) == NULL);
     CHECK_EQ(arena_fault(&small), -E2BIG);
     CHECK(arena_take(&other, 400 * ARENA_CHUNK_BYTES) != NULL);
-    CHECK(arena_take(&arena, 160 * ARENA_CHUNK_BYTES + 16) == NULL);
+    CHECK(arena_take(&arena, 80 * ARENA_CHUNK_BYTES + 16) == NULL);
     CHECK_EQ(arena_fault(&arena), -ENOMEM);
     CHECK(arena_take(&arena, 16) == NULL); /* sticky */
     CHECK_EQ(arena_fault(&arena), -ENOMEM);
 
     arena_reset(&arena);
     CHECK_EQ(arena_fault(&arena), 0);
-    CHECK(arena_take(&arena, 160 * ARENA_CHUNK_BYTES) != NULL);
+    CHECK(arena_take(&arena, 80 * ARENA_CHUNK_BYTES) != NULL);
     CHECK(arena_take(&other, ARENA_CHUNK_BYTES) == NULL);
     CHECK_EQ(arena_fault(&other), -ENOMEM);
 
-    /* The last eighth is for who takes little. */
+    /* The last quarter is for who takes little. */
     for (uint32_t i = 0; i < COUNT_OF(little); i++) {
         arena_init(&little[i], &pool, 0);
-        CHECK_EQ(arena_take(&little[i], 15 * ARENA_CHUNK_BYTES) != NULL, i < 5);
+        CHECK_EQ(arena_take(&little[i], 15 * ARENA_CHUNK_BYTES) != NULL, i < 10);
     }
-    CHECK_EQ(arena_fault(&little[5]), -ENOMEM);
+    CHECK_EQ(arena_fault(&little[10]), -ENOMEM);
     CHECK(arena_take(&little[4], 2 * ARENA_CHUNK_BYTES) == NULL);
     CHECK_EQ(arena_fault(&little[4]), -ENOMEM);
     arena_reset(&little[4]);
@@ -256,7 +256,7 @@ TEST(a_pool_with_a_reserve_serves_large_after_many_small)
 {
     struct arena arenas[8];
 
-    CHECK_EQ(arena_pool_init_reserve(&pool, 4 * ARENA_CHUNK_BYTES, 40u << 20), 0);
+    CHECK_EQ(arena_pool_init_reserve(&pool, 4 * ARENA_CHUNK_BYTES, 48u << 20), 0);
     for (uint32_t round = 0; round < 20; round++) {
         for (uint32_t i = 0; i < COUNT_OF(arenas); i++) {
             arena_init(&arenas[i], &pool, 64u << 20);
