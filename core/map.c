@@ -20,28 +20,6 @@ map_find(const struct map *map, uint64_t hash, map_equal *equal, const void *own
     return map_find_inline(map, hash, equal, owner, key);
 }
 
-void
-map_prefetch(const struct map *map, uint64_t hash)
-{
-    if (map->capacity > 0) {
-        __builtin_prefetch(&map->entries[map_tag(hash) & (map->capacity - 1)]);
-    }
-}
-
-uint32_t
-map_guess(const struct map *map, uint64_t hash)
-{
-    uint32_t tag = map_tag(hash);
-    uint32_t mask = map->capacity - 1;
-
-    for (uint32_t i = tag & mask; map->capacity > 0 && map->entries[i].value != 0; i = (i + 1) & mask) {
-        if (map->entries[i].tag == tag) {
-            return map->entries[i].value - 1;
-        }
-    }
-    return MAP_NONE;
-}
-
 static void
 place(struct map_entry *entries, uint32_t mask, struct map_entry entry)
 {

@@ -70,9 +70,27 @@ map_find_inline(const struct map *map, uint64_t hash, map_equal *equal, const vo
     }
 }
 /* Home. A look-up of this hash will follow soon. */
-void map_prefetch(const struct map *map, uint64_t hash);
+static inline void
+map_prefetch(const struct map *map, uint64_t hash)
+{
+    if (map->capacity > 0) {
+        __builtin_prefetch(&map->entries[map_tag(hash) & (map->capacity - 1)]);
+    }
+}
+static inline bool
+map_is_any(const void *owner, uint32_t value, const void *key)
+{
+    (void)owner;
+    (void)value;
+    (void)key;
+    return true;
+}
 /* Home. Whom it will probably find, as far as the map alone can tell; MAP_NONE for nobody. */
-uint32_t map_guess(const struct map *map, uint64_t hash);
+static inline uint32_t
+map_guess(const struct map *map, uint64_t hash)
+{
+    return map_find_inline(map, hash, map_is_any, NULL, NULL);
+}
 /* Home. Adds a pair that is not there yet. */
 MUST_USE int map_insert(struct map *map, uint64_t hash, uint32_t value);
 /* Home. Removes the pair, which must be there. */

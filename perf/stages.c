@@ -27,6 +27,7 @@
 
 #include <sys/mman.h>
 
+#include "core/env_sim.h"
 #include "core/json_in.h"
 #include "net/normaliser.h"
 #include "net/produce_people.h"
@@ -97,6 +98,9 @@ struct bench {
     struct normaliser *normaliser;
     struct node node;
     struct region region;
+    struct sim_disk *disk;
+    struct sim_clock clock;
+    struct env *env; /* nothing of it is used but its disk, which stays empty */
     struct arena_pool arenas;
     struct keeper *keeper;
     struct partition partitions[PARTITION_COUNT];
@@ -165,6 +169,12 @@ node_fatal(struct node *node, int status, const char *what)
     (void)node;
     fprintf(stderr, "stages: %d: %s\n", status, what);
     exit(1);
+}
+
+static void
+store_fatal(void *context, int status, const char *what)
+{
+    node_fatal(context, status, what);
 }
 
 /* ---- The stages. ---- */
@@ -486,8 +496,11 @@ open_partitions(void)
     for (uint16_t i = 0; i < PARTITION_COUNT; i++) {
         struct partition *partition = &bench.partitions[i];
 
-        partition_init(partition,
-                       (struct partition_options){.node = &bench.node, .region = &bench.region, .number = i});
+        REQUIRE(partition_init(partition, (struct partition_options){.node = &bench.node,
+                                                                     .region = &bench.region,
+                                                                     .number = i,
+                                                                     .env = bench.env,
+                                                                     .on_fatal = store_fatal}) == 0);
         REQUIRE(partition_sequence(partition, &bench.settings.header, 0) == 0);
         partition_apply_settings(partition, &bench.settings);
         partition->applied_count++;
@@ -521,6 +534,8 @@ open_node(void)
     REQUIRE(mesh_init(&bench.node.mesh, 1, STAGE_COUNT, slot_counts) == 0);
     REQUIRE(region_init(&bench.region, REGION_BYTES) == 0);
     arena_pool_init(&bench.arenas, 16u << 20);
+    bench.disk = sim_disk_create((struct sim_disk_options){.seed = 1});
+    bench.env = env_sim_create(bench.disk, &bench.clock, 1);
     REQUIRE(keeper_open(
                 (struct keeper_options){
                     .node = &bench.node,

@@ -16,7 +16,8 @@
  *                 gets its UUID
  *   COMPLETE      identity_apply() may follow
  *
- * A stage begins when everything of the one before is there. Most events are complete after the first: they change
+ * A stage begins when everything of the one before is there. What had to be waited for may have pushed out what was
+ * there before it, so when it has come all begins anew. Most events are complete after the first stage: they change
  * nothing, because all that they name stands for one person.
  */
 
@@ -25,8 +26,8 @@
 #define PEOPLE_ROOM_GROWTH 4u
 
 void
-identity_init(struct identity *identity, struct region *region, struct store *store, struct text tenant_id,
-              struct hash_key secret)
+identity_init(struct identity *identity, struct region *region, struct log_store *store,
+              struct text tenant_id, struct hash_key secret)
 {
     static const char *const kinds[IDENTITY_KIND_COUNT] = {
         [IDENTITY_USER] = "user identifiers",
@@ -54,42 +55,16 @@ identity_deinit(struct identity *identity)
     merges_deinit(&identity->merges);
 }
 
-static uint64_t
-canonical_bytes(uint32_t identifier_room)
+static uint32_t
+canonical_bytes(uint32_t identifier_count)
 {
-    return sizeof(struct canonical) + identifier_room * sizeof(struct store_key);
+    return (uint32_t)(sizeof(struct canonical) + identifier_count * sizeof(struct store_key));
 }
 
-static uint64_t
+static uint32_t
 people_bytes(uint32_t room)
 {
-    return sizeof(struct identity_people) + room * sizeof(struct uuid);
-}
-
-uint64_t
-identity_record_bytes(const void *record)
-{
-    const struct identifier *identifier = record;
-    const struct canonical *canonical = record;
-    const struct identity_people *people = record;
-
-    switch ((enum identity_kind)identifier->kind) {
-    case IDENTITY_CANONICAL:
-        return canonical_bytes(canonical->identifier_room);
-    case IDENTITY_PEOPLE:
-        return people_bytes(people->room);
-    case IDENTITY_USER:
-    case IDENTITY_ANONYMOUS:
-    case IDENTITY_KIND_COUNT:
-        break;
-    }
-    return sizeof(*identifier) + identifier->bytes;
-}
-
-void
-identity_free_record(struct region *region, void *record)
-{
-    region_put(region, record, identity_record_bytes(record));
+    return (uint32_t)(sizeof(struct identity_people) + room * sizeof(struct uuid));
 }
 
 static struct store_key
@@ -229,22 +204,10 @@ identity_keys(const struct identity *identity, const struct event_record *event)
 static void
 prefetch_identifier(const struct identity *identity, struct store_key key, uint32_t step)
 {
-    const struct identifier *identifier;
-
-    switch (step) {
-    case 0:
-        store_prefetch(identity->store, key);
-        break;
-    case 1:
-        store_prefetch_record(identity->store, key);
-        break;
-    default:
-        identifier = store_peek(identity->store, key);
-        if (identifier != NULL) {
-            __builtin_prefetch(identifier->value); /* the rest of what is read of it */
-            merges_prefetch(&identity->merges, identifier->person);
-        }
-        break;
+    if (step == 0) {
+        log_store_prefetch(identity->store, key);
+    } else {
+        log_store_prefetch_record(identity->store, key);
     }
 }
 
@@ -263,12 +226,11 @@ identity_prefetch(const struct identity *identity, const struct event_record *ev
 /* ---- Everything an event can touch is looked up first. ---- */
 
 static void
-look_up_done(struct store_waiter *waiter, void *record)
+look_up_done(struct log_store_waiter *waiter)
 {
     struct identity_look_up *look_up = CONTAINER_OF(waiter, struct identity_look_up, waiter);
 
     ASSERT(look_up->of->late_count > 0);
-    look_up->record = record;
     look_up->of->late_count--;
 }
 
@@ -279,7 +241,8 @@ look_up(struct identity_case *of, struct identity_look_up *look_up, struct store
     look_up->record = NULL;
     look_up->of = of;
     look_up->waiter.arrived = look_up_done;
-    if (store_find(of->identity->store, look_up->key, &look_up->waiter, &look_up->record) == STORE_LATER) {
+    if (log_store_find(of->identity->store, look_up->key, &look_up->waiter, &look_up->record,
+                       &look_up->bytes) == LOG_STORE_LATER) {
         of->late_count++;
     }
 }
@@ -369,7 +332,8 @@ add_once(struct identity_case *of, struct who who)
     return true;
 }
 
-static void
+/* True: they are one person, who is known already, and nothing changes. */
+static bool
 look_up_canonicals(struct identity_case *of)
 {
     bool is_known = true;
@@ -386,14 +350,13 @@ look_up_canonicals(struct identity_case *of)
     }
     if (is_known && of->canonical_count == 1) {
         of->who = of->people[0];
-        of->stage = CASE_COMPLETE;
-        return;
+        return true;
     }
     of->who = (struct who){.person = IDENTITY_NONE};
-    of->stage = CASE_CANONICALS;
     for (uint32_t i = 0; i < of->canonical_count; i++) {
         look_up(of, &of->canonicals[i], identity_canonical_key(of->identity, of->people[i].uuid));
     }
+    return false;
 }
 
 static struct identity_look_up *
@@ -465,6 +428,19 @@ look_up_name(struct identity_case *of)
     look_up(of, &of->name, identity_canonical_key(of->identity, of->uuid));
 }
 
+/* Name after name. */
+static void
+look_up_whom_it_makes(struct identity_case *of)
+{
+    of->name_generation = 0;
+    look_up_name(of);
+    while (of->late_count == 0 && of->name.record != NULL) {
+        of->name_generation++;
+        look_up_name(of);
+    }
+    look_up(of, &of->numbers, identity_people_key(of->identity, of->identity->person_count));
+}
+
 int
 identity_look_up(const struct identity *identity, struct identity_case *of, const struct event_record *event,
                  const struct identity_keys *keys)
@@ -473,83 +449,65 @@ identity_look_up(const struct identity *identity, struct identity_case *of, cons
         of->event = event;
         of->identity = identity;
         of->late_count = 0;
-        of->stage = CASE_IDENTIFIERS;
-        look_up_identifiers(of, keys);
+        of->is_complete = false;
     }
     REQUIRE(of->event == event);
-    while (of->late_count == 0) {
-        switch (of->stage) {
-        case CASE_IDENTIFIERS:
-            look_up_canonicals(of);
-            break;
-        case CASE_CANONICALS:
-            of->stage = CASE_COMPLETE;
-            if (makes_somebody(of)) {
-                of->stage = CASE_NAME;
-                of->name_generation = 0;
-                look_up_name(of);
-                look_up(of, &of->numbers, identity_people_key(identity, identity->person_count));
-            }
-            break;
-        case CASE_NAME:
-            if (of->name.record == NULL) {
-                of->stage = CASE_COMPLETE;
-                break;
-            }
-            of->name_generation++;
-            look_up_name(of);
-            break;
-        case CASE_COMPLETE:
-            return 0;
-        }
+    if (of->late_count > 0) {
+        return LOG_STORE_LATER;
     }
-    return STORE_LATER;
+    look_up_identifiers(of, keys);
+    if (of->late_count == 0 && !look_up_canonicals(of) && of->late_count == 0 && makes_somebody(of)) {
+        look_up_whom_it_makes(of);
+    }
+    of->is_complete = of->late_count == 0;
+    return of->is_complete ? 0 : LOG_STORE_LATER;
 }
 
 /* ---- The rules. ---- */
 
 static int
-add_record(struct identity *identity, void *record)
+add(struct identity *identity, struct identity_look_up *look_up, uint32_t bytes)
 {
-    int r = store_add(identity->store, record);
+    ASSERT(look_up->record == NULL);
+    look_up->record = log_store_add(identity->store, look_up->key, bytes);
+    look_up->bytes = bytes;
+    return look_up->record == NULL ? fault_new(-ENOMEM) : 0;
+}
 
-    if (r != 0) {
-        identity_free_record(identity->region, record);
-        return fault_up(r);
-    }
-    return 0;
+/* Before anything in a record is written. It has `bytes` then. */
+static int
+change(struct identity *identity, struct identity_look_up *look_up, uint32_t bytes)
+{
+    look_up->record = log_store_change(identity->store, look_up->key, look_up->record, bytes);
+    look_up->bytes = bytes;
+    return look_up->record == NULL ? fault_new(-ENOMEM) : 0;
 }
 
 /* The next number is the UUID's. */
 static int
 add_number(struct identity *identity, struct identity_look_up *look_up, struct uuid uuid)
 {
-    struct identity_people *people = look_up->record;
     uint32_t at = identity->person_count % IDENTITY_PEOPLE_COUNT;
+    struct identity_people *people = look_up->record;
     uint32_t room = people == NULL ? 0 : people->room;
-    int r = 0;
+    int r;
 
     ASSERT(at <= room);
     if (at == room) {
-        uint32_t wider = room == 0 ? PEOPLE_ROOM_MIN : room * PEOPLE_ROOM_GROWTH;
-
-        people = region_take(identity->region, people_bytes(wider));
-        if (people == NULL) {
-            return fault_new(-ENOMEM);
-        }
-        *people =
-            (struct identity_people){.key = look_up->key, .kind = IDENTITY_PEOPLE, .room = (uint16_t)wider};
-        if (room == 0) {
-            r = add_record(identity, people);
-        } else {
-            memcpy(people->uuids, ((struct identity_people *)look_up->record)->uuids,
-                   room * sizeof(people->uuids[0]));
-            identity_free_record(identity->region, store_replace(identity->store, people));
-        }
-        if (r != 0) {
-            return fault_up(r);
-        }
-        look_up->record = people;
+        room = room == 0 ? PEOPLE_ROOM_MIN : room * PEOPLE_ROOM_GROWTH;
+    }
+    r = people == NULL ? add(identity, look_up, people_bytes(room))
+                       : change(identity, look_up, people_bytes(room));
+    if (r != 0) {
+        return fault_up(r);
+    }
+    people = look_up->record;
+    if (at == 0) {
+        *people = (struct identity_people){.kind = IDENTITY_PEOPLE};
+    }
+    if (people->room != room) {
+        memset(&people->uuids[at], 0, (room - at) * sizeof(people->uuids[0]));
+        people->room = (uint8_t)room;
     }
     people->uuids[at] = uuid;
     identity->person_count++;
@@ -560,71 +518,54 @@ add_number(struct identity *identity, struct identity_look_up *look_up, struct u
 static int
 create(struct identity *identity, struct identity_case *of, uint32_t *out_person)
 {
-    uint32_t person = identity->person_count;
-    struct canonical *canonical;
+    struct who who = {.person = identity->person_count, .uuid = of->uuid};
+    struct identity_look_up *look_up = &of->canonicals[of->canonical_count];
     int r;
 
-    ASSERT(of->name.record == NULL);
     ASSERT(of->canonical_count < COUNT_OF(of->canonicals));
     r = add_number(identity, &of->numbers, of->uuid);
     if (r != 0) {
         return fault_up(r);
     }
-    canonical = region_take(identity->region, canonical_bytes(1));
-    if (canonical == NULL) {
-        return fault_new(-ENOMEM);
+    look_up->key = of->name.key;
+    look_up->record = NULL;
+    r = add(identity, look_up, canonical_bytes(1)); /* it is about to have one */
+    if (r != 0) {
+        return fault_up(r);
     }
-    *canonical = (struct canonical){
-        .key = of->name.key,
-        .person = person,
-        .kind = IDENTITY_CANONICAL,
-        .identifier_room = 1,
-    };
-    of->canonicals[of->canonical_count].record = canonical;
-    of->people[of->canonical_count++] = (struct who){.person = person, .uuid = of->uuid};
-    *out_person = person;
-    return add_record(identity, canonical);
-}
-
-/* Makes room for more identifiers; the record is another one then. */
-static int
-widen(struct identity *identity, struct identity_look_up *look_up, uint32_t identifier_count)
-{
-    struct canonical *canonical = look_up->record;
-    uint32_t room = canonical->identifier_room;
-    struct canonical *wider;
-
-    ASSERT(identifier_count <= IDENTITY_IDENTIFIERS_MAX);
-    if (identifier_count <= room) {
-        return 0;
-    }
-    while (room < identifier_count) {
-        room *= 2;
-    }
-    wider = region_take(identity->region, canonical_bytes(room));
-    if (wider == NULL) {
-        return fault_new(-ENOMEM);
-    }
-    memcpy(wider, canonical, canonical_bytes(canonical->identifier_count));
-    wider->identifier_room = (uint16_t)room;
-    look_up->record = wider;
-    identity_free_record(identity->region, store_replace(identity->store, wider));
+    memset(look_up->record, 0, canonical_bytes(1));
+    *(struct canonical *)look_up->record =
+        (struct canonical){.kind = IDENTITY_CANONICAL, .person = who.person};
+    of->people[of->canonical_count++] = who;
+    *out_person = who.person;
     return 0;
 }
 
-/* At the end of its canonical's list. */
+/* To be changed, with room for so many identifiers. */
 static int
-attach(struct identity *identity, struct identity_case *of, struct identifier *identifier, uint32_t person)
+change_canonical(struct identity *identity, struct identity_look_up *look_up, uint32_t identifier_count)
+{
+    uint32_t bytes = canonical_bytes(identifier_count);
+
+    ASSERT(identifier_count <= IDENTITY_IDENTIFIERS_MAX);
+    return change(identity, look_up, bytes > look_up->bytes ? bytes : look_up->bytes);
+}
+
+/* At the end of its canonical's list. The identifier can be changed. */
+static int
+attach(struct identity *identity, struct identity_case *of, const struct identity_look_up *linked,
+       uint32_t person)
 {
     struct identity_look_up *look_up = canonical_look_up(of, person);
     struct canonical *canonical = look_up->record;
-    int r = widen(identity, look_up, canonical->identifier_count + 1u);
+    struct identifier *identifier = linked->record;
+    int r = change_canonical(identity, look_up, canonical->identifier_count + 1u);
 
     if (r != 0) {
         return fault_up(r);
     }
     canonical = look_up->record;
-    canonical->identifiers[canonical->identifier_count++] = identifier->key;
+    canonical->identifiers[canonical->identifier_count++] = linked->key;
     canonical->has_owner |= identifier->kind == IDENTITY_USER;
     identifier->person = person;
     identifier->uuid = uuid_of(of, person);
@@ -635,21 +576,16 @@ static int
 link_new(struct identity *identity, struct identity_case *of, struct identity_look_up *look_up,
          enum identity_kind kind, struct text value, uint32_t person)
 {
-    struct identifier *identifier = region_take(identity->region, sizeof(*identifier) + value.bytes);
-    int r;
+    struct identifier *identifier;
+    int r = add(identity, look_up, (uint32_t)sizeof(*identifier) + value.bytes);
 
-    if (identifier == NULL) {
-        return fault_new(-ENOMEM);
-    }
-    *identifier =
-        (struct identifier){.key = look_up->key, .kind = (uint8_t)kind, .bytes = (uint16_t)value.bytes};
-    memcpy(identifier->value, value.data, value.bytes);
-    look_up->record = identifier;
-    r = add_record(identity, identifier);
     if (r != 0) {
         return fault_up(r);
     }
-    return attach(identity, of, identifier, person);
+    identifier = look_up->record;
+    *identifier = (struct identifier){.kind = (uint8_t)kind, .bytes = (uint16_t)value.bytes};
+    memcpy(identifier->value, value.data, value.bytes);
+    return attach(identity, of, look_up, person);
 }
 
 static int
@@ -675,41 +611,65 @@ link_previous(struct identity *identity, struct identity_case *of, uint32_t pers
     }
     if (text_equal(of->previous_id, of->anonymous_id)) {
         of->device.record = of->previous_device.record;
+        of->device.bytes = of->previous_device.bytes;
     }
     return 0;
 }
 
 /* Only anonymous IDs change hands: an owner never loses the user ID it is named after. */
 static int
-relink(struct identity *identity, struct identity_case *of, struct identifier *identifier, uint32_t person)
+relink(struct identity *identity, struct identity_case *of, uint32_t person)
 {
-    struct canonical *from = canonical_of(of, merges_living(&identity->merges, identifier->person));
+    struct identity_look_up *linked = &of->device;
+    struct identity_look_up *look_up = canonical_look_up(of, device_of(of));
+    struct canonical *from;
     uint32_t at = 0;
+    int r = change(identity, look_up, look_up->bytes);
 
-    ASSERT(identifier->kind == IDENTITY_ANONYMOUS);
-    while (memcmp(&from->identifiers[at], &identifier->key, sizeof(identifier->key)) != 0) {
+    if (r == 0) {
+        r = change(identity, linked, linked->bytes);
+    }
+    if (r != 0) {
+        return fault_up(r);
+    }
+    from = look_up->record;
+    while (memcmp(&from->identifiers[at], &linked->key, sizeof(linked->key)) != 0) {
         at++;
         ASSERT(at < from->identifier_count);
     }
     from->identifier_count--;
     memmove(&from->identifiers[at], &from->identifiers[at + 1],
             (from->identifier_count - at) * sizeof(from->identifiers[0]));
-    return attach(identity, of, identifier, person);
+    return attach(identity, of, linked, person);
 }
 
 static int
 merge(struct identity *identity, struct identity_case *of, uint32_t loser, uint32_t winner, uint64_t position,
       struct identity_outcome *outcome)
 {
-    struct canonical *from = canonical_of(of, loser);
-    struct identity_look_up *look_up = canonical_look_up(of, winner);
-    struct canonical *into = look_up->record;
-    int r = widen(identity, look_up, (uint32_t)into->identifier_count + from->identifier_count);
+    struct identity_look_up *from_look_up = canonical_look_up(of, loser);
+    struct identity_look_up *into_look_up = canonical_look_up(of, winner);
+    struct canonical *from = from_look_up->record;
+    struct canonical *into = into_look_up->record;
+    int r =
+        change_canonical(identity, into_look_up, (uint32_t)into->identifier_count + from->identifier_count);
 
     if (r != 0) {
         return fault_up(r);
     }
-    into = look_up->record;
+    into = into_look_up->record;
+    memcpy(&into->identifiers[into->identifier_count], from->identifiers,
+           from->identifier_count * sizeof(from->identifiers[0]));
+    into->identifier_count += from->identifier_count;
+    into->merge_count++;
+    into->merged_count += from->merged_count + 1;
+
+    r = change(identity, from_look_up, canonical_bytes(0));
+    if (r != 0) {
+        return fault_up(r);
+    }
+    from = from_look_up->record;
+    from->identifier_count = 0;
     r = merges_add(&identity->merges, (struct merge){
                                           .loser = loser,
                                           .winner = winner,
@@ -721,12 +681,6 @@ merge(struct identity *identity, struct identity_case *of, uint32_t loser, uint3
     if (r != 0) {
         return fault_up(r);
     }
-    memcpy(&into->identifiers[into->identifier_count], from->identifiers,
-           from->identifier_count * sizeof(from->identifiers[0]));
-    into->identifier_count += from->identifier_count;
-    into->merge_count++;
-    into->merged_count += from->merged_count + 1;
-    from->identifier_count = 0;
     outcome->merge_count++;
     return 0;
 }
@@ -827,7 +781,7 @@ apply_both(struct identity *identity, struct identity_case *of, uint64_t positio
             return link_device(identity, of, user);
         }
         if (has_owner) {
-            return relink(identity, of, of->device.record, user); /* the device changed hands */
+            return relink(identity, of, user); /* the device changed hands */
         }
         outcome->limit_reached = true;
         return 0;
@@ -847,7 +801,7 @@ apply_both(struct identity *identity, struct identity_case *of, uint64_t positio
     if (device == IDENTITY_NONE) {
         return link_device(identity, of, user);
     }
-    return relink(identity, of, of->device.record, user);
+    return relink(identity, of, user);
 }
 
 static int
@@ -876,7 +830,7 @@ identity_apply(struct identity *identity, struct identity_case *of, uint64_t pos
 
     REQUIRE(of->event != NULL);
     REQUIRE(of->identity == identity);
-    REQUIRE(of->stage == CASE_COMPLETE);
+    REQUIRE(of->is_complete);
     *out_outcome = (struct identity_outcome){.who = of->who};
     if (of->who.person == IDENTITY_NONE) {
         r = of->previous_id.bytes > 0 ? apply_alias(identity, of, position, out_outcome) : 0;

@@ -21,7 +21,7 @@
 
 #include "shards/merges.h"
 #include "shards/record.h"
-#include "storage/store.h"
+#include "storage/log_store.h"
 
 #define IDENTITY_IDENTIFIERS_MAX 500u
 #define IDENTITY_MERGES_MAX 1000u
@@ -39,7 +39,6 @@ enum identity_kind {
 };
 
 struct identifier {
-    struct store_key key;
     uint8_t kind;
     uint16_t bytes;
     uint32_t person; /* that it was linked to; merges_winner() is who it stands for */
@@ -48,32 +47,27 @@ struct identifier {
 };
 
 struct canonical {
-    struct store_key key;
     uint8_t kind;
     bool has_owner;
     uint16_t identifier_count;
     uint32_t person;
     uint32_t merged_count; /* canonicals merged into it, through however many merges */
-    uint16_t identifier_room;
-    uint16_t merge_count; /* taken part in as winner */
+    uint32_t merge_count;  /* taken part in as winner */
     /* In the order in which they were linked; the first user ID is the owner. */
     struct store_key identifiers[];
 };
 
 /* The UUIDs of those whose numbers follow each other. */
 struct identity_people {
-    struct store_key key;
     uint8_t kind;
-    uint16_t room;
-    uint32_t reserved;
+    uint8_t room;
+    uint16_t reserved[3];
     struct uuid uuids[]; /* by person % IDENTITY_PEOPLE_COUNT */
 };
-static_assert(offsetof(struct identifier, kind) == offsetof(struct canonical, kind), "one look tells which");
-static_assert(offsetof(struct identifier, kind) == offsetof(struct identity_people, kind), "the same");
 
 struct identity {
     struct region *region;
-    struct store *store; /* borrows: the partition's, for all its tenants */
+    struct log_store *store; /* borrows: the partition's, for all its tenants */
     struct hash_key keys[IDENTITY_KIND_COUNT];
     struct uuid tenant_namespace;
     uint32_t person_count; /* merged ones included */
@@ -86,15 +80,16 @@ struct identity_keys {
     struct store_key device;
 };
 
-#define IDENTITY_PREFETCH_STEPS 3u
+#define IDENTITY_PREFETCH_STEPS 2u
 
 struct identity_case;
 
 struct identity_look_up {
-    struct store_waiter waiter;
+    struct log_store_waiter waiter;
     struct identity_case *of;
     struct store_key key;
     void *record; /* NULL: there is none */
+    uint32_t bytes;
 };
 
 /* One event on its way through the rules, and what it needs for that. Empty at first. */
@@ -104,8 +99,8 @@ struct identity_case {
     struct text user_id;
     struct text anonymous_id;
     struct text previous_id; /* empty, but for an alias that counts as one */
-    enum { CASE_IDENTIFIERS, CASE_CANONICALS, CASE_NAME, CASE_COMPLETE } stage;
     uint32_t late_count;
+    bool is_complete;
     struct identity_look_up user;
     struct identity_look_up device;
     struct identity_look_up previous_user;
@@ -129,13 +124,9 @@ struct identity_outcome {
 };
 
 /* Home. The store and what is in it are the caller's. The secret keys the store, nothing else. */
-void identity_init(struct identity *identity, struct region *region, struct store *store,
+void identity_init(struct identity *identity, struct region *region, struct log_store *store,
                    struct text tenant_id, struct hash_key secret);
 void identity_deinit(struct identity *identity);
-/* Home. Gives the memory of a record back, which was taken out of the store or goes with it. */
-void identity_free_record(struct region *region, void *record);
-/* Home. What a record takes, as its first bytes say (sizeof(struct identity_people) of them are there). */
-uint64_t identity_record_bytes(const void *record);
 
 /* Home. */
 struct identity_keys identity_keys(const struct identity *identity, const struct event_record *event);
@@ -144,8 +135,8 @@ struct identity_keys identity_keys(const struct identity *identity, const struct
 void identity_prefetch(const struct identity *identity, const struct event_record *event,
                        const struct identity_keys *keys, uint32_t step);
 
-/* Home. 0: everything is at hand. STORE_LATER: call it again, with the same event. Until identity_apply() nobody
-   else may change the store. The keys are the event's. */
+/* Home. 0: everything is at hand. LOG_STORE_LATER: when what is late has come, call it again, with the same event. Until
+   identity_apply(), in the same turn as the 0, nobody else may change the store, nor step it. The keys are the event's. */
 MUST_USE int identity_look_up(const struct identity *identity, struct identity_case *looked_up,
                               const struct event_record *event, const struct identity_keys *keys);
 /* Home. The event whose case is complete; the case is empty afterwards. -ENOMEM is fatal to the caller: part of the

@@ -5,10 +5,12 @@
 #include "shards/partition_state.h"
 
 #include <errno.h>
+#include <stdio.h>
 
 #define LIVE_MS (10 * 60 * INT64_C(1000))
 
 #define UNAPPLIED_ROOM_MIN 64u
+#define IDENTITY_PAGE_BYTES (UINT64_C(64) << 10)
 
 static struct hash_key
 secret_of(const struct node *node)
@@ -20,38 +22,50 @@ secret_of(const struct node *node)
     return key;
 }
 
-void
+struct log_store_options
+partition_store_options(const struct partition *partition, char name[DISK_NAME_BYTES_MAX])
+{
+    const struct partition_options *options = &partition->options;
+    struct log_store_options store = {
+        .env = options->env,
+        .region = partition->region,
+        .name = name,
+        .store_id = options->store_id,
+        .number = partition->number,
+        .page_bytes = IDENTITY_PAGE_BYTES,
+        .is_indexed = true,
+        .prefetch_bytes = sizeof(struct identifier),
+        .on_fatal = options->on_fatal,
+        .is_late = options->is_late,
+        .context = options->context,
+    };
+
+    memcpy(store.seed, options->node->secret + sizeof(struct hash_key), sizeof(store.seed));
+    snprintf(name, DISK_NAME_BYTES_MAX, "partitions/%03u.pages", partition->number);
+    return store;
+}
+
+int
 partition_init(struct partition *partition, struct partition_options options)
 {
     struct region *region = options.region;
-    struct store_options identities = {
-        .region = region,
-        .key_offset = 0, /* of all records of identity.h */
-        .is_late = options.is_late,
-        .context = options.context,
-    };
+    char name[DISK_NAME_BYTES_MAX];
 
     *partition = (struct partition){
         .number = options.number,
         .region = region,
         .node = options.node,
+        .options = options,
         .last_received = {.ms = INT64_MIN},
         .applied_received = {.ms = INT64_MIN},
         .wall = {.ms = 0},
     };
-    memcpy(identities.seed, options.node->secret + sizeof(struct hash_key), sizeof(identities.seed));
-    store_init(&partition->identities, identities);
     dedup_init(&partition->dedup, region);
     table_init(&partition->tenants, region, sizeof(struct tenant *));
     table_init(&partition->moved, region, sizeof(uint32_t));
     table_init(&partition->watched, region, sizeof(uint32_t));
     map_init(&partition->by_name, region);
-}
-
-static void
-free_record(void *context, void *record)
-{
-    identity_free_record(context, record);
+    return log_store_open(partition_store_options(partition, name), &partition->identities);
 }
 
 /* Questions that wait belong to who asked; late look-ups have nobody to arrive at any more. */
@@ -59,8 +73,8 @@ void
 partition_deinit(struct partition *partition)
 {
     partition_state_forget(partition);
-    store_each(&partition->identities, free_record, partition->region);
-    store_deinit(&partition->identities);
+    log_store_close(partition->identities);
+    partition->identities = NULL;
     region_put(partition->region, partition->unapplied, partition->unapplied_room * sizeof(struct unapplied));
     partition->unapplied = NULL;
     partition->unapplied_room = 0;
@@ -122,7 +136,7 @@ partition_make_tenant(struct partition *partition, struct text name)
     tenant->name = region_text(partition->region, name);
     tenant->clock.watermark = NO_WATERMARK;
     tenant->newest_time = NO_WATERMARK;
-    identity_init(&tenant->identity, partition->region, &partition->identities, name,
+    identity_init(&tenant->identity, partition->region, partition->identities, name,
                   secret_of(partition->node));
     for (uint32_t i = 0; i < DIMENSION_COUNT; i++) {
         dictionary_init(&tenant->dictionaries[i], partition->region,
@@ -423,17 +437,27 @@ partition_reading(const struct partition *partition, const struct tenant *tenant
     };
 }
 
+static const void *
+record_at(const struct identity *identity, struct store_key key)
+{
+    uint32_t bytes;
+    const void *record = log_store_peek(identity->store, key, &bytes);
+
+    REQUIRE(record != NULL);
+    return record;
+}
+
 static uint64_t
 person_state_hash(const struct identity *identity, uint32_t person)
 {
     const struct uuid uuid =
-        identity_uuid(store_peek(identity->store, identity_people_key(identity, person)), person);
+        identity_uuid(record_at(identity, identity_people_key(identity, person)), person);
     struct text name = {.data = (const char *)uuid.byte, .bytes = sizeof(uuid.byte)};
-    const struct canonical *canonical = store_peek(identity->store, identity_canonical_key(identity, uuid));
+    const struct canonical *canonical = record_at(identity, identity_canonical_key(identity, uuid));
     uint64_t hash = 0;
 
     for (uint32_t i = 0; i < canonical->identifier_count; i++) {
-        const struct identifier *identifier = store_peek(identity->store, canonical->identifiers[i]);
+        const struct identifier *identifier = record_at(identity, canonical->identifiers[i]);
 
         ASSERT(merges_living(&identity->merges, identifier->person) == person);
         hash = hash_mix(hash + hash64(identifier->kind,

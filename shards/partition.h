@@ -52,10 +52,23 @@ struct piece {
     struct wall_ms wall; /* of the newest block without records behind these; 0: none */
 };
 
+struct partition_options {
+    const struct node *node;
+    struct region *region;
+    uint16_t number;
+    struct env *env;
+    struct uuid store_id;
+    void (*on_fatal)(void *context, int fault, const char *what); /* see log_store.h */
+    /* Simulation: see log_store.h. NULL: no look-up is late. */
+    bool (*is_late)(void *context);
+    void *context;
+};
+
 struct partition {
     uint16_t number;
     struct region *region;
     const struct node *node;
+    struct partition_options options;
 
     /* Sequenced. */
     uint64_t next_position;
@@ -79,9 +92,9 @@ struct partition {
     uint64_t applied_count;          /* positions below are applied */
     struct wall_ms applied_received; /* of the newest event of these */
     struct settings_record settings;
-    struct wall_ms wall;        /* of the last block seen */
-    struct store identities;    /* identifiers and canonicals of all tenants */
-    struct identity_case event; /* the next one to apply, while it is looked up */
+    struct wall_ms wall;          /* of the last block seen */
+    struct log_store *identities; /* the records of all tenants' identities */
+    struct identity_case event;   /* the next one to apply, while it is looked up */
     struct piece *first_piece;
     struct piece *last_piece;
     bool has_progress;  /* to be told at the end of the step */
@@ -100,17 +113,12 @@ struct partition {
     struct partition_cut *cut; /* partition_state.c: what is being saved; NULL: nothing */
 };
 
-struct partition_options {
-    const struct node *node;
-    struct region *region;
-    uint16_t number;
-    /* Simulation: see store.h. NULL: no look-up is late. */
-    bool (*is_late)(void *context);
-    void *context;
-};
-
-/* Boot. */
-void partition_init(struct partition *partition, struct partition_options options);
+/* Boot. -ENOMEM; partition_deinit() all the same. */
+MUST_USE int partition_init(struct partition *partition, struct partition_options options);
+/* Boot. What its log_store is opened with; the name is lent to it. */
+struct log_store_options partition_store_options(const struct partition *partition,
+                                                 char name[DISK_NAME_BYTES_MAX]);
+/* After env_close(), or when nothing is under way. */
 void partition_deinit(struct partition *partition);
 
 /* Home. NULL when the tenant has no event. */
@@ -155,7 +163,7 @@ struct partition_outcome {
     bool limit_reached;
 };
 
-/* Home. Applies the next event, in a block with this wall clock. STORE_LATER: nothing happened, call again with the
+/* Home. Applies the next event, in a block with this wall clock. LOG_STORE_LATER: nothing happened, call again with the
    same one; it waits for look-ups, whose arrival wakes the shard. -ENOMEM. */
 MUST_USE int partition_apply_event(struct partition *partition, const struct event_record *event,
                                    uint64_t position, struct wall_ms wall,
@@ -169,12 +177,13 @@ bool partition_needs_clock(struct partition *partition);
 struct event_ms partition_watermark(const struct partition *partition, const struct tenant *tenant);
 /* Home. The point that a question is answered at. */
 struct reading partition_reading(const struct partition *partition, const struct tenant *tenant);
+/* Tests. All records must be in memory. */
 uint64_t partition_state_hash(const struct partition *partition);
 
-enum { PARTITION_MORE = STORE_LATER + 1 }; /* its time is over: call again */
+enum { PARTITION_MORE = LOG_STORE_LATER + 1 }; /* its time is over: call again */
 
 /* Home. Goes on answering a question (partition_answer.c); its reading must be applied. 0, PARTITION_MORE, or
-   STORE_LATER: it waits for a look-up, and partition_answered() has it when it is answered. */
+   LOG_STORE_LATER: it waits for a look-up, and partition_answered() has it when it is answered. */
 MUST_USE int partition_answer(struct partition *partition, struct question *question,
                               const struct time_slice *time);
 /* Home. Nobody wants the answer any more, before it was begun or after PARTITION_MORE; the fault is -ETIMEDOUT. */

@@ -184,14 +184,14 @@ resolve_members(const struct partition *partition, const struct tenant *tenant,
  * A person is resolved in three look-ups: what was asked for, then the canonical of whom that stands for now, then all
  * its identifiers at once. Each may be late, and the log goes on meanwhile. The answer is of the moment in which the
  * canonical is there: who was merged before, or does not have what was asked for any more, is looked up again; and
- * the value of an identifier never changes.
+ * the value of an identifier never changes. What had to be waited for is looked up again when it has come.
  */
 struct resolving {
     struct partition *partition;
     const struct tenant *tenant;
     struct question *question;
     struct resolve_answer *answer;
-    struct store_waiter waiter;
+    struct log_store_waiter waiter;
     enum identity_kind kind; /* of what was asked for */
     struct uuid uuid;
     struct text value;
@@ -204,8 +204,9 @@ struct resolving {
 };
 
 struct resolved {
-    struct store_waiter waiter;
+    struct log_store_waiter waiter;
     struct resolving *resolving;
+    struct store_key key;
     enum identity_kind kind;
     struct text value;
 };
@@ -258,24 +259,40 @@ one_less(struct resolving *resolving)
     }
 }
 
-static void
-identifier_arrived(struct store_waiter *waiter, void *record)
-{
-    struct resolved *resolved = CONTAINER_OF(waiter, struct resolved, waiter);
-    const struct identifier *identifier = record;
+static void resolve_identifier(struct resolved *resolved);
 
-    ASSERT(identifier != NULL); /* a canonical's identifiers stay */
+static void
+identifier_arrived(struct log_store_waiter *waiter)
+{
+    resolve_identifier(CONTAINER_OF(waiter, struct resolved, waiter));
+}
+
+static void
+resolve_identifier(struct resolved *resolved)
+{
+    struct resolving *resolving = resolved->resolving;
+    const struct identifier *identifier;
+    void *record;
+    uint32_t bytes;
+    int r;
+
+    resolved->waiter.arrived = identifier_arrived;
+    r = log_store_find(resolving->partition->identities, resolved->key, &resolved->waiter, &record, &bytes);
+    if (r == LOG_STORE_LATER) {
+        return;
+    }
+    ASSERT(r == 0); /* a canonical's identifiers stay */
+    identifier = record;
     resolved->kind = identifier->kind;
-    resolved->value = arena_text(&resolved->resolving->question->arena,
+    resolved->value = arena_text(&resolving->question->arena,
                                  (struct text){.data = identifier->value, .bytes = identifier->bytes});
-    one_less(resolved->resolving);
+    one_less(resolving);
 }
 
 static void
 resolve_identifiers(struct resolving *resolving, const struct canonical *canonical)
 {
     struct arena *arena = &resolving->question->arena;
-    struct store *store = &resolving->partition->identities;
     uint32_t count = canonical->identifier_count;
     struct resolved *identifiers = arena_take_zero(arena, count * sizeof(*identifiers));
 
@@ -287,20 +304,16 @@ resolve_identifiers(struct resolving *resolving, const struct canonical *canonic
     resolving->identifier_count = count;
     resolving->left = count + 1;
     for (uint32_t i = 0; i < count; i++) {
-        struct store_waiter *waiter = &identifiers[i].waiter;
-        void *record = NULL;
-
         identifiers[i].resolving = resolving;
-        waiter->arrived = identifier_arrived;
-        if (store_find(store, canonical->identifiers[i], waiter, &record) != STORE_LATER) {
-            identifier_arrived(waiter, record);
-        }
+        identifiers[i].key = canonical->identifiers[i];
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        resolve_identifier(&identifiers[i]);
     }
     one_less(resolving);
 }
 
 static void resolve_asked_for(struct resolving *resolving);
-static void resolve_canonical(struct resolving *resolving);
 
 /* Linear: a canonical has 500 identifiers at most, and only who waited has to look. */
 static bool
@@ -317,53 +330,65 @@ has_asked_for(const struct resolving *resolving, const struct canonical *canonic
     return false;
 }
 
-static void
-canonical_arrived(struct store_waiter *waiter, void *record)
-{
-    struct resolving *resolving = CONTAINER_OF(waiter, struct resolving, waiter);
-    const struct tenant *tenant = resolving->tenant;
-    const struct canonical *canonical = record;
-    struct resolve_answer *answer = resolving->answer;
+static void resolve_canonical(struct resolving *resolving);
 
-    ASSERT(canonical != NULL);
-    if (merges_living(&tenant->identity.merges, canonical->person) != canonical->person) {
-        resolve_canonical(resolving); /* merged meanwhile */
+static void
+canonical_arrived(struct log_store_waiter *waiter)
+{
+    resolve_canonical(CONTAINER_OF(waiter, struct resolving, waiter));
+}
+
+/* Of whom it is now: that may be another one each time. */
+static void
+resolve_canonical(struct resolving *resolving)
+{
+    const struct tenant *tenant = resolving->tenant;
+    struct resolve_answer *answer = resolving->answer;
+    void *record;
+    uint32_t bytes;
+    int r;
+
+    resolving->who = merges_winner(&tenant->identity.merges, resolving->who);
+    resolving->waiter.arrived = canonical_arrived;
+    r = log_store_find(resolving->partition->identities,
+                       identity_canonical_key(&tenant->identity, resolving->who.uuid), &resolving->waiter,
+                       &record, &bytes);
+    if (r == LOG_STORE_LATER) {
         return;
     }
-    if (!has_asked_for(resolving, canonical)) {
+    ASSERT(r == 0);
+    if (!has_asked_for(resolving, record)) {
         resolve_asked_for(resolving); /* changed hands meanwhile */
         return;
     }
     answer->reading = partition_reading(resolving->partition, tenant);
     answer->merge_count = merges_count(&tenant->identity.merges);
     answer->winner = member_of(resolving->partition, resolving->who);
-    if (!resolve_members(resolving->partition, tenant, canonical, answer, &resolving->question->arena)) {
+    if (!resolve_members(resolving->partition, tenant, record, answer, &resolving->question->arena)) {
         resolving_done(resolving);
         return;
     }
-    resolve_identifiers(resolving, canonical);
+    resolve_identifiers(resolving, record);
 }
 
 static void
-resolve_canonical(struct resolving *resolving)
+asked_for_arrived(struct log_store_waiter *waiter)
 {
-    const struct identity *identity = &resolving->tenant->identity;
-    void *record = NULL;
-
-    resolving->who = merges_winner(&identity->merges, resolving->who);
-    resolving->waiter.arrived = canonical_arrived;
-    if (store_find(identity->store, identity_canonical_key(identity, resolving->who.uuid), &resolving->waiter,
-                   &record) != STORE_LATER) {
-        canonical_arrived(&resolving->waiter, record);
-    }
+    resolve_asked_for(CONTAINER_OF(waiter, struct resolving, waiter));
 }
 
 static void
-asked_for_arrived(struct store_waiter *waiter, void *record)
+resolve_asked_for(struct resolving *resolving)
 {
-    struct resolving *resolving = CONTAINER_OF(waiter, struct resolving, waiter);
     const struct tenant *tenant = resolving->tenant;
+    void *record = NULL;
+    uint32_t bytes;
 
+    resolving->waiter.arrived = asked_for_arrived;
+    if (log_store_find(resolving->partition->identities, resolving->key, &resolving->waiter, &record,
+                       &bytes) == LOG_STORE_LATER) {
+        return;
+    }
     resolving->who = identity_found(&tenant->identity, record, resolving->kind, resolving->value);
     if (resolving->who.person == IDENTITY_NONE) {
         resolving->answer->reading = partition_reading(resolving->partition, tenant);
@@ -372,18 +397,6 @@ asked_for_arrived(struct store_waiter *waiter, void *record)
         return;
     }
     resolve_canonical(resolving);
-}
-
-static void
-resolve_asked_for(struct resolving *resolving)
-{
-    void *record = NULL;
-
-    resolving->waiter.arrived = asked_for_arrived;
-    if (store_find(&resolving->partition->identities, resolving->key, &resolving->waiter, &record) !=
-        STORE_LATER) {
-        asked_for_arrived(&resolving->waiter, record);
-    }
 }
 
 static bool
@@ -436,7 +449,7 @@ answer_resolve(struct partition *partition, struct question *question)
     }
     question->resume_pointer = resolving;
     waits(partition, question);
-    return STORE_LATER;
+    return LOG_STORE_LATER;
 }
 
 static void
@@ -479,7 +492,7 @@ partition_answered(struct partition *partition)
 struct finding_people;
 
 struct people_look_up {
-    struct store_waiter waiter;
+    struct log_store_waiter waiter;
     struct finding_people *finding;
     uint32_t first; /* of the numbers asked for, one after the other in one record */
     uint32_t count;
@@ -514,31 +527,40 @@ tell_people(struct finding_people *finding)
     question->answer.people = answer;
 }
 
+static void people_arrived(struct log_store_waiter *waiter);
+
 static void
-take_people(const struct people_look_up *look_up, const void *record)
+look_up_people(struct people_look_up *look_up)
 {
     struct finding_people *finding = look_up->finding;
+    const struct identity *identity = &finding->tenant->identity;
+    struct who *found = &finding->found[look_up->first];
+    void *record;
+    uint32_t bytes;
+    int r;
 
-    ASSERT(record != NULL); /* whoever has a number stays */
-    for (uint32_t i = look_up->first; i < look_up->first + look_up->count; i++) {
-        finding->found[i].uuid = identity_uuid(record, finding->found[i].person);
+    look_up->waiter.arrived = people_arrived;
+    r = log_store_find(identity->store, identity_people_key(identity, found->person), &look_up->waiter,
+                       &record, &bytes);
+    if (r == LOG_STORE_LATER) {
+        return;
+    }
+    ASSERT(r == 0); /* whoever has a number stays */
+    for (uint32_t i = 0; i < look_up->count; i++) {
+        found[i].uuid = identity_uuid(record, found[i].person);
     }
     finding->left--;
 }
 
-static void people_arrived(struct store_waiter *waiter, void *record);
-
+/* The next ones, as many as are in one record. */
 static void
-look_up_people(struct finding_people *finding, struct people_look_up *look_up)
+look_up_next(struct finding_people *finding, struct people_look_up *look_up)
 {
     const uint32_t *persons = finding->question->ask.people.persons;
-    const struct identity *identity = &finding->tenant->identity;
     uint32_t record_number = persons[finding->next] / IDENTITY_PEOPLE_COUNT;
     uint32_t end = finding->next + TURN_COUNT;
-    void *record = NULL;
 
-    *look_up =
-        (struct people_look_up){.waiter.arrived = people_arrived, .finding = finding, .first = finding->next};
+    *look_up = (struct people_look_up){.finding = finding, .first = finding->next};
     end = end < finding->question->ask.people.count ? end : finding->question->ask.people.count;
     while (finding->next < end && persons[finding->next] / IDENTITY_PEOPLE_COUNT == record_number) {
         finding->found[finding->next].person = persons[finding->next];
@@ -546,13 +568,10 @@ look_up_people(struct finding_people *finding, struct people_look_up *look_up)
     }
     look_up->count = finding->next - look_up->first;
     finding->left++;
-    if (store_find(identity->store, identity_people_key(identity, persons[look_up->first]), &look_up->waiter,
-                   &record) != STORE_LATER) {
-        take_people(look_up, record);
-    }
+    look_up_people(look_up);
 }
 
-/* 0: all are found. PARTITION_MORE, or STORE_LATER: some are out, and the last of them goes on. */
+/* 0: all are found. PARTITION_MORE, or LOG_STORE_LATER: some are out, and the last of them goes on. */
 static int
 find_people(struct finding_people *finding, const struct time_slice *time)
 {
@@ -560,25 +579,25 @@ find_people(struct finding_people *finding, const struct time_slice *time)
         finding->left = 1;
         for (uint32_t i = 0; i < PEOPLE_LOOK_UP_COUNT && finding->next < finding->question->ask.people.count;
              i++) {
-            look_up_people(finding, &finding->look_ups[i]);
+            look_up_next(finding, &finding->look_ups[i]);
             if (finding->left == 1 && time_slice_is_over(time)) {
                 return PARTITION_MORE; /* nothing is out that nobody could come back to */
             }
         }
         if (--finding->left > 0) {
-            return STORE_LATER;
+            return LOG_STORE_LATER;
         }
     }
     return 0;
 }
 
 static void
-people_arrived(struct store_waiter *waiter, void *record)
+people_arrived(struct log_store_waiter *waiter)
 {
     struct people_look_up *look_up = CONTAINER_OF(waiter, struct people_look_up, waiter);
     struct finding_people *finding = look_up->finding;
 
-    take_people(look_up, record);
+    look_up_people(look_up);
     if (finding->left == 0 && find_people(finding, NULL) == 0) {
         tell_people(finding);
         is_answered(finding->partition, finding->question);
@@ -606,7 +625,7 @@ answer_people(struct partition *partition, struct question *question, const stru
         question->resume_pointer = finding;
     }
     r = find_people(finding, time);
-    if (r == STORE_LATER) {
+    if (r == LOG_STORE_LATER) {
         waits(partition, question);
     }
     if (r == 0) {
@@ -779,7 +798,7 @@ answer_users(struct partition *partition, struct question *question, const struc
     return STEP_DONE;
 }
 
-/* 0, PARTITION_MORE or STORE_LATER. */
+/* 0, PARTITION_MORE or LOG_STORE_LATER. */
 static int
 answer(struct partition *partition, struct question *question, const struct time_slice *time)
 {

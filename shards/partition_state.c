@@ -4,12 +4,12 @@
 #include <assert.h>
 #include <errno.h>
 
-#include "shards/identity_state.h"
 #include "shards/partition.h"
 
 #define STATE_VERSION 1u
 #define ROWS_A_LOOK 256u /* between two looks at the clock */
 #define NAME_BYTES_MAX 64u
+#define PIECE_BYTES_MAX 65536u
 
 /* Sections, in the order in which they stand in the file. */
 enum section {
@@ -20,9 +20,9 @@ enum section {
     SECTION_ADMISSIONS,
     SECTION_VALUES,
     SECTION_MERGES,
-    SECTION_RECORDS,
     SECTION_WINDOW_KEPT,
     SECTION_WINDOW,
+    SECTION_RECORDS, /* how the log_store is found again, in pieces */
 };
 
 struct saved_partition {
@@ -56,7 +56,14 @@ struct saved_merge {
     struct merge merge;
 };
 
+/* The piece follows, filled up to a multiple of 8. */
+struct saved_piece {
+    uint64_t total_bytes; /* of all pieces */
+    uint64_t bytes;
+};
+
 static_assert(sizeof(struct saved_merge) == 72, "on disk");
+static_assert(sizeof(struct saved_piece) == 16, "on disk");
 static_assert(sizeof(struct settings_record) == 48 && sizeof(struct saved_partition) == 88, "on disk");
 static_assert(sizeof(struct saved_tenant) == 64, "on disk");
 static_assert(DIMENSION_COUNT <= 8, "a bit for each");
@@ -67,7 +74,9 @@ struct partition_cut {
     struct dictionary_cut *dictionaries; /* [tenant_count * DIMENSION_COUNT] */
     struct dictionary_day_row *days;
     uint64_t day_count;
-    struct identity_cut records;
+    void *description; /* of the log_store's cut; NULL before that is durable */
+    uint64_t description_bytes;
+    uint64_t described;   /* bytes of it that were written */
     enum section section; /* being written */
     uint32_t tenant;      /* in it */
     uint32_t index;       /* dimension, merge */
@@ -110,7 +119,7 @@ free_cut(struct partition *partition)
         }
     }
     dedup_cut_end(&partition->dedup);
-    identity_cut_end(&cut->records);
+    region_put(region, cut->description, cut->description_bytes);
     region_put(region, cut->days, cut->day_count * sizeof(*cut->days));
     region_put(region, cut->dictionaries, count * DIMENSION_COUNT * sizeof(*cut->dictionaries));
     region_put(region, cut->tenants, count * sizeof(*cut->tenants));
@@ -209,8 +218,10 @@ state_cut(void *part, uint64_t checkpoint)
     struct partition *partition = part;
     int r;
 
-    (void)checkpoint;
     REQUIRE(partition->cut == NULL);
+    if (!log_store_is_cut_durable(partition->identities)) {
+        return fault_new(-ENOMEM); /* one that was given up is still being written: this one is tried again */
+    }
     partition->cut = region_take_zero(partition->region, sizeof(*partition->cut));
     if (partition->cut == NULL) {
         return fault_new(-ENOMEM);
@@ -225,18 +236,15 @@ state_cut(void *part, uint64_t checkpoint)
         .settings = partition->settings,
     };
     partition->cut->section = SECTION_PARTITION;
-    partition->cut->records.region = partition->region;
     r = cut_window(partition);
     if (r == 0) {
         r = cut_tenants(partition);
-    }
-    if (r == 0) {
-        r = identity_cut_begin(&partition->cut->records, partition->region, &partition->identities);
     }
     if (r != 0) {
         free_cut(partition);
         return fault_up(r);
     }
+    log_store_cut(partition->identities, checkpoint);
     return 0;
 }
 
@@ -338,6 +346,43 @@ write_window(struct partition *partition, struct state_writer *writer, const str
     return dedup_cut_has_failed(&partition->dedup) ? fault_new(-ENOMEM) : (int)step;
 }
 
+/* When its pages are on disk. */
+static int
+write_description(struct partition *partition, struct state_writer *writer)
+{
+    struct partition_cut *cut = partition->cut;
+
+    if (cut->description == NULL) {
+        int r;
+
+        if (!log_store_is_cut_durable(partition->identities)) {
+            return STEP_MORE;
+        }
+        r = log_store_describe(partition->identities, partition->region, &cut->description,
+                               &cut->description_bytes);
+        if (r != 0) {
+            return fault_up(r);
+        }
+    }
+    while (cut->described < cut->description_bytes) {
+        uint64_t left = cut->description_bytes - cut->described;
+        struct saved_piece piece = {.total_bytes = cut->description_bytes,
+                                    .bytes = left < PIECE_BYTES_MAX ? left : PIECE_BYTES_MAX};
+        uint32_t bytes = (uint32_t)align_up(piece.bytes, 8);
+        struct saved_piece *row =
+            state_writer_add(writer, SECTION_RECORDS, STATE_VERSION, (uint32_t)sizeof(*row) + bytes);
+
+        if (row == NULL) {
+            return STEP_MORE;
+        }
+        *row = piece;
+        memcpy(row + 1, (const uint8_t *)cut->description + cut->described, piece.bytes);
+        memset((uint8_t *)(row + 1) + piece.bytes, 0, bytes - piece.bytes);
+        cut->described += piece.bytes;
+    }
+    return STEP_DONE;
+}
+
 static int
 write_section(struct partition *partition, struct state_writer *writer, const struct time_slice *time)
 {
@@ -353,12 +398,12 @@ write_section(struct partition *partition, struct state_writer *writer, const st
         return STEP_DONE; /* with the days, dictionary by dictionary */
     case SECTION_MERGES:
         return write_merges(partition, writer, time);
-    case SECTION_RECORDS:
-        return identity_cut_write(&partition->cut->records, writer, SECTION_RECORDS, STATE_VERSION, time);
     case SECTION_WINDOW_KEPT:
         return STEP_DONE; /* with the ring */
     case SECTION_WINDOW:
         return write_window(partition, writer, time);
+    case SECTION_RECORDS:
+        return write_description(partition, writer);
     }
     return STEP_DONE;
 }
@@ -369,7 +414,7 @@ state_write(void *part, struct state_writer *writer, const struct time_slice *ti
     struct partition *partition = part;
     struct partition_cut *cut = partition->cut;
 
-    while (cut->section <= SECTION_WINDOW) {
+    while (cut->section <= SECTION_RECORDS) {
         int r = write_section(partition, writer, time);
 
         if (r != STEP_DONE) {
@@ -390,6 +435,14 @@ state_end(void *part, uint64_t checkpoint, bool is_given_up)
     free_cut(part);
 }
 
+static void
+state_release(void *part, uint64_t checkpoint)
+{
+    struct partition *partition = part;
+
+    log_store_release(partition->identities, checkpoint);
+}
+
 /* ---- Restoring. ---- */
 
 struct restoring {
@@ -397,6 +450,9 @@ struct restoring {
     struct state_reader *reader;
     struct saved_partition row;
     bool has_row;
+    uint8_t *description;
+    uint64_t description_bytes;
+    uint64_t described;
 };
 
 /* What follows an item of this many bytes, within its section. NULL: too short. */
@@ -538,14 +594,51 @@ restore_merge(const struct partition *partition, const uint8_t **at, uint64_t *l
 }
 
 static int
-restore_record(struct partition *partition, const uint8_t **at, uint64_t *left)
+restore_piece(struct restoring *restoring, const uint8_t **at, uint64_t *left)
 {
-    const struct identity_record_row *row = take(at, left, sizeof(*row));
+    const struct saved_piece *row = take(at, left, sizeof(*row));
+    const void *piece =
+        row == NULL || row->bytes > PIECE_BYTES_MAX ? NULL : take(at, left, align_up(row->bytes, 8));
 
-    if (row == NULL || take(at, left, align_up(row->bytes, 8)) == NULL) {
+    if (piece == NULL || row->bytes == 0 || row->bytes > row->total_bytes - restoring->described ||
+        (restoring->described > 0 && row->total_bytes != restoring->description_bytes)) {
         return fault_new(-EINVAL);
     }
-    return identity_restore_record(partition->region, &partition->identities, row);
+    if (restoring->description == NULL) {
+        if (row->total_bytes > restoring->partition->region->bytes_max) {
+            return fault_new(-ENOMEM);
+        }
+        restoring->description = region_take(restoring->partition->region, row->total_bytes);
+        restoring->description_bytes = row->total_bytes;
+    }
+    if (restoring->description == NULL) {
+        return fault_new(-ENOMEM);
+    }
+    memcpy(restoring->description + restoring->described, piece, row->bytes);
+    restoring->described += row->bytes;
+    return 0;
+}
+
+/* The empty store makes way for that of the cut. */
+static int
+restore_store(struct restoring *restoring)
+{
+    struct partition *partition = restoring->partition;
+    char name[DISK_NAME_BYTES_MAX];
+    char reason[LOG_STORE_REASON_BYTES] = "";
+    int r;
+
+    if (restoring->description == NULL || restoring->described != restoring->description_bytes) {
+        return state_reader_bad(restoring->reader, "the description of its records is not all there");
+    }
+    log_store_close(partition->identities);
+    partition->identities = NULL;
+    r = log_store_restore(partition_store_options(partition, name), restoring->description,
+                          restoring->description_bytes, NULL, NULL, &partition->identities, reason);
+    for (uint32_t i = 0; i < partition->tenants.count; i++) {
+        partition_tenant_at(partition, i)->identity.store = partition->identities;
+    }
+    return r == -EUCLEAN ? state_reader_bad(restoring->reader, reason) : fault_up(r);
 }
 
 static int
@@ -577,12 +670,12 @@ restore_item(struct restoring *restoring, uint16_t type, const uint8_t **at, uin
         return restore_value(partition, at, left);
     case SECTION_MERGES:
         return restore_merge(partition, at, left);
-    case SECTION_RECORDS:
-        return restore_record(partition, at, left);
     case SECTION_WINDOW_KEPT:
         return restore_window(partition, true, at, left);
     case SECTION_WINDOW:
         return restore_window(partition, false, at, left);
+    case SECTION_RECORDS:
+        return restore_piece(restoring, at, left);
     }
     return fault_new(-EINVAL);
 }
@@ -593,7 +686,7 @@ restore_section(struct restoring *restoring, const struct state_section *section
     const uint8_t *at = section->items;
     uint64_t left = section->bytes;
 
-    if (section->version != STATE_VERSION || section->type > SECTION_WINDOW) {
+    if (section->version != STATE_VERSION || section->type > SECTION_RECORDS) {
         return state_reader_newer(restoring->reader);
     }
     for (uint32_t i = 0; i < section->count; i++) {
@@ -610,16 +703,13 @@ restore_section(struct restoring *restoring, const struct state_section *section
 }
 
 static int
-state_restore(void *part, struct state_reader *reader, uint64_t checkpoint)
+restore_all(struct restoring *restoring)
 {
-    struct restoring restoring = {.partition = part, .reader = reader};
     struct state_section section;
     int r;
 
-    (void)checkpoint;
-    REQUIRE(restoring.partition->next_position == 0);
-    while ((r = state_reader_next(reader, &section)) == 0) {
-        r = restore_section(&restoring, &section);
+    while ((r = state_reader_next(restoring->reader, &section)) == 0) {
+        r = restore_section(restoring, &section);
         if (r != 0) {
             return fault_up(r);
         }
@@ -627,15 +717,29 @@ state_restore(void *part, struct state_reader *reader, uint64_t checkpoint)
     if (r != STATE_END) {
         return fault_up(r);
     }
-    if (!restoring.has_row || restoring.row.tenant_count != restoring.partition->tenants.count) {
-        return state_reader_bad(reader, "tenants are missing");
+    if (!restoring->has_row || restoring->row.tenant_count != restoring->partition->tenants.count) {
+        return state_reader_bad(restoring->reader, "tenants are missing");
     }
-    return 0;
+    return restore_store(restoring);
+}
+
+static int
+state_restore(void *part, struct state_reader *reader, uint64_t checkpoint)
+{
+    struct restoring restoring = {.partition = part, .reader = reader};
+    int r;
+
+    (void)checkpoint;
+    REQUIRE(restoring.partition->next_position == 0);
+    r = restore_all(&restoring);
+    region_put(restoring.partition->region, restoring.description, restoring.description_bytes);
+    return r;
 }
 
 const struct checkpoint_part_ops partition_state_ops = {
     .cut = state_cut,
     .write = state_write,
     .end = state_end,
+    .release = state_release,
     .restore = state_restore,
 };

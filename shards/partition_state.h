@@ -5,7 +5,7 @@
  * partition_state - a partition at a checkpoint
  *
  * All that the records before the applied position amount to: settings, clocks, tenants, dictionaries, the duplicate
- * window, who is who. Events that are sequenced and not applied are not in it; replay sequences them again. A window
+ * window, merges, and where the log_store of identity has its pages. Events that are sequenced and not applied are not in it; replay sequences them again. A window
  * that was full has let go of its oldest for these, so where a crash loses them it is shorter by as many.
  *
  * Threads  Home shard only.

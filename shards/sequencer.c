@@ -46,6 +46,14 @@ log_failed(void *context, int fault, const char *what)
     sequencer_fail(context, what);
 }
 
+static bool
+look_up_is_late(void *context)
+{
+    struct sequencer *sequencer = context;
+
+    return sequencer->options.is_late(sequencer->options.context);
+}
+
 /* ---- Parts: from the ingest lanes into the log. ---- */
 
 /* Appends a record. False: no buffer is free now. */
@@ -583,6 +591,22 @@ answer_message(struct task *task, const struct time_slice *time)
     }
 }
 
+/* Nothing that was looked up in this turn is used any more. */
+static enum step
+step_stores(struct sequencer *sequencer, struct mono_ns until)
+{
+    enum step step = STEP_DONE;
+
+    for (uint32_t p = 0; p < sequencer->node->partition_count; p++) {
+        struct partition *partition = sequencer->partitions[p];
+
+        if (partition != NULL && log_store_step(partition->identities, until)) {
+            step = STEP_MORE;
+        }
+    }
+    return step;
+}
+
 enum step
 sequencer_step(struct sequencer *sequencer, struct mono_ns until)
 {
@@ -623,7 +647,7 @@ sequencer_step(struct sequencer *sequencer, struct mono_ns until)
             step = STEP_MORE;
         }
     }
-    return step;
+    return step_stores(sequencer, until) == STEP_MORE ? STEP_MORE : step;
 }
 
 uint64_t
@@ -636,8 +660,8 @@ sequencer_look_ups_arrive(struct sequencer *sequencer, uint64_t count)
         struct partition *partition = sequencer->partitions[p];
 
         if (partition != NULL) {
-            count -= store_arrive(&partition->identities, count);
-            left += partition->identities.late_count;
+            count -= log_store_arrive(partition->identities, count);
+            left += log_store_counts(partition->identities).late;
         }
     }
     return left;
@@ -762,13 +786,20 @@ sequencer_open(struct sequencer_options options, struct sequencer **out_sequence
                 r = fault_new(-ENOMEM);
                 goto fail;
             }
-            partition_init(sequencer->partitions[p], (struct partition_options){
-                                                         .node = node,
-                                                         .region = options.region,
-                                                         .number = p,
-                                                         .is_late = options.is_late,
-                                                         .context = options.context,
-                                                     });
+            r = partition_init(sequencer->partitions[p],
+                               (struct partition_options){
+                                   .node = node,
+                                   .region = options.region,
+                                   .number = p,
+                                   .env = options.env,
+                                   .store_id = node->manifest->store_id,
+                                   .on_fatal = log_failed,
+                                   .is_late = options.is_late != NULL ? look_up_is_late : NULL,
+                                   .context = sequencer,
+                               });
+            if (r != 0) {
+                goto fail;
+            }
         }
     }
     r = commit_log_open(options.env, options.timers, node->manifest, node->epoch, options.home.n,

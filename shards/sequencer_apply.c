@@ -433,8 +433,11 @@ sequencer_apply(struct sequencer *sequencer, struct partition *partition, struct
             if (piece->count == 0) {
                 break;
             }
+            if (log_store_is_behind(partition->identities)) {
+                return STEP_DONE; /* writes that end wake us */
+            }
             r = apply_record(sequencer, partition, piece);
-            if (r == STORE_LATER) {
+            if (r == LOG_STORE_LATER) {
                 return STEP_DONE; /* what arrives wakes us */
             }
             if (r != 0) {

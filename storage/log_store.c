@@ -45,6 +45,10 @@ log_store_open(struct log_store_options options, struct log_store **out_store)
     store->disk = options.env->disk;
     memcpy(store->name, options.name, strlen(options.name) + 1);
     store->options.name = store->name;
+    if (options.prefetch_bytes == 0) {
+        store->options.prefetch_bytes =
+            PREFETCH_LINE_COUNT * CACHE_LINE_BYTES - (uint32_t)sizeof(struct log_record);
+    }
     store->page_shift = (uint32_t)__builtin_ctzll(options.page_bytes);
     store->room = log_page_room(options.page_bytes);
     store->file = DISK_FILE_NONE;
@@ -136,6 +140,50 @@ log_store_copy(struct log_store *store, enum log_stream stream, uint64_t *entry,
     return copy;
 }
 
+/* Simulation. What was just read would still be in memory. */
+static bool
+makes_late(struct log_store *store, struct store_key key, struct log_store_waiter *waiter)
+{
+    for (uint32_t i = 0; i < LOG_SURE_COUNT; i++) {
+        if (memcmp(&store->sure[i], &key, sizeof(key)) == 0) {
+            return false;
+        }
+    }
+    if (!store->options.is_late(store->options.context)) {
+        return false;
+    }
+    waiter->key = key;
+    waiter->next = NULL;
+    if (store->late_last != NULL) {
+        store->late_last->next = waiter;
+    } else {
+        store->late_first = waiter;
+    }
+    store->late_last = waiter;
+    store->counts.late++;
+    return true;
+}
+
+uint64_t
+log_store_arrive(struct log_store *store, uint64_t count)
+{
+    uint64_t arrived = 0;
+
+    while (arrived < count && store->late_first != NULL) {
+        struct log_store_waiter *waiter = store->late_first;
+
+        store->late_first = waiter->next;
+        if (store->late_first == NULL) {
+            store->late_last = NULL;
+        }
+        store->counts.late--;
+        store->sure[store->sure_next++ % LOG_SURE_COUNT] = waiter->key;
+        arrived++;
+        waiter->arrived(waiter);
+    }
+    return arrived;
+}
+
 int
 log_store_find(struct log_store *store, struct store_key key, struct log_store_waiter *waiter,
                void **out_record, uint32_t *out_bytes)
@@ -145,6 +193,9 @@ log_store_find(struct log_store *store, struct store_key key, struct log_store_w
     uint64_t *entry;
     uint64_t cold;
 
+    if (UNLIKELY(store->options.is_late != NULL) && makes_late(store, key, waiter)) {
+        return LOG_STORE_LATER;
+    }
     if (log_store_seek(store, key, hash, &entry, &record, &cold) == LOG_STORE_ABSENT) {
         return LOG_STORE_ABSENT;
     }
@@ -181,9 +232,25 @@ log_store_prefetch_record(const struct log_store *store, struct store_key key)
     if (entry != NULL) {
         const struct log_record *record = log_record_at(store, log_index_address(*entry));
         if (record != NULL) {
-            prefetch_lines(record, PREFETCH_LINE_COUNT * CACHE_LINE_BYTES);
+            prefetch_lines(record, sizeof(*record) + store->options.prefetch_bytes);
         }
     }
+}
+
+const void *
+log_store_peek(const struct log_store *store, struct store_key key, uint32_t *out_bytes)
+{
+    struct log_probe probe = log_index_probe(&store->index, log_index_hash(&store->index, key));
+    const uint64_t *entry;
+
+    while ((entry = log_index_next(&probe)) != NULL) {
+        const struct log_record *record = log_record_at(store, log_index_address(*entry));
+        if (record != NULL && memcmp(&record->key, &key, sizeof(key)) == 0) {
+            *out_bytes = log_record_bytes(record->size);
+            return record->payload;
+        }
+    }
+    return NULL;
 }
 
 /* Adding and changing. */

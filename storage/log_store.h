@@ -64,7 +64,11 @@ struct log_store_options {
     uint64_t page_bytes;   /* a power of two, 64 KiB to 4 MiB */
     uint64_t memory_bytes; /* see log_store_set_memory(); 0: no limit */
     bool is_indexed;
+    uint32_t prefetch_bytes; /* of a record, that log_store_prefetch_record() asks for; 0: four cache lines */
     void (*on_fatal)(void *context, int fault, const char *what);
+    /* Simulation: true makes this look-up LATER, although its record is in memory or absent, until log_store_arrive().
+       Keys that arrived lately are not asked about. NULL: never. */
+    bool (*is_late)(void *context);
     void *context;
 };
 
@@ -101,6 +105,10 @@ MUST_USE int log_store_find(struct log_store *store, struct store_key key, struc
 /* Home. A look-up of this key will follow soon: its index page; then, when that has come, its record. */
 void log_store_prefetch(const struct log_store *store, struct store_key key);
 void log_store_prefetch_record(const struct log_store *store, struct store_key key);
+/* Home. The record if it is in memory, to be read only, else NULL. */
+const void *log_store_peek(const struct log_store *store, struct store_key key, uint32_t *out_bytes);
+/* Simulation. Lets up to `count` look-ups arrive that is_late() made late, oldest first; returns how many did. */
+uint64_t log_store_arrive(struct log_store *store, uint64_t count);
 /* Home. A new record of a key that is not there, not zeroed, 8-byte aligned. NULL: -ENOMEM, the region is full. */
 MUST_USE void *log_store_add(struct log_store *store, struct store_key key, uint32_t bytes);
 /* Home. A found record, to be changed now: the same place when that is mutable and has room for `bytes`, else a copy
@@ -143,5 +151,6 @@ struct log_store_counts {
     uint64_t written_bytes; /* to disk, ever */
     uint64_t changed_bytes; /* by the owner, ever: written / changed is write amplification */
     uint64_t cold_reads;
+    uint64_t late; /* look-ups that wait for log_store_arrive() */
 };
 struct log_store_counts log_store_counts(const struct log_store *store);

@@ -39,6 +39,7 @@
 #define LOG_OPS_LEFT 128u           /* of ENV_OPS_MAX, for others */
 #define LOG_TIME_EVERY 32u          /* records between looks at the clock */
 #define LOG_RETRY_NS NS_PER_S
+#define LOG_SURE_COUNT 64u /* keys that is_late() is not asked about: those that arrived last */
 
 enum log_stream {
     LOG_STREAM_HOT,
@@ -185,6 +186,12 @@ struct log_store {
     uint32_t stuck_count; /* of those: they have come, and there was no memory for the record */
     struct log_store_waiter *waiting_first; /* for their turn to read */
     struct log_store_waiter *waiting_last;
+
+    /* Simulation. */
+    struct log_store_waiter *late_first;
+    struct log_store_waiter *late_last;
+    struct store_key sure[LOG_SURE_COUNT];
+    uint32_t sure_next;
 
     struct log_collect collect;
     struct log_store_counts counts;

@@ -2,11 +2,12 @@
 #pragma once
 
 /*
- * identity_world - one tenant's identity and the store it is in, for its tests
+ * identity_world - one tenant's identity and the store it is in, on a simulated disk, for its tests
  *
  * event() and alias() apply one event each; `late_percent` of the look-ups on their way are late, and arrive at once.
  */
 
+#include "core/env_sim.h"
 #include "core/hash.h"
 #include "core/uuid.h"
 #include "shards/identity.h"
@@ -16,7 +17,10 @@
 #include <stdio.h>
 
 static struct region region;
-static struct store store;
+static struct sim_disk *disk;
+static struct sim_clock sim_clock;
+static struct env *env;
+static struct log_store *store;
 static struct identity identity;
 static struct identity_case looked_up;
 static struct identity_outcome outcome;
@@ -33,11 +37,30 @@ is_late(void *context)
 }
 
 static inline void
+on_fatal(void *context, int fault, const char *what)
+{
+    (void)context;
+    (void)fault;
+    check_failed(__FILE__, __LINE__, "%s", what);
+}
+
+static inline void
 given_memory(uint64_t bytes_max, uint64_t secret)
 {
     CHECK_EQ(region_init(&region, bytes_max), 0);
-    store_init(&store, (struct store_options){.region = &region, .seed = {1, 2}, .is_late = is_late});
-    identity_init(&identity, &region, &store, TEXT("acme"), (struct hash_key){.lo = secret, .hi = 7});
+    disk = sim_disk_create((struct sim_disk_options){.seed = secret});
+    env = env_sim_create(disk, &sim_clock, secret);
+    CHECK_EQ(log_store_open((struct log_store_options){.env = env,
+                                                       .region = &region,
+                                                       .name = "partitions/000.pages",
+                                                       .seed = {1, 2},
+                                                       .page_bytes = LOG_STORE_PAGE_BYTES_MIN,
+                                                       .is_indexed = true,
+                                                       .on_fatal = on_fatal,
+                                                       .is_late = is_late},
+                            &store),
+             0);
+    identity_init(&identity, &region, store, TEXT("acme"), (struct hash_key){.lo = secret, .hi = 7});
     looked_up = (struct identity_case){0};
     position = 0;
     late_percent = 0;
@@ -50,16 +73,11 @@ given_nobody(void)
 }
 
 static inline void
-free_record(void *context, void *record)
-{
-    identity_free_record(context, record);
-}
-
-static inline void
 then_the_store_ends(void)
 {
-    store_each(&store, free_record, &region);
-    store_deinit(&store);
+    env_close(env);
+    log_store_close(store);
+    sim_disk_destroy(disk);
     identity_deinit(&identity);
 }
 
@@ -102,16 +120,18 @@ try_event(const char *type, const char *anonymous_id, const char *user_id, const
 {
     const struct event_record *record = write_event(type, anonymous_id, user_id, previous_id);
 
-    while (look_up(record) == STORE_LATER) {
-        CHECK_EQ(store_arrive(&store, 1), 1);
+    while (look_up(record) == LOG_STORE_LATER) {
+        CHECK_EQ(log_store_arrive(store, 1), 1);
     }
     return identity_apply(&identity, &looked_up, position++, &outcome);
 }
 
+static inline const void *record_at(struct store_key key);
+
 static inline struct uuid
 uuid_of(uint32_t person)
 {
-    return identity_uuid(store_peek(&store, identity_people_key(&identity, person)), person);
+    return identity_uuid(record_at(identity_people_key(&identity, person)), person);
 }
 
 /* An event of a device and a user; where it goes. */
@@ -131,10 +151,18 @@ alias(const char *previous_id, const char *user_id, const char *anonymous_id)
     return outcome.who.person;
 }
 
-static inline void *
+static inline const void *
+record_at(struct store_key key)
+{
+    uint32_t bytes;
+
+    return log_store_peek(store, key, &bytes);
+}
+
+static inline const void *
 record_of(enum identity_kind kind, struct text value)
 {
-    return store_peek(&store, identity_key(&identity, kind, value));
+    return record_at(identity_key(&identity, kind, value));
 }
 
 static inline uint32_t
@@ -164,8 +192,7 @@ of_uuid(struct uuid uuid)
 static inline const struct canonical *
 canonical_of(uint32_t person)
 {
-    const struct canonical *canonical =
-        store_peek(&store, identity_canonical_key(&identity, uuid_of(person)));
+    const struct canonical *canonical = record_at(identity_canonical_key(&identity, uuid_of(person)));
 
     CHECK(canonical != NULL);
     CHECK_EQ(canonical->person, person);
@@ -179,7 +206,7 @@ owner_of(uint32_t person)
     const struct canonical *canonical = canonical_of(person);
 
     for (uint32_t i = 0; i < canonical->identifier_count; i++) {
-        const struct identifier *identifier = store_peek(&store, canonical->identifiers[i]);
+        const struct identifier *identifier = record_at(canonical->identifiers[i]);
 
         if (identifier->kind == IDENTITY_USER) {
             CHECK(canonical->has_owner);
@@ -201,7 +228,7 @@ names_of(uint32_t person)
 
     names[0] = 0;
     for (uint32_t i = 0; i < canonical->identifier_count; i++) {
-        const struct identifier *identifier = store_peek(&store, canonical->identifiers[i]);
+        const struct identifier *identifier = record_at(canonical->identifiers[i]);
 
         CHECK(identifier != NULL);
         struct who who = merges_winner(&identity.merges,

@@ -103,6 +103,60 @@ TEST(what_is_not_there_is_absent)
     world_end();
 }
 
+/* Simulation. */
+
+static uint32_t late_percent;
+static uint32_t arrived_count;
+
+static bool
+is_late(void *context)
+{
+    (void)context;
+    return world_dice(100) < late_percent;
+}
+
+static void
+count_arrived(struct log_store_waiter *waiter)
+{
+    (void)waiter;
+    arrived_count++;
+}
+
+TEST(what_is_made_late_arrives_when_it_may_and_can_be_found_then)
+{
+    struct log_store_waiter waiters[3] = {
+        {.arrived = count_arrived}, {.arrived = count_arrived}, {.arrived = count_arrived}};
+    const void *peeked;
+    void *record;
+    uint32_t bytes;
+
+    world_begin_disk((struct sim_disk_options){.seed = 1});
+    world.options.is_late = is_late;
+    late_percent = 0;
+    arrived_count = 0;
+    CHECK_EQ(log_store_open(world.options, &world.store), 0);
+    world_add(1, 24);
+    late_percent = 100;
+    CHECK_EQ(log_store_find(world.store, world_key(1), &waiters[0], &record, &bytes), LOG_STORE_LATER);
+    CHECK_EQ(log_store_find(world.store, world_key(1), &waiters[1], &record, &bytes), LOG_STORE_LATER);
+    CHECK_EQ(log_store_find(world.store, world_key(2), &waiters[2], &record, &bytes), LOG_STORE_LATER);
+    CHECK_EQ(log_store_counts(world.store).late, 3);
+    CHECK_EQ(log_store_arrive(world.store, 2), 2);
+    CHECK_EQ(arrived_count, 2);
+    CHECK_EQ(log_store_counts(world.store).late, 1);
+    CHECK_EQ(log_store_find(world.store, world_key(1), &waiters[0], &record, &bytes), 0);
+    CHECK_EQ(bytes, 24);
+    CHECK_EQ(log_store_arrive(world.store, 9), 1);
+    CHECK_EQ(log_store_find(world.store, world_key(2), &waiters[2], &record, &bytes), LOG_STORE_ABSENT);
+
+    peeked = log_store_peek(world.store, world_key(1), &bytes); /* is never late */
+    CHECK(peeked == record);
+    CHECK_EQ(bytes, 24);
+    CHECK(log_store_peek(world.store, world_key(2), &bytes) == NULL);
+    late_percent = 0;
+    world_end();
+}
+
 TEST(a_region_that_is_full_says_no_and_keeps_what_there_is)
 {
     uint32_t count = 0;

@@ -450,8 +450,8 @@ TEST(nothing_of_an_event_happens_before_its_keys_are_there)
     given_a_partition();
     record = sequence((struct sent){.device = "d", .user = "u", .event_time = T0});
     late_percent = 100;
-    CHECK_EQ(try_apply(record, T0), STORE_LATER);
-    CHECK_EQ(try_apply(record, T0), STORE_LATER);
+    CHECK_EQ(try_apply(record, T0), LOG_STORE_LATER);
+    CHECK_EQ(try_apply(record, T0), LOG_STORE_LATER);
     CHECK_EQ(partition_tenant(&partition, TEXT("acme"))->total_events, 0);
     CHECK_EQ(partition_tenant(&partition, TEXT("acme"))->clock.watermark.ms, INT64_MIN);
     CHECK_EQ(partition.moved_count, 0);
@@ -472,7 +472,7 @@ TEST(two_events_of_one_key_are_applied_in_their_order)
     late_percent = 100;
     first_record = sequence((struct sent){.device = "d", .event_time = T0});
     second_record = sequence((struct sent){.device = "d", .user = "u", .event_time = T0});
-    CHECK_EQ(try_apply(first_record, T0), STORE_LATER);
+    CHECK_EQ(try_apply(first_record, T0), LOG_STORE_LATER);
     CHECK_DIES((void)!try_apply(second_record, T0)); /* the first is not over */
     CHECK_EQ(apply(first_record, T0)->person, 0);
     CHECK_EQ(apply(second_record, T0)->person, 0);
@@ -512,7 +512,7 @@ TEST(a_partition_may_end_while_look_ups_are_out)
     event((struct sent){.device = "d", .user = "u", .event_time = T0});
     record = sequence((struct sent){.device = "e", .user = "u", .event_time = T0});
     late_percent = 100;
-    CHECK_EQ(try_apply(record, T0), STORE_LATER);
-    CHECK_EQ(ask_resolve(&question, RESOLVE_USER, "u"), STORE_LATER);
+    CHECK_EQ(try_apply(record, T0), LOG_STORE_LATER);
+    CHECK_EQ(ask_resolve(&question, RESOLVE_USER, "u"), LOG_STORE_LATER);
     then_nothing_is_left();
 }

@@ -8,6 +8,7 @@
  */
 
 #include "core/arena.h"
+#include "core/env_sim.h"
 #include "core/uuid.h"
 #include "shards/partition.h"
 #include "tests/check.h"
@@ -24,6 +25,9 @@
 
 static struct node node;
 static struct region region;
+static struct sim_disk *store_disk;
+static struct sim_clock store_clock;
+static struct env *store_env;
 static struct arena_pool pool;
 static struct partition partition;
 static struct partition_outcome outcome;
@@ -46,6 +50,26 @@ is_late(void *context)
 }
 
 static inline void
+on_fatal(void *context, int fault, const char *what)
+{
+    (void)context;
+    (void)fault;
+    check_failed(__FILE__, __LINE__, "%s", what);
+}
+
+static inline void
+make_partition(void)
+{
+    CHECK_EQ(partition_init(&partition, (struct partition_options){.node = &node,
+                                                                   .region = &region,
+                                                                   .number = 2,
+                                                                   .env = store_env,
+                                                                   .on_fatal = on_fatal,
+                                                                   .is_late = is_late}),
+             0);
+}
+
+static inline void
 given_a_store(uint8_t secret, uint64_t dedup_events)
 {
     memset(&node, 0, sizeof(node));
@@ -57,8 +81,9 @@ given_a_store(uint8_t secret, uint64_t dedup_events)
     CHECK_EQ(region_init(&region, 64 << 20), 0);
     arena_pool_init(&pool, 1 << 20);
     late_percent = 0;
-    partition_init(&partition, (struct partition_options){
-                                   .node = &node, .region = &region, .number = 2, .is_late = is_late});
+    store_disk = sim_disk_create((struct sim_disk_options){.seed = secret});
+    store_env = env_sim_create(store_disk, &store_clock, secret);
+    make_partition();
     settings = (struct settings_record){
         .header = {.bytes = sizeof(settings), .kind = RECORD_SETTINGS, .version = 1},
         .out_of_orderness_ms = OUT_OF_ORDERNESS,
@@ -89,7 +114,9 @@ then_nothing_is_left(void)
 {
     arena_reset(&question.arena);
     arena_pool_deinit(&pool);
+    env_close(store_env);
     partition_deinit(&partition);
+    sim_disk_destroy(store_disk);
     CHECK_EQ(region_used(&region), 0);
     region_deinit(&region);
 }
@@ -147,8 +174,8 @@ apply(const struct event_record *record, int64_t wall)
 {
     int r;
 
-    while ((r = try_apply(record, wall)) == STORE_LATER) {
-        CHECK_EQ(store_arrive(&partition.identities, 1), 1);
+    while ((r = try_apply(record, wall)) == LOG_STORE_LATER) {
+        CHECK_EQ(log_store_arrive(partition.identities, 1), 1);
     }
     CHECK_EQ(r, 0);
     return &outcome.event;
