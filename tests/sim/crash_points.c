@@ -274,6 +274,8 @@ main(int argc, char **argv)
 
     cluster_init(&run.cluster, seed);
     run.cluster.segment_bytes = SEGMENT_BYTES;
+    run.cluster.checkpoint_interval_ns =
+        0; /* the model reads the whole log, and a picture has no older one beside it */
     run.dice.state = seed * 2;
     traffic_init(&run.traffic, &run.cluster.dice, run.cluster.clock.wall);
     arena_pool_init(&run.arenas, 4u << 20);
