@@ -20,6 +20,7 @@
  */
 
 #define BATCH_COUNT 16u /* items whose waits for memory overlap */
+#define STEP_COUNT 4u   /* items between two steps of one wait */
 #define NUMBER_NONE UINT32_MAX
 
 struct entries {
@@ -516,6 +517,14 @@ free_numbers(struct memory *memory, struct numbers *numbers)
     memory_put(memory, numbers->first, (uint64_t)numbers->first_count * sizeof(*numbers->first));
 }
 
+static void
+prefetch_person(const struct share *share, uint32_t index)
+{
+    if (index < share->person_count) {
+        prefetch_lines(share->people[index], sizeof(struct person));
+    }
+}
+
 /* False: two have the same number. Puts the people of the share in order. */
 static bool
 number_people(struct memory *memory, struct share *share, struct numbers *out_numbers)
@@ -527,6 +536,7 @@ number_people(struct memory *memory, struct share *share, struct numbers *out_nu
     bool is_sound = true;
 
     for (uint32_t i = 0; i < count; i++) {
+        prefetch_person(share, i + BATCH_COUNT);
         entries[i] = (struct order_entry){.time = share->people[i]->number, .item = share->people[i]};
     }
     order_sort(memory, entries, count, NULL, NULL);
@@ -573,11 +583,21 @@ find_number(const struct numbers *numbers, uint32_t number)
     return NUMBER_NONE;
 }
 
+/* An event that will be counted soon, and where: each step when what it looks at has come. */
 static void
-prefetch_event(const struct entries *events, uint32_t index)
+prefetch_event(const struct cube *cube, const struct entries *events, uint32_t index,
+               struct cube_ahead places[2 * STEP_COUNT])
 {
-    if (index < events->count) {
-        prefetch_lines(events->rows[index].item, sizeof(struct kept_event));
+    if (index + 4 * STEP_COUNT < events->count) {
+        prefetch_lines(events->rows[index + 4 * STEP_COUNT].item, sizeof(struct kept_event));
+    }
+    for (uint32_t step = 2; step <= 3; step++) {
+        uint32_t ahead = index + (4 - step) * STEP_COUNT;
+        if (ahead < events->count) {
+            const struct kept_event *event = events->rows[ahead].item;
+            cube_prefetch(cube, (struct event_ms){.ms = events->rows[ahead].time}, event->code, event->person,
+                          step, &places[ahead % (2 * STEP_COUNT)]);
+        }
     }
 }
 
@@ -587,11 +607,12 @@ count_events(struct memory *memory, struct restoring *restoring, const struct nu
              uint32_t *owners, uint32_t *counts)
 {
     const struct entries *events = &restoring->events;
+    struct cube_ahead places[2 * STEP_COUNT] = {0};
 
     for (uint32_t i = 0; i < events->count; i++) {
         const struct kept_event *event = events->rows[i].item;
 
-        prefetch_event(events, i + BATCH_COUNT);
+        prefetch_event(&restoring->share->cube, events, i, places);
         owners[i] = find_number(numbers, event->person);
         if (owners[i] == NUMBER_NONE) {
             return false;
@@ -622,9 +643,7 @@ deal_events(struct memory *memory, const struct restoring *restoring, const uint
         dealt[places[owners[i]]++] = events->rows[i];
     }
     for (uint32_t i = 0; i < share->person_count; i++) {
-        if (i + BATCH_COUNT < share->person_count) {
-            __builtin_prefetch(&share->people[i + BATCH_COUNT]->events, 1);
-        }
+        prefetch_person(share, i + BATCH_COUNT);
         order_fill(memory, &share->people[i]->events, &dealt[places[i] - counts[i]], counts[i]);
     }
     memory_put(memory, places, (uint64_t)share->person_count * sizeof(*places));
@@ -694,6 +713,11 @@ make_sessions(struct keeper *keeper, struct restoring *restoring, const struct n
         archive(memory, &share->people[owner]->archive, block);
     }
     for (uint32_t i = 0; i < share->person_count; i++) {
+        prefetch_person(share, i + 2 * BATCH_COUNT);
+        if (i + BATCH_COUNT < share->person_count) {
+            const struct person *person = share->people[i + BATCH_COUNT];
+            profile_prefetch(person->profile, person->profile_bytes);
+        }
         add_sessions(memory, sessions, share->people[i]);
     }
     order_sort(memory, sessions->rows, sessions->count, share_session_key, share_compare_session);

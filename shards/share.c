@@ -7,6 +7,8 @@
 /* An item is a struct session_block, or a person with this bit set: the session of theirs that begins then. */
 #define ITEM_IS_PERSON 1u
 
+#define AHEAD_COUNT 8u /* sessions whose waits for memory overlap */
+
 void *
 share_item(const struct person *person)
 {
@@ -126,12 +128,30 @@ share_enter(struct memory *memory, struct share *share, struct person *person, s
     add_closing(memory, share, person, session, gap_ms);
 }
 
+/* Those of profiles are three waits for memory away, one behind the other. */
+static void
+prefetch_entry(const struct order_entry *sessions, uint64_t count, uint64_t index)
+{
+    if (index + 2 * AHEAD_COUNT < count) {
+        const struct order_entry *entry = &sessions[index + 2 * AHEAD_COUNT];
+        __builtin_prefetch(is_person(entry) ? (void *)person_of(entry) : entry->item);
+        if (is_person(entry)) {
+            __builtin_prefetch(&person_of(entry)->profile);
+        }
+    }
+    if (index + AHEAD_COUNT < count && is_person(&sessions[index + AHEAD_COUNT])) {
+        const struct person *person = person_of(&sessions[index + AHEAD_COUNT]);
+        profile_prefetch(person->profile, person->profile_bytes);
+    }
+}
+
 void
 share_fill(struct memory *memory, struct share *share, const struct order_entry *sessions, uint64_t count,
            int64_t gap_ms)
 {
     order_fill(memory, &share->sessions, sessions, count);
     for (uint64_t i = 0; i < count; i++) {
+        prefetch_entry(sessions, count, i);
         struct session *session = find_entry(&sessions[i]);
         count_in(memory, share, session);
         if (is_person(&sessions[i])) {
