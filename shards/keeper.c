@@ -244,6 +244,7 @@ keeper_share(struct keeper *keeper, uint16_t partition, uint32_t tenant_no, uint
         keeper->slices[slice].share_count++;
         share->partition = partition;
         share->tenant_no = tenant_no;
+        share->gap_ms = keeper->partitions[partition].rules.gap_ms;
         history_init(&share->history, &keeper->memory, keeper->seed);
         share->next = keeper->shares;
         keeper->shares = share;
@@ -464,8 +465,8 @@ close_share(struct keeper *keeper, struct share *share)
     const struct keeper_partition *partition = &keeper->partitions[share->partition];
     const struct keeper_tenant *tenant = keeper_known_tenant(keeper, share->partition, share->tenant_no);
 
-    return share_close(&keeper->memory, share, keeper_watermark(partition, tenant), partition->rules.gap_ms,
-                       CLOSE_COUNT) < CLOSE_COUNT;
+    return share_close(&keeper->memory, share, keeper_watermark(partition, tenant), CLOSE_COUNT) <
+           CLOSE_COUNT;
 }
 
 /*

@@ -783,8 +783,7 @@ answer_open_sessions(struct keeper *keeper, struct asked *asked, const struct ti
 
     if (share != NULL) {
         struct event_ms watermark = keeper_watermark_of(keeper, question);
-        while (share_close(&keeper->memory, share, watermark, gap_of(keeper, question), TURN_COUNT) ==
-               TURN_COUNT) {
+        while (share_close(&keeper->memory, share, watermark, TURN_COUNT) == TURN_COUNT) {
             if (time_slice_is_over(time)) {
                 return STEP_MORE;
             }

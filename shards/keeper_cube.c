@@ -518,9 +518,7 @@ static enum step
 close_due(struct keeper *keeper, struct cube_work *work, struct share *share, struct event_ms watermark,
           const struct time_slice *time)
 {
-    int64_t gap_ms = keeper->partitions[share->partition].rules.gap_ms;
-
-    while (share_close(&keeper->memory, share, watermark, gap_ms, TURN_COUNT) == TURN_COUNT) {
+    while (share_close(&keeper->memory, share, watermark, TURN_COUNT) == TURN_COUNT) {
         if (time_slice_is_over(time)) {
             return STEP_MORE;
         }

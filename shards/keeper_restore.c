@@ -697,9 +697,8 @@ add_sessions(struct memory *memory, struct entries *sessions, const struct perso
 }
 
 static bool
-make_sessions(struct keeper *keeper, struct restoring *restoring, const struct numbers *numbers)
+make_sessions(struct memory *memory, struct restoring *restoring, const struct numbers *numbers)
 {
-    struct memory *memory = &keeper->memory;
     struct entries *sessions = &restoring->sessions;
     struct share *share = restoring->share;
     const uint32_t archived_count = sessions->count;
@@ -721,8 +720,7 @@ make_sessions(struct keeper *keeper, struct restoring *restoring, const struct n
         add_sessions(memory, sessions, share->people[i]);
     }
     order_sort(memory, sessions->rows, sessions->count, share_session_key, share_compare_session);
-    share_fill(memory, share, sessions->rows, sessions->count,
-               keeper->partitions[share->partition].rules.gap_ms);
+    share_fill(memory, share, sessions->rows, sessions->count);
     return true;
 }
 
@@ -733,7 +731,8 @@ make_share(struct slice_restore *restore, struct restoring *restoring)
     struct numbers numbers;
 
     if (!number_people(&keeper->memory, restoring->share, &numbers) ||
-        !make_history(&keeper->memory, restoring, &numbers) || !make_sessions(keeper, restoring, &numbers)) {
+        !make_history(&keeper->memory, restoring, &numbers) ||
+        !make_sessions(&keeper->memory, restoring, &numbers)) {
         restore->is_bad = true;
     }
     free_numbers(&keeper->memory, &numbers);

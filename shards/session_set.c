@@ -67,7 +67,7 @@ session_set_archive(const struct session_change *change)
 static void
 enter(const struct session_change *change, struct session *session)
 {
-    share_enter(change->memory, change->person->share, change->person, session, change->rules.gap_ms);
+    share_enter(change->memory, change->person->share, change->person, session);
 }
 
 static void

@@ -100,12 +100,11 @@ count_closed(struct memory *memory, struct share *share, struct session *session
 }
 
 static void
-add_closing(struct memory *memory, struct share *share, struct person *person, const struct session *session,
-            int64_t gap_ms)
+add_closing(struct memory *memory, struct share *share, struct person *person, const struct session *session)
 {
-    closings_add(
-        memory, &share->closings,
-        (struct closing){.deadline = session->end.ms + gap_ms, .start = session->start, .person = person});
+    closings_add(memory, &share->closings,
+                 (struct closing){
+                     .deadline = session->end.ms + share->gap_ms, .start = session->start, .person = person});
 }
 
 static void
@@ -117,15 +116,14 @@ count_in(struct memory *memory, struct share *share, struct session *session)
 }
 
 void
-share_enter(struct memory *memory, struct share *share, struct person *person, struct session *session,
-            int64_t gap_ms)
+share_enter(struct memory *memory, struct share *share, struct person *person, struct session *session)
 {
     ASSERT(!session->is_entered);
     order_insert(memory, &share->sessions, session->start.ms, &session->session_id, share_item(person),
                  share_compare_session);
     session->is_entered = true;
     count_in(memory, share, session);
-    add_closing(memory, share, person, session, gap_ms);
+    add_closing(memory, share, person, session);
 }
 
 /* Those of profiles are three waits for memory away, one behind the other. */
@@ -146,8 +144,7 @@ prefetch_entry(const struct order_entry *sessions, uint64_t count, uint64_t inde
 }
 
 void
-share_fill(struct memory *memory, struct share *share, const struct order_entry *sessions, uint64_t count,
-           int64_t gap_ms)
+share_fill(struct memory *memory, struct share *share, const struct order_entry *sessions, uint64_t count)
 {
     order_fill(memory, &share->sessions, sessions, count);
     for (uint64_t i = 0; i < count; i++) {
@@ -155,7 +152,7 @@ share_fill(struct memory *memory, struct share *share, const struct order_entry 
         struct session *session = find_entry(&sessions[i]);
         count_in(memory, share, session);
         if (is_person(&sessions[i])) {
-            add_closing(memory, share, person_of(&sessions[i]), session, gap_ms);
+            add_closing(memory, share, person_of(&sessions[i]), session);
         } else {
             count_closed(memory, share, session, 1);
         }
@@ -195,8 +192,7 @@ share_archive(struct memory *memory, struct share *share, struct person *person,
 }
 
 uint32_t
-share_close(struct memory *memory, struct share *share, struct event_ms watermark, int64_t gap_ms,
-            uint32_t count_max)
+share_close(struct memory *memory, struct share *share, struct event_ms watermark, uint32_t count_max)
 {
     uint32_t count = 0;
     struct closing row;
@@ -205,11 +201,11 @@ share_close(struct memory *memory, struct share *share, struct event_ms watermar
         struct session *session = find_session(row.person, row.start);
         if (session == NULL || session->is_counted_closed) {
             count++;
-        } else if (session_is_closed(session, watermark, gap_ms)) {
+        } else if (session_is_closed(session, watermark, share->gap_ms)) {
             count_closed(memory, share, session, 1);
             count++;
         } else {
-            add_closing(memory, share, row.person, session, gap_ms);
+            add_closing(memory, share, row.person, session);
         }
     }
     return count;
@@ -220,6 +216,7 @@ share_regap(struct memory *memory, struct share *share, int64_t gap_ms)
 {
     struct order_place place = {0};
 
+    share->gap_ms = gap_ms;
     share->closings.count = 0;
     for (;;) {
         const struct order_entry *entry = order_next(&share->sessions, &place);
@@ -233,7 +230,7 @@ share_regap(struct memory *memory, struct share *share, int64_t gap_ms)
         if (session->is_counted_closed) {
             count_closed(memory, share, session, -1);
         }
-        add_closing(memory, share, person_of(entry), session, gap_ms);
+        add_closing(memory, share, person_of(entry), session);
     }
 }
 

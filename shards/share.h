@@ -32,6 +32,7 @@ struct share {
     uint16_t slice;
     uint16_t partition;
     uint32_t tenant_no;
+    int64_t gap_ms; /* in force now. What closes when is by it, and not by that of a record that waited */
     struct slice_state *state; /* of its slice; NULL: nothing is saved */
     uint64_t session_count;    /* entered */
     uint64_t open_count;       /* of those, that are not counted as closed */
@@ -48,19 +49,18 @@ struct share {
 };
 
 /* Home. A session of the person's profile. */
-void share_enter(struct memory *memory, struct share *share, struct person *person, struct session *session,
-                 int64_t gap_ms);
+void share_enter(struct memory *memory, struct share *share, struct person *person, struct session *session);
 void share_leave(struct memory *memory, struct share *share, struct person *person, struct session *session);
 /* Home. The first sessions of a share, ascending by (start, session_id); none of them counts as closed yet, and those
    of profiles say that they are entered. */
 void share_fill(struct memory *memory, struct share *share, const struct order_entry *sessions,
-                uint64_t count, int64_t gap_ms);
+                uint64_t count);
 /* Home. A session that is in became final, and `block` is its copy, which is borrowed: it counts as closed from now
    on, whatever the rules become. */
 void share_archive(struct memory *memory, struct share *share, struct person *person,
                    struct session_block *block);
 /* Home. Counts as closed what is: looks at `count_max` sessions at most. Returns how many. */
-uint32_t share_close(struct memory *memory, struct share *share, struct event_ms watermark, int64_t gap_ms,
+uint32_t share_close(struct memory *memory, struct share *share, struct event_ms watermark,
                      uint32_t count_max);
 /* Home. The gap changed: nothing but what is archived counts as closed until share_close(). */
 void share_regap(struct memory *memory, struct share *share, int64_t gap_ms);

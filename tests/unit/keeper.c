@@ -235,6 +235,30 @@ TEST(a_chain_of_merges_ends_with_everything_at_the_last_winner)
     then_the_world_ends();
 }
 
+TEST(what_waited_while_the_gap_became_less_closes_by_the_new_one)
+{
+    const struct applied_merge *merge = given_a_merge();
+    struct question question = {.kind = QUESTION_OPEN_SESSIONS, .target = slice_of(2)};
+
+    send_half(0, merge, MESSAGE_TAKE);
+    send_event(2, T0 + 3 * MINUTE, "login", (struct extra){0}); /* waits, with the rules of before */
+    send_progress(0);
+    publish();
+    turn(0);
+    send_settings(0, 5 * MINUTE, MS_PER_DAY);
+    publish();
+    turn(0);
+    send_half(0, merge, MESSAGE_GIVE);
+    send_event(3, T0 + 10 * MINUTE, "click",
+               (struct extra){0}); /* the watermark is 6 minutes behind its end */
+    send_progress(0);
+    run_until_quiet();
+    ask(&question);
+    CHECK_EQ(question.answer.open_sessions, 0);
+    release(&question);
+    then_the_world_ends();
+}
+
 TEST(two_merges_of_one_event_into_one_winner_are_both_done)
 {
     struct question question;

@@ -13,7 +13,7 @@ static void
 given_people(struct person *person, struct person *other)
 {
     given_memory();
-    share = (struct share){0};
+    share = (struct share){.gap_ms = 30 * MINUTE};
     *person = (struct person){
         .number = 1, .share = &share, .profile = profile_create(&memory, PROFILE_FIRST_BYTES)};
     *other = (struct person){

@@ -25,7 +25,7 @@ static void
 given_no_sessions(void)
 {
     given_memory();
-    share = (struct share){0};
+    share = (struct share){.gap_ms = GAP};
     people[0] = a_person(1);
     people[1] = a_person(2);
     person = &people[0];
@@ -174,13 +174,13 @@ TEST(when_closing_work_ran_cannot_be_seen)
     given_no_sessions();
     add(T0, NULL);
     /* Somebody asked with a later watermark: the cube counts it as closed. */
-    CHECK_EQ(share_close(&memory, &share, (struct event_ms){.ms = T0 + MS_PER_DAY}, GAP, 10), 1);
+    CHECK_EQ(share_close(&memory, &share, (struct event_ms){.ms = T0 + MS_PER_DAY}, 10), 1);
     add(T0 + MINUTE, NULL);
     CHECK_EQ(row(0)->revision, 0);
     CHECK_EQ(share.cube.hours[0]->cells[0].closed_sessions, 0);
     CHECK_EQ(share.cube.hours[0]->cells[0].closed_duration_ms, 0);
     CHECK_EQ(share.cube.hours[0]->cells[0].sessions, 1);
-    CHECK_EQ(share_close(&memory, &share, (struct event_ms){.ms = T0 + MS_PER_DAY}, GAP, 10), 1);
+    CHECK_EQ(share_close(&memory, &share, (struct event_ms){.ms = T0 + MS_PER_DAY}, 10), 1);
     CHECK_EQ(share.cube.hours[0]->cells[0].closed_sessions, 1);
     CHECK_EQ(share.cube.hours[0]->cells[0].closed_duration_ms, MINUTE);
     then_memory_ends();

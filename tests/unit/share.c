@@ -41,10 +41,10 @@ static void
 given_a_session_in_a_share(void)
 {
     given_memory();
-    share = (struct share){0};
+    share = (struct share){.gap_ms = GAP};
     person = (struct person){.share = &share, .profile = profile_create(&memory, 4096)};
     session = a_session(T0, 1);
-    share_enter(&memory, &share, &person, session, GAP);
+    share_enter(&memory, &share, &person, session);
 }
 
 static struct cube_cell
@@ -58,9 +58,9 @@ TEST(a_session_is_counted_closed_only_past_its_gap_and_once)
 {
     given_a_session_in_a_share();
     CHECK_EQ(cell().sessions, 1);
-    CHECK_EQ(share_close(&memory, &share, (struct event_ms){.ms = T0 + MINUTE + GAP}, GAP, 9), 0);
-    CHECK_EQ(share_close(&memory, &share, (struct event_ms){.ms = T0 + MINUTE + GAP + 1}, GAP, 9), 1);
-    CHECK_EQ(share_close(&memory, &share, (struct event_ms){.ms = INT64_MAX}, GAP, 9), 0);
+    CHECK_EQ(share_close(&memory, &share, (struct event_ms){.ms = T0 + MINUTE + GAP}, 9), 0);
+    CHECK_EQ(share_close(&memory, &share, (struct event_ms){.ms = T0 + MINUTE + GAP + 1}, 9), 1);
+    CHECK_EQ(share_close(&memory, &share, (struct event_ms){.ms = INT64_MAX}, 9), 0);
     CHECK_EQ(cell().closed_sessions, 1);
     CHECK_EQ(cell().closed_duration_ms, MINUTE);
     (void)archive();
@@ -71,7 +71,7 @@ TEST(a_session_is_counted_closed_only_past_its_gap_and_once)
 TEST(a_session_that_leaves_takes_its_counts_along)
 {
     given_a_session_in_a_share();
-    CHECK_EQ(share_close(&memory, &share, (struct event_ms){.ms = INT64_MAX}, GAP, 9), 1);
+    CHECK_EQ(share_close(&memory, &share, (struct event_ms){.ms = INT64_MAX}, 9), 1);
     CHECK_EQ(share.open_count, 0);
     share_leave(&memory, &share, &person, session);
     CHECK_EQ(share.open_count, 0);
@@ -112,11 +112,11 @@ TEST(people_stay_in_the_order_in_which_they_came)
 TEST(another_gap_begins_the_closing_anew)
 {
     given_a_session_in_a_share();
-    CHECK_EQ(share_close(&memory, &share, (struct event_ms){.ms = T0 + 2 * GAP}, GAP, 9), 1);
+    CHECK_EQ(share_close(&memory, &share, (struct event_ms){.ms = T0 + 2 * GAP}, 9), 1);
     share_regap(&memory, &share, 10 * GAP);
     CHECK_EQ(cell().closed_sessions, 0);
-    CHECK_EQ(share_close(&memory, &share, (struct event_ms){.ms = T0 + 2 * GAP}, 10 * GAP, 9), 0);
-    CHECK_EQ(share_close(&memory, &share, (struct event_ms){.ms = T0 + 11 * GAP}, 10 * GAP, 9), 1);
+    CHECK_EQ(share_close(&memory, &share, (struct event_ms){.ms = T0 + 2 * GAP}, 9), 0);
+    CHECK_EQ(share_close(&memory, &share, (struct event_ms){.ms = T0 + 11 * GAP}, 9), 1);
     then_memory_ends();
 }
 
@@ -124,9 +124,9 @@ TEST(a_session_that_grew_closes_when_it_really_ends)
 {
     given_a_session_in_a_share();
     session->end.ms += 10 * MINUTE;
-    CHECK_EQ(share_close(&memory, &share, (struct event_ms){.ms = T0 + 11 * MINUTE + GAP}, GAP, 9), 0);
+    CHECK_EQ(share_close(&memory, &share, (struct event_ms){.ms = T0 + 11 * MINUTE + GAP}, 9), 0);
     CHECK_EQ(share.open_count, 1);
-    CHECK_EQ(share_close(&memory, &share, (struct event_ms){.ms = T0 + 11 * MINUTE + GAP + 1}, GAP, 9), 1);
+    CHECK_EQ(share_close(&memory, &share, (struct event_ms){.ms = T0 + 11 * MINUTE + GAP + 1}, 9), 1);
     CHECK_EQ(share.open_count, 0);
     CHECK_EQ(cell().closed_duration_ms, 11 * MINUTE);
     then_memory_ends();
@@ -137,12 +137,12 @@ TEST(a_session_that_left_or_whose_person_has_no_profile_closes_nothing)
     given_a_session_in_a_share();
     share_leave(&memory, &share, &person, session);
     CHECK_EQ(share.open_count, 0);
-    (void)share_close(&memory, &share, (struct event_ms){.ms = INT64_MAX}, GAP, 9);
+    (void)share_close(&memory, &share, (struct event_ms){.ms = INT64_MAX}, 9);
     CHECK_EQ(cell().closed_sessions, 0);
-    share_enter(&memory, &share, &person, session, GAP);
+    share_enter(&memory, &share, &person, session);
     share_leave(&memory, &share, &person, session);
     person.profile = NULL;
-    (void)share_close(&memory, &share, (struct event_ms){.ms = INT64_MAX}, GAP, 9);
+    (void)share_close(&memory, &share, (struct event_ms){.ms = INT64_MAX}, 9);
     CHECK_EQ(cell().closed_sessions, 0);
     CHECK_EQ(share.closings.count, 0);
     then_memory_ends();
@@ -153,10 +153,10 @@ TEST(a_session_that_left_and_came_again_closes_once)
     given_a_session_in_a_share();
     for (int i = 0; i < 3; i++) {
         share_leave(&memory, &share, &person, session);
-        share_enter(&memory, &share, &person, session, GAP);
+        share_enter(&memory, &share, &person, session);
     }
     CHECK_EQ(share.open_count, 1);
-    (void)share_close(&memory, &share, (struct event_ms){.ms = INT64_MAX}, GAP, 9);
+    (void)share_close(&memory, &share, (struct event_ms){.ms = INT64_MAX}, 9);
     CHECK_EQ(share.open_count, 0);
     CHECK_EQ(cell().sessions, 1);
     CHECK_EQ(cell().closed_sessions, 1);
@@ -170,7 +170,7 @@ TEST(sessions_are_found_wherever_their_profile_has_moved)
     const struct session_block *block;
 
     given_a_session_in_a_share();
-    share_enter(&memory, &share, &person, a_session(T0 + 2 * GAP, 2), GAP);
+    share_enter(&memory, &share, &person, a_session(T0 + 2 * GAP, 2));
     block = archive();
     struct profile *moved = profile_renew(&memory, person.profile, 0);
     memset(person.profile, 0xa5, person.profile->pack.used);
@@ -179,8 +179,8 @@ TEST(sessions_are_found_wherever_their_profile_has_moved)
     struct session_at at = share_session(order_next(&share.sessions, &place));
     CHECK_EQ(at.session->start.ms, T0 + 2 * GAP);
     CHECK(at.pack == &moved->pack);
-    CHECK_EQ(share_close(&memory, &share, (struct event_ms){.ms = INT64_MAX}, GAP, 1), 1);
-    CHECK_EQ(share_close(&memory, &share, (struct event_ms){.ms = INT64_MAX}, GAP, 1), 1);
+    CHECK_EQ(share_close(&memory, &share, (struct event_ms){.ms = INT64_MAX}, 1), 1);
+    CHECK_EQ(share_close(&memory, &share, (struct event_ms){.ms = INT64_MAX}, 1), 1);
     CHECK_EQ(cell().closed_sessions, 1);
     CHECK_EQ(share.open_count, 0);
     then_memory_ends();
@@ -192,10 +192,10 @@ TEST(of_many_sessions_each_is_found_by_its_start)
     uint32_t count = 0;
 
     given_memory();
-    share = (struct share){0};
+    share = (struct share){.gap_ms = GAP};
     person = (struct person){.share = &share, .profile = profile_create(&memory, 1 << 20)};
     for (int64_t i = 0; i < 200; i++) {
-        share_enter(&memory, &share, &person, a_session(T0 + 2 * i * GAP, (uint8_t)i), GAP);
+        share_enter(&memory, &share, &person, a_session(T0 + 2 * i * GAP, (uint8_t)i));
     }
     /* One that is not in, and begins as another one does. */
     *a_session(0, 0) = (struct session){.session_id = {{77}}, .start = {.ms = T0 + 398 * GAP}};
@@ -209,7 +209,7 @@ TEST(of_many_sessions_each_is_found_by_its_start)
         count++;
     }
     CHECK_EQ(count, 200);
-    CHECK_EQ(share_close(&memory, &share, (struct event_ms){.ms = T0 + 100 * GAP}, GAP, 500), 50);
+    CHECK_EQ(share_close(&memory, &share, (struct event_ms){.ms = T0 + 100 * GAP}, 500), 50);
     CHECK_EQ(share.open_count, 150);
     then_memory_ends();
 }
