@@ -62,6 +62,11 @@ void sim_disk_watch(struct sim_disk *disk, void (*watcher)(void *context, enum s
 uint64_t sim_disk_operation_count(const struct sim_disk *disk);
 void sim_disk_die_at(struct sim_disk *disk, uint64_t at);
 bool sim_disk_is_dead(const struct sim_disk *disk);
+/* The first write, sync or sync of a folder that ends behind operation `at` fails, -EIO, and none after it. Whether it
+   reached the disk is known after a crash. UINT64_MAX: none will. */
+void sim_disk_fail_at(struct sim_disk *disk, uint64_t at);
+/* -ENOSPC for whatever asks for room: new names, and files that would grow. */
+void sim_disk_fill(struct sim_disk *disk, bool is_full);
 /* Flips one bit of durable data (tests of corruption). False when the file is shorter. */
 bool sim_disk_flip(struct sim_disk *disk, const char *name, uint64_t offset, uint32_t bit);
 /* Durable and unsynced bytes as a reader would see them now; 0 or -ENOENT. For the checker that reads the log. */

@@ -31,6 +31,8 @@ struct sim_disk {
     uint64_t operation_count;
     uint64_t death;
     bool is_dead;
+    uint64_t fault_at; /* the next write or sync fails */
+    bool is_full;
     struct sim_file **files; /* all there are, by age */
     uint32_t file_count;
     struct sim_file **handles; /* by number; numbers are never used again */
@@ -57,6 +59,17 @@ static uint64_t
 dice_below(struct sim_disk *disk, uint64_t limit)
 {
     return sim_dice(&disk->dice) % limit;
+}
+
+/* Once. */
+static bool
+is_fault_due(struct sim_disk *disk)
+{
+    if (disk->operation_count <= disk->fault_at) {
+        return false;
+    }
+    disk->fault_at = DEATH_NEVER;
+    return true;
 }
 
 static bool
@@ -222,7 +235,7 @@ int
 sim_disk_write_end(struct sim_disk *disk, struct sim_file *file, struct sim_write *write)
 {
     tell_watcher(disk, SIM_CHANGE_WRITE_ENDS);
-    if (dice_permille(disk, disk->options.write_fails_permille)) {
+    if (dice_permille(disk, disk->options.write_fails_permille) || is_fault_due(disk)) {
         sim_file_write_abandon(write);
         return -EIO;
     }
@@ -243,6 +256,9 @@ make_folder(struct disk *interface, const char *name)
     struct sim_file *file = names_file(&disk->live, name);
     if (file != NULL) {
         return file->is_folder ? 0 : fault_new(-EEXIST);
+    }
+    if (disk->is_full) {
+        return fault_new(-ENOSPC);
     }
     change_names(disk, name, file_create(disk, true), "");
     return 0;
@@ -265,6 +281,9 @@ open_file(struct disk *interface, const char *name, enum disk_open how, struct d
         }
         if (!has_folder(&disk->live, name)) {
             return fault_new(-ENOENT);
+        }
+        if (disk->is_full) {
+            return fault_new(-ENOSPC);
         }
         file = file_create(disk, false);
         change_names(disk, name, file, "");
@@ -330,7 +349,10 @@ write_file(struct disk *interface, struct disk_file file, const void *buffer, ui
     if (!sim_disk_begin(disk)) {
         return fault_new(-EIO);
     }
-    if (dice_permille(disk, disk->options.write_fails_permille)) {
+    if (disk->is_full && offset + bytes > open->live.bytes) {
+        return fault_new(-ENOSPC);
+    }
+    if (dice_permille(disk, disk->options.write_fails_permille) || is_fault_due(disk)) {
         sim_file_write_failed(open, buffer, bytes, offset);
         return fault_new(-EIO);
     }
@@ -348,7 +370,8 @@ zero_fill(struct disk *interface, struct disk_file file, uint64_t bytes)
     if (!sim_disk_begin(disk)) {
         return fault_new(-EIO);
     }
-    if (dice_permille(disk, disk->options.zero_fill_fails_permille)) {
+    if (dice_permille(disk, disk->options.zero_fill_fails_permille) ||
+        (disk->is_full && bytes > open->live.bytes)) {
         return fault_new(-ENOSPC);
     }
     if (disk->watcher != NULL || disk->operation_count >= disk->death) {
@@ -368,6 +391,9 @@ sync_file(struct disk *interface, struct disk_file file)
     struct sim_file *open = file_at(disk, file);
 
     if (!sim_disk_begin(disk)) {
+        return fault_new(-EIO);
+    }
+    if (is_fault_due(disk)) { /* what was to be synced may be on the disk or not */
         return fault_new(-EIO);
     }
     sim_file_sync(open);
@@ -431,6 +457,9 @@ sync_folder(struct disk *interface, const char *name)
     }
     if (name[0] != '\0' && (folder == NULL || !folder->is_folder)) {
         return fault_new(-ENOENT);
+    }
+    if (is_fault_due(disk)) {
+        return fault_new(-EIO);
     }
     for (uint32_t i = 0; i < disk->change_count; i++) {
         if (strcmp(disk->changes[i].folder, name) == 0) {
@@ -508,6 +537,7 @@ sim_disk_create(struct sim_disk_options options)
     disk->options = options;
     disk->dice = options.seed;
     disk->death = DEATH_NEVER;
+    disk->fault_at = DEATH_NEVER;
     return disk;
 }
 
@@ -620,6 +650,7 @@ end_process(struct sim_disk *disk)
     sweep(disk);
     disk->is_dead = false;
     disk->death = DEATH_NEVER;
+    disk->fault_at = DEATH_NEVER;
 }
 
 void
@@ -664,6 +695,18 @@ void
 sim_disk_die_at(struct sim_disk *disk, uint64_t at)
 {
     disk->death = at;
+}
+
+void
+sim_disk_fail_at(struct sim_disk *disk, uint64_t at)
+{
+    disk->fault_at = at;
+}
+
+void
+sim_disk_fill(struct sim_disk *disk, bool is_full)
+{
+    disk->is_full = is_full;
 }
 
 bool

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/sim/check_run.h"
 
-#include "core/hash.h"
 #include "query/query.h"
 #include "tests/sim/log_tap.h"
 
@@ -223,14 +222,6 @@ begin_census(struct census *census, const struct traffic *traffic)
     census->log_hash = 0;
 }
 
-static uint64_t
-hash_block(uint64_t hash, const struct log_block_header *header)
-{
-    uint64_t words[] = {header->epoch, header->stream, header->sequence, header->checksum};
-
-    return hash64(hash, (struct text){.data = (const char *)words, .bytes = sizeof(words)});
-}
-
 /* Counts every event of the log, and shows everything to the model when there is one. */
 static void
 feed(struct cluster *cluster, struct model *model, const struct log_tap *tap, struct census *census)
@@ -244,7 +235,7 @@ feed(struct cluster *cluster, struct model *model, const struct log_tap *tap, st
         const uint8_t *records;
         uint32_t cursor = 0;
 
-        census->log_hash = hash_block(census->log_hash, header);
+        census->log_hash = log_tap_hash(census->log_hash, header);
         for (uint32_t p = header->stream; model != NULL && p < partition_count; p += stream_count) {
             model_see(model, p, header->wall_ms);
         }

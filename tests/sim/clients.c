@@ -119,7 +119,10 @@ send_batch(struct clients *clients, struct client *client)
             return;
         }
     }
-    client->is_sent = ingest_submit(&client->request, batch_done, client) == 0;
+    int r = ingest_submit(&client->request, batch_done, client);
+
+    client->is_sent = r == 0;
+    clients->refused_full += r == INGEST_DISK_FULL;
 }
 
 static void

@@ -47,6 +47,7 @@ struct clients {
     uint64_t acked_count_max;
     uint64_t answered;
     uint64_t answered_read;
+    uint64_t refused_full; /* batches, because the disk is full */
 };
 
 /* Borrows all of them until clients_deinit(). */

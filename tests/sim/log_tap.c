@@ -2,7 +2,6 @@
 #include "tests/sim/log_tap.h"
 
 #include "core/hash.h"
-#include "storage/segment.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,13 +40,14 @@ is_block(const uint8_t *at, uint64_t room, const struct segment_header *segment)
 }
 
 static void
-add_block(struct log_tap *tap, const uint8_t *at)
+add_block(struct log_tap *tap, const uint8_t *at, const char *name, uint64_t offset)
 {
     if (tap->count == tap->count_max) {
         tap->count_max = tap->count_max * 2 + 64;
         tap->blocks = realloc(tap->blocks, tap->count_max * sizeof(*tap->blocks));
     }
-    tap->blocks[tap->count++].header = (const void *)at;
+    tap->blocks[tap->count++] =
+        (struct log_tap_block){.header = (const void *)at, .name = name, .offset = offset};
 }
 
 static void
@@ -72,7 +72,7 @@ read_file(struct log_tap *tap, struct sim_disk *disk, const char *name)
     for (uint64_t offset = DISK_SECTOR_BYTES; offset + DISK_SECTOR_BYTES <= count;
          offset += DISK_SECTOR_BYTES) {
         if (is_block(bytes + offset, count - offset, &segment)) {
-            add_block(tap, bytes + offset);
+            add_block(tap, bytes + offset, name, offset);
         }
     }
 }
@@ -148,8 +148,10 @@ read_files(struct log_tap *tap, struct sim_disk *disk)
     struct names *names = calloc(1, sizeof(*names));
 
     (void)!interface->ops->list(interface, "log", found, names);
+    tap->names = calloc(names->count + 1, SEGMENT_NAME_BYTES);
     for (uint32_t i = 0; i < names->count; i++) {
-        read_file(tap, disk, names->name[i]);
+        memcpy(tap->names[i], names->name[i], SEGMENT_NAME_BYTES);
+        read_file(tap, disk, tap->names[i]);
     }
     free(names);
 }
@@ -211,8 +213,8 @@ log_archive_deinit(struct log_archive *archive)
     *archive = (struct log_archive){0};
 }
 
-void
-log_tap_read(struct log_tap *tap, struct sim_disk *disk, const struct log_archive *archive)
+static void
+read_all(struct log_tap *tap, struct sim_disk *disk, const struct log_archive *archive)
 {
     char reason[MANIFEST_REASON_BYTES];
 
@@ -222,13 +224,35 @@ log_tap_read(struct log_tap *tap, struct sim_disk *disk, const struct log_archiv
         return;
     }
     read_files(tap, disk);
-    for (uint32_t i = 0; i < archive->count; i++) {
-        add_block(tap, archive->blocks[i]);
+    for (uint32_t i = 0; archive != NULL && i < archive->count; i++) {
+        add_block(tap, archive->blocks[i], "", 0);
     }
     if (tap->count > 0) {
         qsort(tap->blocks, tap->count, sizeof(*tap->blocks), compare_blocks);
     }
-    keep_valid(tap);
+}
+
+void
+log_tap_read_raw(struct log_tap *tap, struct sim_disk *disk)
+{
+    read_all(tap, disk, NULL);
+}
+
+void
+log_tap_read(struct log_tap *tap, struct sim_disk *disk, const struct log_archive *archive)
+{
+    read_all(tap, disk, archive);
+    if (tap->problem[0] == '\0') {
+        keep_valid(tap);
+    }
+}
+
+uint64_t
+log_tap_hash(uint64_t hash, const struct log_block_header *header)
+{
+    uint64_t words[] = {header->epoch, header->stream, header->sequence, header->checksum};
+
+    return hash64(hash, (struct text){.data = (const char *)words, .bytes = sizeof(words)});
 }
 
 void
@@ -238,6 +262,7 @@ log_tap_free(struct log_tap *tap)
         free(tap->files[i]);
     }
     free(tap->files);
+    free(tap->names);
     free(tap->blocks);
     manifest_deinit(&tap->manifest);
     *tap = (struct log_tap){.count = 0};

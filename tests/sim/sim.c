@@ -8,12 +8,15 @@
  *
  * A day: three clients send hostile batches to a node of 1 to 4 shards and send again what was not answered; the
  * node is killed at dice's whim, also at any disk operation of its start, and comes back with another number of
- * shards. What was answered can be read at once. Somebody pages through lists all the while. At rest every answer equals the model's, and every answered
- * event is in the log exactly once.
+ * shards. Writes and syncs fail and end it with 74, the disk is full for a while, and while it is down copies of its
+ * disk are damaged. What was answered can be read at once. Somebody pages through lists all the while. At rest every
+ * answer equals the model's, and every answered event is in the log exactly once.
  */
 
+#include "core/log_line.h"
 #include "tests/sim/check_run.h"
 #include "tests/sim/clients.h"
+#include "tests/sim/damage.h"
 #include "tests/sim/pager.h"
 
 #include <stdio.h>
@@ -23,6 +26,10 @@
 #define STARTS_MAX 200u
 #define EVENTS_LEAST 1000u
 #define PAGER_PERCENT 6u
+#define DAMAGES_A_STOP 1u
+#define FULL_STEPS 30000u
+#define FULL_REFUSED 20u
+#define SMALL_SEGMENT_BYTES (256u << 10)
 
 struct day {
     uint64_t seed;
@@ -35,6 +42,11 @@ struct day {
     uint32_t crashes;
     uint32_t starts;
     uint32_t shard_counts; /* a bit for each number of shards */
+    struct damage_counts damage;
+    uint32_t failures; /* writes and syncs that failed, and ended the node */
+    uint32_t fillings;
+    bool may_fail; /* in this life */
+    bool may_be_full;
     uint64_t hash;
     char why[512];
 };
@@ -46,6 +58,56 @@ forget_requests(struct day *day)
     pager_forget(&day->pager);
 }
 
+/* A failed write or sync of the log ends the node with 74; one of a start is a start that failed. */
+static bool
+has_failed_as_it_must(struct day *day, bool is_start)
+{
+    struct cluster *cluster = &day->cluster;
+
+    bool is_good = is_start ? strncmp(cluster->failure, "start: -5", 9) == 0 ||
+                                  strncmp(cluster->failure, "shard: -5", 9) == 0
+                            : strncmp(cluster->failure, "74: ", 4) == 0;
+
+    if (!day->may_fail || !is_good) {
+        snprintf(day->why, sizeof(day->why), "%s", cluster->failure);
+        return false;
+    }
+    day->failures++;
+    return true;
+}
+
+/* For the next start and the life after it. */
+static void
+give_faults(struct day *day)
+{
+    struct cluster *cluster = &day->cluster;
+    uint64_t now = sim_disk_operation_count(cluster->disk);
+
+    day->may_fail = dice_chance(&cluster->dice, 15);
+    if (day->may_fail) {
+        sim_disk_fail_at(cluster->disk,
+                         now + dice_below(&cluster->dice, dice_chance(&cluster->dice, 50) ? 20 : 150));
+    }
+    day->may_be_full = dice_chance(&cluster->dice, 15);
+    sim_disk_fill(cluster->disk, day->may_be_full);
+    day->fillings += day->may_be_full;
+}
+
+/* What a disk may do to a node that is down, each to a copy of it. */
+static bool
+damage(struct day *day)
+{
+    if (day->cluster.checkpoint_interval_ns > 0) {
+        return true; /* What a checkpoint holds is not needed of the log, and may be damaged unseen. */
+    }
+    for (uint32_t i = 0; i < DAMAGES_A_STOP; i++) {
+        if (!damage_try(&day->cluster, &day->traffic, &day->cluster.dice, &day->damage, day->why)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool
 start(struct day *day)
 {
@@ -55,6 +117,9 @@ start(struct day *day)
         uint32_t shard_count = 1 + dice_below(&cluster->dice, 4);
 
         day->starts++;
+        if (day->starts > 1) {
+            give_faults(day);
+        }
         if (day->starts > 1 && dice_chance(&cluster->dice, 25)) { /* a start that does not get far */
             sim_disk_die_at(cluster->disk,
                             sim_disk_operation_count(cluster->disk) + 1 + dice_below(&cluster->dice, 12));
@@ -66,8 +131,9 @@ start(struct day *day)
             day->shard_counts |= 1u << shard_count;
             return true;
         }
-        if (cluster->has_failed) {
-            snprintf(day->why, sizeof(day->why), "%s", cluster->failure);
+        /* Without room it starts as long as what it keeps for that lasts. */
+        bool is_full = day->may_be_full && strncmp(cluster->failure, "start: -28", 10) == 0;
+        if (cluster->has_failed && !is_full && !has_failed_as_it_must(day, true)) {
             return false;
         }
         day->crashes++;
@@ -98,21 +164,24 @@ work(struct day *day, uint64_t events, bool is_mortal)
 {
     struct cluster *cluster = &day->cluster;
     uint64_t steps = 0;
+    uint64_t refused = day->clients.refused_full;
     uint64_t last_step = is_mortal ? 200 + dice_below(&cluster->dice, 12000) : UINT64_MAX;
 
     if (!is_mortal) {
         sim_disk_die_at(cluster->disk, UINT64_MAX); /* what was meant for the start has missed it */
+        sim_disk_fail_at(cluster->disk, UINT64_MAX);
     } else if (dice_chance(&cluster->dice, 50)) {
         sim_disk_die_at(cluster->disk,
                         sim_disk_operation_count(cluster->disk) + 1 + dice_below(&cluster->dice, 150));
     }
     while (day->clients.answered < events && day->why[0] == '\0') {
         if (!cluster_step(cluster)) {
-            if (sim_disk_is_dead(cluster->disk)) {
-                return true;
-            }
-            snprintf(day->why, sizeof(day->why), "%s", cluster->failure);
-            return false;
+            return sim_disk_is_dead(cluster->disk) || has_failed_as_it_must(day, false);
+        }
+        if (day->may_be_full &&
+            (steps == FULL_STEPS || day->clients.refused_full >= refused + FULL_REFUSED)) {
+            sim_disk_fill(cluster->disk, false); /* and it goes on by itself */
+            day->may_be_full = false;
         }
         if (steps % 8 == 0) {
             somebody_acts(day);
@@ -211,6 +280,8 @@ live(struct day *day)
         }
         if (is_last || (!cluster_is_dead(cluster) && dice_chance(&cluster->dice, 30))) {
             sim_disk_die_at(cluster->disk, UINT64_MAX);
+            sim_disk_fail_at(cluster->disk, UINT64_MAX);
+            sim_disk_fill(cluster->disk, false);
             if (!check(day)) {
                 return false;
             }
@@ -219,7 +290,7 @@ live(struct day *day)
             day->crashes++;
             cluster_crash(cluster);
             forget_requests(day);
-            if (!start(day) || !check_survivors(day)) {
+            if (!damage(day) || !start(day) || !check_survivors(day)) {
                 return false;
             }
         }
@@ -231,7 +302,7 @@ live(struct day *day)
     uint32_t before = cluster->shard_count;
     cluster_crash(cluster);
     forget_requests(day);
-    if (!cluster_start(cluster, before % 4 + 1) || !check(day)) {
+    if (!damage(day) || !cluster_start(cluster, before % 4 + 1) || !check(day)) {
         return false;
     }
     if (cluster_wall_sum(cluster) == walls && cluster_state_hash(cluster) != day->hash) {
@@ -250,6 +321,9 @@ run_day(uint64_t seed, struct day *day)
     memset(day, 0, sizeof(*day));
     day->seed = seed;
     cluster_init(&day->cluster, seed);
+    if (dice_chance(&day->cluster.dice, 50)) {
+        day->cluster.segment_bytes = SMALL_SEGMENT_BYTES;
+    }
     traffic_init(&day->traffic, &day->cluster.dice, day->cluster.clock.wall);
     arena_pool_init(&day->arenas, 4u << 20);
     clients_init(&day->clients, &day->cluster, &day->traffic, &day->arenas, day->why);
@@ -272,10 +346,13 @@ static void
 tell(const struct day *day, bool is_good)
 {
     printf("seed %llu: %s, %llu events answered, %llu read back, %llu lists paged, %u crashes, %u starts, "
+           "%u failed writes, %u full disks, %llu batches refused, %llu damages (%llu refused, %llu unseen), "
            "%llu checkpoints, %llu steps, state %016llx%s%s\n",
            (unsigned long long)day->seed, is_good ? "ok" : "FAILED",
            (unsigned long long)day->clients.answered, (unsigned long long)day->clients.answered_read,
-           (unsigned long long)day->pager.lists_read, day->crashes, day->starts,
+           (unsigned long long)day->pager.lists_read, day->crashes, day->starts, day->failures, day->fillings,
+           (unsigned long long)day->clients.refused_full, (unsigned long long)day->damage.tried,
+           (unsigned long long)day->damage.refused, (unsigned long long)day->damage.unseen,
            (unsigned long long)day->cluster.checkpoints, (unsigned long long)day->cluster.steps,
            (unsigned long long)day->hash, is_good ? "" : "\n  ", is_good ? "" : day->why);
 }
@@ -291,12 +368,13 @@ leave(int status)
 int
 main(int argc, char **argv)
 {
+    log_open(STDERR_FILENO, LOG_FORMAT_AUTO, LOG_LEVEL_ERROR); /* a full disk is said often */
     static struct day day;
     uint64_t from = argc > 1 ? strtoull(argv[1], NULL, 10) : 1;
     uint64_t count = argc > 2 ? strtoull(argv[2], NULL, 10) : 1;
-    uint64_t crashes = 0;
-    uint64_t events = 0;
-    uint64_t lists = 0;
+    struct {
+        uint64_t crashes, events, lists, failures, refused_full, damages, damages_refused, damages_unseen;
+    } sum = {0};
 
     if (argc <= 2) {
         bool is_good = run_day(from, &day);
@@ -315,12 +393,21 @@ main(int argc, char **argv)
             tell(&day, false);
             leave(1);
         }
-        crashes += day.crashes;
-        events += day.clients.answered;
-        lists += day.pager.lists_read;
+        sum.crashes += day.crashes;
+        sum.events += day.clients.answered;
+        sum.lists += day.pager.lists_read;
+        sum.failures += day.failures;
+        sum.refused_full += day.clients.refused_full;
+        sum.damages += day.damage.tried;
+        sum.damages_refused += day.damage.refused;
+        sum.damages_unseen += day.damage.unseen;
     }
-    printf("%llu seeds, %llu events, %llu crashes, %llu lists paged: every answer equal to the model's\n",
-           (unsigned long long)count, (unsigned long long)events, (unsigned long long)crashes,
-           (unsigned long long)lists);
+    printf("%llu seeds, %llu events, %llu crashes, %llu lists paged, %llu failed writes, %llu batches "
+           "refused by a full "
+           "disk, %llu damages (%llu refused, %llu unseen): every answer equal to the model's\n",
+           (unsigned long long)count, (unsigned long long)sum.events, (unsigned long long)sum.crashes,
+           (unsigned long long)sum.lists, (unsigned long long)sum.failures,
+           (unsigned long long)sum.refused_full, (unsigned long long)sum.damages,
+           (unsigned long long)sum.damages_refused, (unsigned long long)sum.damages_unseen);
     leave(0);
 }

@@ -668,6 +668,50 @@ TEST(whoever_watches_is_told_before_each_change)
     end();
 }
 
+TEST(one_write_or_sync_fails_when_it_is_told)
+{
+    struct note note = {.op.done = note_done};
+
+    given_a_disk((struct sim_disk_options){.seed = 4});
+    struct disk_file file = given_a_durable_file("a");
+    sim_disk_fail_at(sim, sim_disk_operation_count(sim));
+    CHECK_EQ(disk->ops->write(disk, file, new_bytes, BYTES, 0), -EIO);
+    CHECK_EQ(disk->ops->write(disk, file, new_bytes, BYTES, 0), 0);
+    sim_disk_fail_at(sim, sim_disk_operation_count(sim));
+    CHECK_EQ(disk->ops->sync(disk, file), -EIO);
+    CHECK_EQ(disk->ops->sync(disk, file), 0);
+    sim_disk_fail_at(sim, sim_disk_operation_count(sim) + 1);
+    CHECK_EQ(disk->ops->sync_folder(disk, ""), 0);
+    CHECK_EQ(disk->ops->sync_folder(disk, ""), -EIO);
+    sim_disk_fail_at(sim, sim_disk_operation_count(sim));
+    env_write(env, &note.op, file, old_bytes, BYTES, 0);
+    finish_all();
+    CHECK_EQ(note.result, -EIO);
+    CHECK_EQ(disk->ops->read(disk, file, buffer, BYTES, 0), 0);
+    CHECK_EQ(memcmp(buffer, new_bytes, BYTES), 0);
+    end();
+}
+
+TEST(a_full_disk_has_no_room_and_keeps_what_it_has)
+{
+    struct disk_file file;
+    struct disk_file other = DISK_FILE_NONE;
+
+    given_a_disk((struct sim_disk_options){.seed = 4});
+    file = given_a_durable_file("a");
+    sim_disk_fill(sim, true);
+    CHECK_EQ(disk->ops->open(disk, "b", DISK_OPEN_CREATE, &other), -ENOSPC);
+    CHECK_EQ(disk->ops->make_folder(disk, "log"), -ENOSPC);
+    CHECK_EQ(disk->ops->write(disk, file, new_bytes, BYTES, 1), -ENOSPC);
+    CHECK_EQ(disk->ops->zero_fill(disk, file, BYTES + 1), -ENOSPC);
+    CHECK_EQ(disk->ops->write(disk, file, new_bytes, BYTES, 0), 0);
+    CHECK_EQ(disk->ops->sync(disk, file), 0);
+    CHECK_EQ(disk->ops->rename(disk, "a", "b"), 0);
+    sim_disk_fill(sim, false);
+    CHECK_EQ(disk->ops->write(disk, file, new_bytes, BYTES, 1), 0);
+    end();
+}
+
 /* A small life with crashes, summed up in a number. */
 static uint64_t
 live_a_life(uint64_t seed)
