@@ -65,6 +65,8 @@ bool sim_disk_is_dead(const struct sim_disk *disk);
 /* The first write, sync or sync of a folder that ends behind operation `at` fails, -EIO, and none after it. Whether it
    reached the disk is known after a crash. UINT64_MAX: none will. */
 void sim_disk_fail_at(struct sim_disk *disk, uint64_t at);
+/* It has. */
+bool sim_disk_has_failed(const struct sim_disk *disk);
 /* -ENOSPC for whatever asks for room: new names, and files that would grow. */
 void sim_disk_fill(struct sim_disk *disk, bool is_full);
 /* Flips one bit of durable data (tests of corruption). False when the file is shorter. */

@@ -32,6 +32,7 @@ struct sim_disk {
     uint64_t death;
     bool is_dead;
     uint64_t fault_at; /* the next write or sync fails */
+    bool has_failed;
     bool is_full;
     struct sim_file **files; /* all there are, by age */
     uint32_t file_count;
@@ -69,6 +70,7 @@ is_fault_due(struct sim_disk *disk)
         return false;
     }
     disk->fault_at = DEATH_NEVER;
+    disk->has_failed = true;
     return true;
 }
 
@@ -650,7 +652,7 @@ end_process(struct sim_disk *disk)
     sweep(disk);
     disk->is_dead = false;
     disk->death = DEATH_NEVER;
-    disk->fault_at = DEATH_NEVER;
+    sim_disk_fail_at(disk, DEATH_NEVER);
 }
 
 void
@@ -701,6 +703,13 @@ void
 sim_disk_fail_at(struct sim_disk *disk, uint64_t at)
 {
     disk->fault_at = at;
+    disk->has_failed = false;
+}
+
+bool
+sim_disk_has_failed(const struct sim_disk *disk)
+{
+    return disk->has_failed;
 }
 
 void

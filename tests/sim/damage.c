@@ -50,8 +50,8 @@ is_same_stream(const struct log_block_header *a, const struct log_block_header *
 static bool
 is_in_place(const struct log_tap_block *block, const struct log_tap_block *before)
 {
-    if (before == NULL) {
-        return block->header->segment == 0 && block->offset == DISK_SECTOR_BYTES;
+    if (before == NULL) { /* the first of the stream, or of what is left of it */
+        return block->offset == DISK_SECTOR_BYTES;
     }
     if (block->header->segment == before->header->segment) {
         return block->offset == before->offset + align_up(before->header->length, DISK_SECTOR_BYTES);
@@ -59,12 +59,14 @@ is_in_place(const struct log_tap_block *block, const struct log_tap_block *befor
     return block->header->segment == before->header->segment + 1 && block->offset == DISK_SECTOR_BYTES;
 }
 
-/* One stream, from its first block in the list to its last. */
+/* One stream, from its first block in the list to its last. Before `begin` nothing is needed; some of it may be there. */
 static void
-judge_stream(const struct log_tap *tap, uint32_t first, uint32_t count, uint64_t end, struct verdict *verdict)
+judge_stream(const struct log_tap *tap, uint32_t first, uint32_t count, uint64_t begin, uint64_t end,
+             struct verdict *verdict)
 {
     const struct log_tap_block *before = NULL;
-    uint64_t next = 0;
+    uint64_t sequence = tap->blocks[first].header->sequence;
+    uint64_t next = sequence < begin ? sequence : begin;
     uint64_t acked_max = 0;
     bool has_ended = false;
 
@@ -97,7 +99,7 @@ has_lost_streams(const struct log_tap *tap)
         const struct manifest_epoch *epoch = &manifest->epochs[e];
 
         for (uint32_t stream = 0; epoch->is_ended && stream < epoch->stream_count; stream++) {
-            bool is_there = epoch->stream_ends[stream] == 0;
+            bool is_there = epoch->stream_ends[stream] <= epoch->stream_begins[stream];
 
             for (uint32_t i = 0; i < tap->count && !is_there; i++) {
                 is_there =
@@ -133,7 +135,7 @@ judge(struct sim_disk *disk, uint64_t epoch_end)
             count++;
         }
         if (epoch != NULL && epoch->epoch < epoch_end) {
-            judge_stream(&tap, first, count,
+            judge_stream(&tap, first, count, epoch->stream_begins[header->stream],
                          epoch->is_ended ? epoch->stream_ends[header->stream] : UINT64_MAX, &verdict);
         }
         first += count;
@@ -244,8 +246,8 @@ is_refusal_good(const struct cluster *node, const struct verdict *verdict, enum 
     if (!verdict->has_manifest) {
         return strstr(node->failure, MANIFEST_NAME) != NULL;
     }
-    /* A first sector that is bad in front of blocks is seen although none of them speaks for another. */
-    return (verdict->is_damaged || mishap == MISHAP_FIRST_SECTOR_LOST || mishap == MISHAP_MISDIRECTED) &&
+    /* The sector that a write went to may be a first one. */
+    return (verdict->is_damaged || mishap == MISHAP_MISDIRECTED) &&
            strstr(node->failure, SEGMENT_FOLDER "/") != NULL;
 }
 
@@ -288,6 +290,8 @@ damage_try(const struct cluster *cluster, struct traffic *traffic, struct dice *
     }
     happen(disk, dice, mishap, what);
     verdict = judge(disk, UINT64_MAX);
+    /* Good blocks behind a bad first sector are seen although nothing else may speak for them. */
+    verdict.is_damaged |= mishap == MISHAP_FIRST_SECTOR_LOST && verdict.block_count < before.block_count;
     cluster_init_copy(&node, cluster, disk, dice_roll(dice));
     counts->tried++;
     if (cluster_start(&node, 1 + dice_below(dice, SHARDS_MAX)) && cluster_drain(&node)) {

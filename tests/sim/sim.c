@@ -27,6 +27,7 @@
 #define EVENTS_LEAST 1000u
 #define PAGER_PERCENT 6u
 #define DAMAGES_A_STOP 1u
+#define FAILURE_STEPS 300u /* by then every shard has had its turns */
 #define FULL_STEPS 30000u
 #define FULL_REFUSED 20u
 #define SMALL_SEGMENT_BYTES (256u << 10)
@@ -129,6 +130,10 @@ start(struct day *day)
         }
         if (cluster_start(cluster, shard_count)) {
             day->shard_counts |= 1u << shard_count;
+            if (sim_disk_has_failed(cluster->disk)) {
+                snprintf(day->why, sizeof(day->why), "a write or sync of a start failed, and it starts");
+                return false;
+            }
             return true;
         }
         /* Without room it starts as long as what it keeps for that lasts. */
@@ -164,6 +169,7 @@ work(struct day *day, uint64_t events, bool is_mortal)
 {
     struct cluster *cluster = &day->cluster;
     uint64_t steps = 0;
+    uint64_t steps_since_failure = 0;
     uint64_t refused = day->clients.refused_full;
     uint64_t last_step = is_mortal ? 200 + dice_below(&cluster->dice, 12000) : UINT64_MAX;
 
@@ -177,6 +183,9 @@ work(struct day *day, uint64_t events, bool is_mortal)
     while (day->clients.answered < events && day->why[0] == '\0') {
         if (!cluster_step(cluster)) {
             return sim_disk_is_dead(cluster->disk) || has_failed_as_it_must(day, false);
+        }
+        if (sim_disk_has_failed(cluster->disk) && ++steps_since_failure > FAILURE_STEPS) {
+            snprintf(day->why, sizeof(day->why), "a write or sync of the log failed, and the node goes on");
         }
         if (day->may_be_full &&
             (steps == FULL_STEPS || day->clients.refused_full >= refused + FULL_REFUSED)) {

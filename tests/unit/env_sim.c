@@ -678,7 +678,9 @@ TEST(one_write_or_sync_fails_when_it_is_told)
     CHECK_EQ(disk->ops->write(disk, file, new_bytes, BYTES, 0), -EIO);
     CHECK_EQ(disk->ops->write(disk, file, new_bytes, BYTES, 0), 0);
     sim_disk_fail_at(sim, sim_disk_operation_count(sim));
+    CHECK(!sim_disk_has_failed(sim));
     CHECK_EQ(disk->ops->sync(disk, file), -EIO);
+    CHECK(sim_disk_has_failed(sim));
     CHECK_EQ(disk->ops->sync(disk, file), 0);
     sim_disk_fail_at(sim, sim_disk_operation_count(sim) + 1);
     CHECK_EQ(disk->ops->sync_folder(disk, ""), 0);
