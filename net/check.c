@@ -26,8 +26,9 @@ print_usage(FILE *out)
 {
     fputs("millrace check [OPTION...] DIR     says whether a data directory is as it was written\n"
           "\n"
-          "Reads all of it, and changes nothing. No node may use it meanwhile: stop the node, or check a "
-          "copy.\n"
+          "Reads the manifest, the log and the state files of checkpoints, and changes nothing. Pages "
+          "(*.pages,\n"
+          "*.people, *.journal) are not read. No node may use it meanwhile: stop the node, or check a copy.\n"
           "Each damaged place is a line on standard output: the file, the offset in it (bytes), what is "
           "wrong;\n"
           "then how many there are. A line that begins with \"note:\" is no damage.\n"

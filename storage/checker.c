@@ -6,6 +6,7 @@
 
 #include "storage/recovery.h"
 #include "storage/segment.h"
+#include "storage/state_file.h"
 
 struct checking {
     struct disk *disk;
@@ -48,6 +49,13 @@ check_manifest(struct checking *checking)
         return fault_up(r);
     }
     checking->has_manifest = true;
+    for (uint32_t c = 0; c < checking->manifest.checkpoint_count; c++) {
+        const struct manifest_checkpoint *checkpoint = &checking->manifest.checkpoints[c];
+
+        for (uint32_t i = 0; i < checkpoint->file_count; i++) {
+            report->bytes_all += checkpoint->files[i].bytes;
+        }
+    }
     return 0;
 }
 
@@ -93,6 +101,47 @@ check_log(struct checking *checking)
     return r != 0 ? fault_up(r) : 0;
 }
 
+/* Checkpoints. */
+
+static int
+check_state_file(struct checking *checking, const struct manifest_checkpoint *checkpoint, uint32_t index)
+{
+    struct checker_report *report = checking->report;
+    const struct manifest_file *file = &checkpoint->files[index];
+    int r = state_file_verify(checking->disk, file, checking->manifest.store_id, checkpoint->number,
+                              report->reason);
+
+    checking->checker->read(checking->checker->context, file->bytes);
+    if (r == -EUCLEAN) {
+        found(checking, report->reason);
+        return CHECKER_DAMAGED;
+    }
+    if (r != 0 && report->reason[0] == '\0') {
+        snprintf(report->reason, sizeof(report->reason), "%s cannot be read", file->name);
+    }
+    return fault_up(r);
+}
+
+static int
+check_checkpoints(struct checking *checking)
+{
+    int answer = 0;
+
+    for (uint32_t c = 0; c < checking->manifest.checkpoint_count; c++) {
+        const struct manifest_checkpoint *checkpoint = &checking->manifest.checkpoints[c];
+
+        for (uint32_t i = 0; i < checkpoint->file_count; i++) {
+            int r = check_state_file(checking, checkpoint, i);
+
+            if (r < 0) {
+                return fault_up(r);
+            }
+            answer = r != 0 ? r : answer;
+        }
+    }
+    return answer;
+}
+
 /* The whole. */
 
 static const struct kind {
@@ -100,6 +149,7 @@ static const struct kind {
 } kinds[] = {
     {check_manifest},
     {check_log},
+    {check_checkpoints},
 };
 
 /* How much there is to read, and whether there is a log. */

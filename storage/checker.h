@@ -4,9 +4,9 @@
 /*
  * checker - is everything in a data directory as it was written?
  *
- * Reads every file that the manifest knows of, from its first byte to its last, and compares every checksum; looks for
- * everything that one thing says of another. It goes on behind what is damaged and changes nothing. What is not seen is
- * told in storage/README.md.
+ * Reads the manifest, the log and the state files of checkpoints, from first byte to last, and compares every checksum;
+ * looks for everything that one thing says of another. It goes on behind what is damaged (in a state file: behind that
+ * file) and changes nothing. Files of a log_store are not read. What is not seen is told in storage/README.md.
  *
  * A kind of files is one row of `kinds` in checker.c. They are checked in that order; a damaged manifest ends it, for
  * nothing can be told without one.

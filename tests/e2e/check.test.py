@@ -157,6 +157,47 @@ def a_file_that_is_gone_or_short_is_named():
         check(any(line.startswith(f'log/{os.path.basename(path)} has 8192 bytes') for line in lines), f'it said {lines}')
 
 
+@contextlib.contextmanager
+def store_with_checkpoints():
+    """A node that is stopped, and whose manifest names two checkpoints: each stop has made one."""
+    with Node(starts=False, environment={'MILLRACE_STORAGE_CHECKPOINT_INTERVAL': '1h'}) as node:
+        for life in range(2):
+            node.start('--shards', '2')
+            for number in range(EVENT_COUNT):
+                node.ingest([event(f'tenant-{number % 5}', event_id=f'{life}-{number}', user_id=f'u{number}',
+                                   event_time=now_ms())])
+            node.stop()
+        yield node
+
+
+@test(seconds=120)
+def a_damaged_or_missing_state_file_of_either_checkpoint_is_named():
+    with store_with_checkpoints() as node:
+        check_equal(run(node.data)[0], 0, 'status before anything is damaged')
+        paths = sorted(glob.glob(os.path.join(node.data, '*', '*.state')))
+        folders = {os.path.basename(os.path.dirname(path)) for path in paths}
+        check_equal(folders, {'partitions', 'slices'}, 'folders of state files')
+        check(len({path[-14:] for path in paths}) == 2, f'files of two checkpoints, not {paths}')
+        for path in [*paths[:2], *paths[-2:]]:
+            name = os.path.relpath(path, node.data)
+            size = os.path.getsize(path)
+            for offset in 0, size // 2, size - 1:
+                flip(path, offset)
+                status, lines, _ = run(node.data)
+                check_equal(status, 1, f'status with byte {offset} of {name}')
+                check(lines[0].startswith(f'{name} at offset '), f'{name} {offset}: {lines}')
+                check_equal(lines[-1], f'{node.data}: 1 damaged place', 'the count')
+                flip(path, offset)
+            kept = os.path.join(node.directory, 'kept')
+            os.rename(path, kept)
+            status, lines, _ = run(node.data)
+            check_equal((status, lines[0]), (1, f'{name} at offset 0: the file is missing'), 'without a file')
+            os.rename(kept, path)
+        for path in paths[:3]:
+            flip(path, 0)
+        check_equal(run(node.data)[1][-1], f'{node.data}: 3 damaged places', 'the count of three')
+
+
 @test()
 def what_is_no_store_or_newer_or_cannot_be_read_is_said():
     with tempfile.TemporaryDirectory(dir=BUILD) as empty:

@@ -199,3 +199,45 @@ TEST(whatever_stops_a_start_is_found)
     }
     CHECK(found_count > 50);
 }
+
+/* As a checkpoint of the epoch that has ended; of its two files there is none. */
+static void
+given_checkpoint_without_files(void)
+{
+    struct disk *disk = sim_disk_interface(world.disk);
+    struct manifest manifest;
+    uint64_t begins[1] = {0};
+    uint64_t positions[WORLD_PARTITION_COUNT] = {0};
+    struct manifest_file files[2] = {{.name = "a/1.state", .bytes = 100},
+                                     {.name = "b/1.state", .bytes = 200}};
+
+    CHECK_EQ(manifest_load(disk, &manifest, world.reason), 0);
+    const struct manifest_checkpoint checkpoint = {
+        .number = 1,
+        .epoch = 1,
+        .stream_count = 1,
+        .position_count = WORLD_PARTITION_COUNT,
+        .file_count = 2,
+        .stream_begins = begins,
+        .positions = positions,
+        .files = files,
+    };
+    CHECK_EQ(manifest_add_checkpoint(&manifest, &checkpoint), 0);
+    CHECK_EQ(manifest_save(disk, &manifest), 0);
+    manifest_deinit(&manifest);
+}
+
+TEST(each_missing_state_file_is_named_beside_a_damaged_log)
+{
+    given_blocks(10, true);
+    given_checkpoint_without_files();
+    CHECK_EQ(run(), CHECKER_DAMAGED);
+    CHECK_EQ(said_count, 2);
+    CHECK(was_said("a/1.state at offset 0: the file is missing"));
+    CHECK(was_said("b/1.state at offset 0: the file is missing"));
+    CHECK(read_bytes <= report.bytes_all);
+    world_flip(world_segment(1, 0, 0), SECTOR * 3 + 90);
+    CHECK_EQ(run(), CHECKER_DAMAGED);
+    CHECK_EQ(report.found_count, 3);
+    world_end();
+}
