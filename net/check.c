@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "net/progress.h"
+#include "shards/checkpoint_start.h"
 #include "storage/checker.h"
 
 #define EXIT_GOOD 0
@@ -24,22 +25,23 @@ struct check {
 static void
 print_usage(FILE *out)
 {
-    fputs("millrace check [OPTION...] DIR     says whether a data directory is as it was written\n"
-          "\n"
-          "Reads the manifest, the log and the state files of checkpoints, and changes nothing. Pages "
-          "(*.pages,\n"
-          "*.people, *.journal) are not read. No node may use it meanwhile: stop the node, or check a copy.\n"
-          "Each damaged place is a line on standard output: the file, the offset in it (bytes), what is "
-          "wrong;\n"
-          "then how many there are. A line that begins with \"note:\" is no damage.\n"
-          "\n"
-          "  --quiet            no bar, and nothing when all is good\n"
-          "  --help             this\n"
-          "\n"
-          "Exit status: 0 good; 1 something is damaged; 2 wrong usage, a directory that holds no store, or "
-          "one\n"
-          "that a node uses; 74 it cannot be read, or was written by a newer version.\n",
-          out);
+    fputs(
+        "millrace check [OPTION...] DIR     says whether a data directory is as it was written\n"
+        "\n"
+        "Reads the manifest, the log and the checkpoints, and changes nothing. Of a state file, and of the\n"
+        "pages that it describes, the first damaged place is named. No node may use it meanwhile: stop the\n"
+        "node, or check a copy.\n"
+        "Each damaged place is a line on standard output: the file, the offset in it (bytes), what is "
+        "wrong;\n"
+        "then how many there are. A line that begins with \"note:\" is no damage.\n"
+        "\n"
+        "  --quiet            no bar, and nothing when all is good\n"
+        "  --help             this\n"
+        "\n"
+        "Exit status: 0 good; 1 something is damaged; 2 wrong usage, a directory that holds no store, or "
+        "one\n"
+        "that a node uses; 74 it cannot be read, or was written by a newer version.\n",
+        out);
 }
 
 static struct mono_ns
@@ -180,7 +182,12 @@ check_main(int argc, char **argv)
 {
     struct check check = {.bytes_read = 0};
     const struct checker checker = {
-        .found = print_found, .noted = print_note, .read = count_read, .context = &check};
+        .found = print_found,
+        .noted = print_note,
+        .read = count_read,
+        .stores = checkpoint_verify_pages,
+        .context = &check,
+    };
     struct disk *disk;
     int status = read_arguments(&check, argc, argv);
     int r;

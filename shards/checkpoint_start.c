@@ -6,6 +6,8 @@
 #include <stdlib.h>
 
 #include "core/log_line.h"
+#include "shards/keeper.h"
+#include "shards/partition_state.h"
 
 #define NAMES_MAX 65536u
 
@@ -63,6 +65,27 @@ checkpoint_choose(struct disk *disk, struct manifest *manifest, uint32_t rules_v
         manifest_drop_newest_checkpoint(manifest);
     }
     return 0;
+}
+
+/* Files of a checkpoint are those of the partitions, then those of the slices. */
+int
+checkpoint_verify_pages(struct disk *disk, const struct manifest *manifest,
+                        const struct manifest_checkpoint *checkpoint, uint32_t index, char *out_reason)
+{
+    struct state_reader *reader;
+    int r = state_reader_open(disk, &checkpoint->files[index], manifest->store_id, checkpoint->number,
+                              out_reason, &reader);
+
+    if (r != 0) {
+        return fault_up(r);
+    }
+    if (index < manifest->partition_count) {
+        r = partition_state_verify(disk, manifest->store_id, (uint16_t)index, reader);
+    } else {
+        r = keeper_verify(disk, manifest->store_id, (uint16_t)(index - manifest->partition_count), reader);
+    }
+    state_reader_close(reader);
+    return fault_up(r);
 }
 
 struct sweep {

@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * checkpoint_start - which checkpoint a start begins with
+ * checkpoint_start - which checkpoint a start begins with, and whether the pages of one are good
  *
  * Threads  Boot, before any shard.
  */
@@ -14,5 +14,9 @@
    out_reason has MANIFEST_REASON_BYTES. -EUCLEAN, -ENOTSUP. */
 MUST_USE int checkpoint_choose(struct disk *disk, struct manifest *manifest, uint32_t rules_version,
                                bool accept_loss, char *out_reason);
+/* Boot, for a checker (see storage/checker.h): the pages that the state file at this index describes. */
+MUST_USE int checkpoint_verify_pages(struct disk *disk, const struct manifest *manifest,
+                                     const struct manifest_checkpoint *checkpoint, uint32_t index,
+                                     char *out_reason);
 /* Boot. Makes the folders; state files that the manifest does not name go. */
 MUST_USE int checkpoint_sweep(struct disk *disk, const struct manifest *manifest);

@@ -53,6 +53,10 @@ MUST_USE int keeper_open(struct keeper_options options, struct keeper **out_keep
 void keeper_close(struct keeper *keeper);
 /* Boot. How one of its slices is saved and restored; with an env. */
 struct checkpoint_part keeper_part(struct keeper *keeper, uint16_t slice);
+/* Side or boot, for a checker, without a keeper: reads the pages that the state file of a slice describes. 0, -ENOMEM, or
+   what the reader said; the reason, which names the file and offset of the pages, is the reader's. */
+MUST_USE int keeper_verify(struct disk *disk, struct uuid store_id, uint16_t slice,
+                           struct state_reader *reader);
 
 /* Home. Drains hand-over lanes, then apply lanes, then waiting look-ups, until `until`; then questions, for a slice. */
 enum step keeper_step(struct keeper *keeper, struct mono_ns until);

@@ -362,6 +362,71 @@ restore(void *part, struct state_reader *reader, uint64_t checkpoint)
     return fault_up(r);
 }
 
+/* Verifying. */
+
+static int
+gather_sizes(struct loading *loading, const struct state_section *section)
+{
+    if (section->bytes != sizeof(loading->sizes) || loading->people != NULL) {
+        return state_reader_bad(loading->reader, "the sizes of a slice's stores are not there once");
+    }
+    memcpy(&loading->sizes, section->items, sizeof(loading->sizes));
+    loading->people = malloc(loading->sizes.people_bytes + 1);
+    loading->journal = malloc(loading->sizes.journal_bytes + 1);
+    return loading->people == NULL || loading->journal == NULL ? fault_new(-ENOMEM) : 0;
+}
+
+static int
+gather(struct loading *loading)
+{
+    struct state_section section;
+    int r;
+
+    while ((r = state_reader_next(loading->reader, &section)) == 0) {
+        if (section.version != SAVED_VERSION) {
+            return state_reader_newer(loading->reader);
+        }
+        if (section.type == SAVED_SIZES) {
+            r = gather_sizes(loading, &section);
+        } else if (section.type == SAVED_PEOPLE || section.type == SAVED_JOURNAL) {
+            r = load_section(loading, &section);
+        }
+        if (r != 0) {
+            return fault_up(r);
+        }
+    }
+    if (r != STATE_END) {
+        return fault_up(r);
+    }
+    if (loading->people == NULL || loading->people_bytes != loading->sizes.people_bytes ||
+        loading->journal_bytes != loading->sizes.journal_bytes) {
+        return state_reader_bad(loading->reader, "the description of a slice's store is not all there");
+    }
+    return 0;
+}
+
+int
+keeper_verify(struct disk *disk, struct uuid store_id, uint16_t slice, struct state_reader *reader)
+{
+    struct loading loading = {.reader = reader};
+    char reason[LOG_STORE_REASON_BYTES] = "";
+    int r = gather(&loading);
+
+    if (r == 0) {
+        const struct slice_description description = {
+            .people = loading.people,
+            .people_bytes = loading.sizes.people_bytes,
+            .journal = loading.journal,
+            .journal_bytes = loading.sizes.journal_bytes,
+        };
+        r = slice_state_verify(disk, store_id, slice, &description, reason);
+        state_reader_say(reader, reason);
+    }
+    free(loading.people);
+    free(loading.journal);
+    return fault_up(r);
+}
+
 static const struct checkpoint_part_ops ops = {
     .cut = cut,
     .write = write_part,

@@ -22,6 +22,12 @@ secret_of(const struct node *node)
     return key;
 }
 
+void
+partition_store_name(uint16_t number, char name[DISK_NAME_BYTES_MAX])
+{
+    snprintf(name, DISK_NAME_BYTES_MAX, "partitions/%03u.pages", number);
+}
+
 struct log_store_options
 partition_store_options(const struct partition *partition, char name[DISK_NAME_BYTES_MAX])
 {
@@ -41,7 +47,7 @@ partition_store_options(const struct partition *partition, char name[DISK_NAME_B
     };
 
     memcpy(store.seed, options->node->secret + sizeof(struct hash_key), sizeof(store.seed));
-    snprintf(name, DISK_NAME_BYTES_MAX, "partitions/%03u.pages", partition->number);
+    partition_store_name(partition->number, name);
     return store;
 }
 

@@ -118,6 +118,8 @@ MUST_USE int partition_init(struct partition *partition, struct partition_option
 /* Boot. What its log_store is opened with; the name is lent to it. */
 struct log_store_options partition_store_options(const struct partition *partition,
                                                  char name[DISK_NAME_BYTES_MAX]);
+/* Any thread. The file of that store. */
+void partition_store_name(uint16_t number, char name[DISK_NAME_BYTES_MAX]);
 /* After env_close(), or when nothing is under way. */
 void partition_deinit(struct partition *partition);
 

@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdlib.h>
 
 #include "shards/partition.h"
 
@@ -734,6 +735,86 @@ state_restore(void *part, struct state_reader *reader, uint64_t checkpoint)
     r = restore_all(&restoring);
     region_put(restoring.partition->region, restoring.description, restoring.description_bytes);
     return r;
+}
+
+/* ---- Verifying. ---- */
+
+struct verifying {
+    struct state_reader *reader;
+    uint8_t *description;
+    uint64_t description_bytes;
+    uint64_t described;
+};
+
+static int
+gather_piece(struct verifying *verifying, const uint8_t **at, uint64_t *left)
+{
+    const struct saved_piece *row = take(at, left, sizeof(*row));
+    const void *piece =
+        row == NULL || row->bytes > PIECE_BYTES_MAX ? NULL : take(at, left, align_up(row->bytes, 8));
+
+    if (piece == NULL || row->bytes > row->total_bytes - verifying->described ||
+        (verifying->described > 0 && row->total_bytes != verifying->description_bytes)) {
+        return state_reader_bad(verifying->reader, "a section makes no sense");
+    }
+    if (verifying->description == NULL) {
+        verifying->description = malloc(row->total_bytes);
+        verifying->description_bytes = row->total_bytes;
+    }
+    if (verifying->description == NULL) {
+        return fault_new(-ENOMEM);
+    }
+    memcpy(verifying->description + verifying->described, piece, row->bytes);
+    verifying->described += row->bytes;
+    return 0;
+}
+
+static int
+gather(struct verifying *verifying)
+{
+    struct state_section section;
+    int r;
+
+    while ((r = state_reader_next(verifying->reader, &section)) == 0) {
+        const uint8_t *at = section.items;
+        uint64_t left = section.bytes;
+
+        if (section.version != STATE_VERSION || section.type > SECTION_RECORDS) {
+            return state_reader_newer(verifying->reader);
+        }
+        for (uint32_t i = 0; section.type == SECTION_RECORDS && i < section.count; i++) {
+            r = gather_piece(verifying, &at, &left);
+            if (r != 0) {
+                return fault_up(r);
+            }
+        }
+    }
+    if (r != STATE_END) {
+        return fault_up(r);
+    }
+    if (verifying->description == NULL || verifying->described != verifying->description_bytes) {
+        return state_reader_bad(verifying->reader, "the description of its records is not all there");
+    }
+    return 0;
+}
+
+int
+partition_state_verify(struct disk *disk, struct uuid store_id, uint16_t number, struct state_reader *reader)
+{
+    struct verifying verifying = {.reader = reader};
+    struct log_store_verified verified;
+    char name[DISK_NAME_BYTES_MAX];
+    char reason[LOG_STORE_REASON_BYTES] = "";
+    int r = gather(&verifying);
+
+    if (r == 0) {
+        partition_store_name(number, name);
+        r = log_store_verify(disk, name, &store_id, verifying.description, verifying.description_bytes,
+                             &verified, reason);
+        state_reader_say(reader, reason);
+    }
+    free(verifying.description);
+    return fault_up(r);
 }
 
 const struct checkpoint_part_ops partition_state_ops = {

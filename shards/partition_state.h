@@ -21,3 +21,8 @@ extern const struct checkpoint_part_ops partition_state_ops;
 
 /* Home. Gives up what is being saved, if anything is. */
 void partition_state_forget(struct partition *partition);
+
+/* Side or boot, for a checker: reads the pages that the state file describes. 0, -ENOMEM, or what the reader said; the
+   reason, which names the file and offset of the pages, is the reader's. */
+MUST_USE int partition_state_verify(struct disk *disk, struct uuid store_id, uint16_t number,
+                                    struct state_reader *reader);

@@ -15,10 +15,16 @@
 #define PEOPLE_NUMBER 0x10000u
 #define JOURNAL_NUMBER 0x20000u
 
+static void
+store_name(uint16_t slice, bool is_people, char name[NAME_BYTES])
+{
+    snprintf(name, NAME_BYTES, "slices/%03u.%s", slice, is_people ? "people" : "journal");
+}
+
 static struct log_store_options
 store_options(const struct slice_state_options *options, bool is_people, char name[NAME_BYTES])
 {
-    snprintf(name, NAME_BYTES, "slices/%03u.%s", options->slice, is_people ? "people" : "journal");
+    store_name(options->slice, is_people, name);
     return (struct log_store_options){
         .env = options->env,
         .region = options->memory->region,
@@ -80,6 +86,25 @@ slice_state_restore(struct slice_state *state, struct slice_state_options option
         return fault_up(r);
     }
     return 0;
+}
+
+int
+slice_state_verify(struct disk *disk, struct uuid store_id, uint16_t slice,
+                   const struct slice_description *description, char *out_reason)
+{
+    struct log_store_verified verified;
+    char name[NAME_BYTES];
+    int r;
+
+    store_name(slice, true, name);
+    r = log_store_verify(disk, name, &store_id, description->people, description->people_bytes, &verified,
+                         out_reason);
+    if (r == 0) {
+        store_name(slice, false, name);
+        r = log_store_verify(disk, name, &store_id, description->journal, description->journal_bytes,
+                             &verified, out_reason);
+    }
+    return fault_up(r);
 }
 
 static void

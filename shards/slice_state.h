@@ -75,6 +75,9 @@ struct slice_visitor {
 MUST_USE int slice_state_restore(struct slice_state *state, struct slice_state_options options,
                                  const struct slice_description *description, struct slice_visitor visitor,
                                  char *out_reason);
+/* Side or boot, for a checker: reads the pages of a cut. As log_store_verify(), of the first store that is damaged. */
+MUST_USE int slice_state_verify(struct disk *disk, struct uuid store_id, uint16_t slice,
+                                const struct slice_description *description, char *out_reason);
 /* Boot. May be called twice. */
 void slice_state_close(struct slice_state *state);
 

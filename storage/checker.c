@@ -103,8 +103,10 @@ check_log(struct checking *checking)
 
 /* Checkpoints. */
 
+/* `has_pages`: those that it describes are to be read too. */
 static int
-check_state_file(struct checking *checking, const struct manifest_checkpoint *checkpoint, uint32_t index)
+check_state_file(struct checking *checking, const struct manifest_checkpoint *checkpoint, uint32_t index,
+                 bool has_pages)
 {
     struct checker_report *report = checking->report;
     const struct manifest_file *file = &checkpoint->files[index];
@@ -112,6 +114,9 @@ check_state_file(struct checking *checking, const struct manifest_checkpoint *ch
                               report->reason);
 
     checking->checker->read(checking->checker->context, file->bytes);
+    if (r == 0 && has_pages) {
+        r = checking->checker->stores(checking->disk, &checking->manifest, checkpoint, index, report->reason);
+    }
     if (r == -EUCLEAN) {
         found(checking, report->reason);
         return CHECKER_DAMAGED;
@@ -122,21 +127,33 @@ check_state_file(struct checking *checking, const struct manifest_checkpoint *ch
     return fault_up(r);
 }
 
+/* The newest first: where it is damaged, pages that both have would be named twice. */
 static int
 check_checkpoints(struct checking *checking)
 {
     int answer = 0;
 
-    for (uint32_t c = 0; c < checking->manifest.checkpoint_count; c++) {
-        const struct manifest_checkpoint *checkpoint = &checking->manifest.checkpoints[c];
+    for (uint32_t i = 0; i < MANIFEST_FILE_COUNT_MAX; i++) {
+        bool has_pages = checking->checker->stores != NULL;
+        bool has_more = false;
 
-        for (uint32_t i = 0; i < checkpoint->file_count; i++) {
-            int r = check_state_file(checking, checkpoint, i);
+        for (uint32_t c = checking->manifest.checkpoint_count; c > 0; c--) {
+            const struct manifest_checkpoint *checkpoint = &checking->manifest.checkpoints[c - 1];
+
+            if (i >= checkpoint->file_count) {
+                continue;
+            }
+            int r = check_state_file(checking, checkpoint, i, has_pages);
 
             if (r < 0) {
                 return fault_up(r);
             }
+            has_more = true;
+            has_pages = has_pages && r == 0;
             answer = r != 0 ? r : answer;
+        }
+        if (!has_more) {
+            break;
         }
     }
     return answer;

@@ -6,7 +6,8 @@
  *
  * Reads the manifest, the log and the state files of checkpoints, from first byte to last, and compares every checksum;
  * looks for everything that one thing says of another. It goes on behind what is damaged (in a state file: behind that
- * file) and changes nothing. Files of a log_store are not read. What is not seen is told in storage/README.md.
+ * file) and changes nothing. Pages of log_stores are read as far as checkpoints describe them, and are not in
+ * bytes_all. What is not seen is told in storage/README.md.
  *
  * A kind of files is one row of `kinds` in checker.c. They are checked in that order; a damaged manifest ends it, for
  * nothing can be told without one.
@@ -23,6 +24,11 @@ struct checker {
     void (*found)(void *context, const char *what); /* each damaged place: file, offset and what is wrong */
     void (*noted)(void *context, const char *what); /* what is no damage but should be known */
     void (*read)(void *context, uint64_t bytes);    /* of bytes_all, so many more */
+    /* Of a checkpoint, the state file at this index, which is good: whether the pages of log_stores that it describes are
+       good too. Its owner knows where the descriptions are. 0; -EUCLEAN or another fault, explained in out_reason
+       (MANIFEST_REASON_BYTES). NULL: state files describe none. */
+    int (*stores)(struct disk *disk, const struct manifest *manifest,
+                  const struct manifest_checkpoint *checkpoint, uint32_t index, char *out_reason);
     void *context;
 };
 

@@ -570,6 +570,12 @@ state_reader_newer(struct state_reader *reader)
 }
 
 void
+state_reader_say(struct state_reader *reader, const char *reason)
+{
+    snprintf(reader->reason, MANIFEST_REASON_BYTES, "%s", reason);
+}
+
+void
 state_reader_close(struct state_reader *reader)
 {
     if (reader == NULL) {

@@ -79,6 +79,8 @@ MUST_USE int state_reader_next(struct state_reader *reader, struct state_section
 MUST_USE int state_reader_bad(struct state_reader *reader, const char *why);
 /* Boot. The same for a version of the section that its owner does not know: -ENOTSUP. */
 MUST_USE int state_reader_newer(struct state_reader *reader);
+/* Boot. For owners to whom something else than this file is damaged: the reason, with its own place. */
+void state_reader_say(struct state_reader *reader, const char *reason);
 /* Boot. NULL is allowed. */
 void state_reader_close(struct state_reader *reader);
 

@@ -198,6 +198,31 @@ def a_damaged_or_missing_state_file_of_either_checkpoint_is_named():
         check_equal(run(node.data)[1][-1], f'{node.data}: 3 damaged places', 'the count of three')
 
 
+@test(seconds=120)
+def damaged_or_missing_pages_are_named():
+    with store_with_checkpoints() as node:
+        check_equal(run(node.data)[0], 0, 'status before anything is damaged')
+        for pattern in 'partitions/*.pages', 'slices/*.people', 'slices/*.journal':
+            paths = sorted(glob.glob(os.path.join(node.data, pattern)), key=os.path.getsize)
+            check(paths, f'no {pattern}')
+            path = paths[-1]
+            name = os.path.relpath(path, node.data)
+            for offset in 0, 70, 100:
+                flip(path, offset)
+                status, lines, _ = run(node.data)
+                check_equal(status, 1, f'status with byte {offset} of {name}')
+                check(lines[0].startswith(f'{name} at offset '), f'{name} {offset}: {lines}')
+                check_equal(lines[-1], f'{node.data}: 1 damaged place', 'the count')
+                flip(path, offset)
+            kept = os.path.join(node.directory, 'kept')
+            os.rename(path, kept)
+            status, lines, _ = run(node.data)
+            check_equal(status, 1, f'status without {name}')
+            check(lines[0].startswith(name), f'without {name}: {lines}')
+            os.rename(kept, path)
+        check_equal(run(node.data)[0], 0, 'status when all is mended')
+
+
 @test()
 def what_is_no_store_or_newer_or_cannot_be_read_is_said():
     with tempfile.TemporaryDirectory(dir=BUILD) as empty:
