@@ -536,8 +536,9 @@ name_store(uint32_t i, char *name)
 }
 
 static void
-count_visit(void *context, struct store_key key, void *record, uint32_t bytes)
+count_visit(void *context, struct store_key key, void *record, uint32_t bytes, log_store_place place)
 {
+    (void)place;
     uint64_t *visited = context;
 
     (void)key;

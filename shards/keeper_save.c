@@ -287,15 +287,17 @@ load_section(struct loading *loading, const struct state_section *section)
 }
 
 static void
-load_person(void *context, struct store_key key, void *record, uint32_t bytes)
+load_person(void *context, struct store_key key, void *record, uint32_t bytes, log_store_place place)
 {
+    (void)place;
     keeper_restore_person(context, key, record, bytes);
 }
 
 static void
-load_kept(void *context, struct store_key key, void *record, uint32_t bytes)
+load_kept(void *context, struct store_key key, void *record, uint32_t bytes, log_store_place place)
 {
     (void)key;
+    (void)place;
     keeper_restore_kept(context, record, bytes);
 }
 

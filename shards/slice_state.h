@@ -66,8 +66,8 @@ struct slice_description {
 };
 
 struct slice_visitor {
-    void (*person)(void *context, struct store_key key, void *record, uint32_t bytes);
-    void (*kept)(void *context, struct store_key key, void *record, uint32_t bytes);
+    void (*person)(void *context, struct store_key key, void *record, uint32_t bytes, log_store_place place);
+    void (*kept)(void *context, struct store_key key, void *record, uint32_t bytes, log_store_place place);
     void *context;
 };
 

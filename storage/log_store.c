@@ -35,6 +35,7 @@ log_store_open(struct log_store_options options, struct log_store **out_store)
     REQUIRE((options.page_bytes & (options.page_bytes - 1)) == 0);
     REQUIRE(strlen(options.name) < DISK_NAME_BYTES_MAX);
     REQUIRE(options.on_fatal != NULL);
+    REQUIRE(options.place_of == NULL || (options.is_indexed && options.is_late == NULL));
 
     store = region_take_zero(options.region, sizeof(*store));
     if (store == NULL) {
@@ -89,10 +90,41 @@ log_store_close(struct log_store *store)
 
 /* Finding. */
 
+uint64_t *
+log_store_entry(const struct log_store *store, struct store_key key, uint64_t hash, uint64_t address)
+{
+    if (!log_store_has_places(store)) {
+        return log_index_find(&store->index, hash, address);
+    }
+    log_store_place *place = store->options.place_of(store->options.context, key);
+
+    return place != NULL && log_index_address(*place) == address ? place : NULL;
+}
+
+static int
+seek_place(struct log_store *store, struct store_key key, uint64_t **out_entry,
+           struct log_record **out_record, uint64_t *out_cold)
+{
+    log_store_place *place = store->options.place_of(store->options.context, key);
+
+    *out_record = NULL;
+    *out_cold = 0;
+    if (place == NULL || *place == 0) {
+        return LOG_STORE_ABSENT;
+    }
+    *out_entry = place;
+    *out_record = log_record_at(store, log_index_address(*place));
+    *out_cold = log_index_address(*place);
+    return 0;
+}
+
 int
 log_store_seek(struct log_store *store, struct store_key key, uint64_t hash, uint64_t **out_entry,
                struct log_record **out_record, uint64_t *out_cold)
 {
+    if (log_store_has_places(store)) {
+        return seek_place(store, key, out_entry, out_record, out_cold);
+    }
     struct log_probe probe = log_index_probe(&store->index, hash);
     uint64_t cold = 0;
 
@@ -203,7 +235,7 @@ log_store_find(struct log_store *store, struct store_key key, struct log_store_w
         log_reads_wait(store, waiter, key, cold);
         return LOG_STORE_LATER;
     }
-    if (UNLIKELY(store->second_chance > 0)) {
+    if (UNLIKELY(store->second_chance > 0) && !log_store_has_places(store)) {
         uint64_t address = log_index_address(*entry);
         const struct log_page *page = log_page_at(store, log_slot_of(store, address));
 
@@ -220,12 +252,14 @@ log_store_find(struct log_store *store, struct store_key key, struct log_store_w
 void
 log_store_prefetch(const struct log_store *store, struct store_key key)
 {
+    REQUIRE(!log_store_has_places(store));
     log_index_prefetch(&store->index, log_index_hash(&store->index, key));
 }
 
 void
 log_store_prefetch_record(const struct log_store *store, struct store_key key)
 {
+    REQUIRE(!log_store_has_places(store));
     struct log_probe probe = log_index_probe(&store->index, log_index_hash(&store->index, key));
     const uint64_t *entry = log_index_next(&probe);
 
@@ -240,6 +274,7 @@ log_store_prefetch_record(const struct log_store *store, struct store_key key)
 const void *
 log_store_peek(const struct log_store *store, struct store_key key, uint32_t *out_bytes)
 {
+    REQUIRE(!log_store_has_places(store));
     struct log_probe probe = log_index_probe(&store->index, log_index_hash(&store->index, key));
     const uint64_t *entry;
 
@@ -274,6 +309,7 @@ log_store_add(struct log_store *store, struct store_key key, uint32_t bytes)
     uint64_t address;
 
     REQUIRE(store->options.is_indexed);
+    REQUIRE(!log_store_has_places(store));
     check_bytes(store, bytes);
     if (log_index_reserve(&store->index, hash) != 0) {
         return NULL;
@@ -347,6 +383,7 @@ resize_in_place(struct log_store *store, struct log_record *record, uint64_t add
 void *
 log_store_change(struct log_store *store, struct store_key key, void *payload, uint32_t bytes)
 {
+    REQUIRE(!log_store_has_places(store));
     struct log_record *record = CONTAINER_OF(payload, struct log_record, payload);
     uint64_t *entry = entry_of(store, log_index_hash(&store->index, key), payload);
     uint64_t from = log_index_address(*entry);
@@ -375,6 +412,42 @@ log_store_change(struct log_store *store, struct store_key key, void *payload, u
     log_index_move(entry, address);
     log_pages_lose(store, from, stride);
     return changed->payload;
+}
+
+void *
+log_store_put(struct log_store *store, struct store_key key, log_store_place *place, uint32_t bytes)
+{
+    uint32_t stride = (uint32_t)sizeof(struct log_record) + padded(bytes);
+    uint64_t before = log_index_address(*place);
+    bool can_change = *place != 0 && is_mutable(store, before);
+    struct log_record *known = can_change ? log_record_at(store, before) : NULL;
+    uint64_t address;
+
+    REQUIRE(log_store_has_places(store));
+    check_bytes(store, bytes);
+    if (known != NULL && stride <= log_record_stride(known->size)) {
+        resize_in_place(store, known, before, bytes);
+        *place = log_place_make(before, log_record_stride(known->size));
+        store->counts.changed_bytes += bytes;
+        return known->payload;
+    }
+    struct log_record *record = log_pages_place(store, LOG_STREAM_HOT, stride, &address);
+    if (record == NULL) {
+        return NULL;
+    }
+    record->size = bytes;
+    record->key = key;
+    if (known != NULL) {
+        known->size |= LOG_RECORD_DEAD; /* so that no start takes it for the newest */
+    }
+    if (*place != 0) {
+        log_pages_lose(store, before, log_place_stride(*place));
+    } else {
+        store->placed_count++;
+    }
+    *place = log_place_make(address, stride);
+    store->counts.changed_bytes += bytes;
+    return record->payload;
 }
 
 /* Turns and cuts. */
@@ -422,7 +495,7 @@ log_store_cut(struct log_store *store, uint64_t cut)
     store->cut = cut;
     store->cut_sequence = store->sequence;
     store->cut_opened = store->opened;
-    store->cut_key_count = store->index.count;
+    store->cut_key_count = log_store_key_count(store);
     store->cut_unwritten_count = store->unwritten_count;
 }
 
@@ -457,7 +530,7 @@ log_store_counts(const struct log_store *store)
 {
     struct log_store_counts counts = store->counts;
 
-    counts.keys = store->index.count;
+    counts.keys = log_store_key_count(store);
     counts.page_bytes = store->used_count * store->options.page_bytes;
     counts.kept_bytes = store->dead_count * store->options.page_bytes;
     counts.resident_bytes = store->resident_count * store->options.page_bytes;

@@ -21,6 +21,10 @@
  *
  * With `is_indexed` false it is a journal: records are only appended and scanned, in order; keys mean nothing.
  *
+ * With `place_of` there is no index: the owner, who knows all keys, has a word for each that says where its newest version
+ * is and how long, and which the store keeps up to date. So log_store_put() replaces a record without reading it, and
+ * what is read goes to who waits for it, and not to the tail.
+ *
  * Threads  Home shard only.
  * Memory   Pages and index from the region. log_store_step() keeps pages within log_store_set_memory(), as far as writes
  *          keep up: log_store_is_behind().
@@ -50,9 +54,14 @@ enum log_store_answer {
 struct log_store_waiter {
     /* The key can be found now, or is absent: look it up again. May use the store. */
     void (*arrived)(struct log_store_waiter *waiter);
+    const void *record; /* of a store with places: what was found, lent for the call; NULL: it is absent */
+    uint32_t record_bytes;
     struct log_store_waiter *next; /* private, as is all below */
     struct store_key key;
 };
+
+/* Where the newest version of a record is; 0: there is none. */
+typedef uint64_t log_store_place;
 
 struct log_store_options {
     struct env *env;
@@ -64,10 +73,12 @@ struct log_store_options {
     uint64_t page_bytes;   /* a power of two, 64 KiB to 4 MiB */
     uint64_t memory_bytes; /* see log_store_set_memory(); 0: no limit */
     bool is_indexed;
+    /* The owner's word for a key that was put or visited, NULL: it has none. Else NULL: the index is the store's own. */
+    log_store_place *(*place_of)(void *context, struct store_key key);
     uint32_t prefetch_bytes; /* of a record, that log_store_prefetch_record() asks for; 0: four cache lines */
     void (*on_fatal)(void *context, int fault, const char *what);
     /* Simulation: true makes this look-up LATER, although its record is in memory or absent, until log_store_arrive().
-       Keys that arrived lately are not asked about. NULL: never. */
+       Keys that arrived lately are not asked about. Not with places, which wait for a disk. NULL: never. */
     bool (*is_late)(void *context);
     void *context;
 };
@@ -75,11 +86,12 @@ struct log_store_options {
 /* Home, at boot. An empty store; nothing is on disk before the first page is written. -ENOMEM. */
 MUST_USE int log_store_open(struct log_store_options options, struct log_store **out_store);
 /* Home, at boot, blocking. The store as the cut had it that this is the description of (log_store_describe()). `visit`
-   (or NULL) gets every live record (of a journal: each, in order), lent for the call, to be read only. -EUCLEAN: damaged;
-   -ENOTSUP: of a newer version; out_reason (LOG_STORE_REASON_BYTES) says where. */
+   (or NULL) gets every live record (of a journal: each, in order), lent for the call, to be read only, and its place,
+   which is what place_of() is about from then on. -EUCLEAN: damaged; -ENOTSUP: of a newer version; out_reason
+   (LOG_STORE_REASON_BYTES) says where. */
 MUST_USE int log_store_restore(struct log_store_options options, const void *description, uint64_t bytes,
                                void (*visit)(void *context, struct store_key key, void *record,
-                                             uint32_t record_bytes),
+                                             uint32_t record_bytes, log_store_place place),
                                void *context, struct log_store **out_store, char *out_reason);
 /* Home. After env_close(), or when nothing is under way. NULL is allowed. */
 void log_store_close(struct log_store *store);
@@ -114,6 +126,10 @@ MUST_USE void *log_store_add(struct log_store *store, struct store_key key, uint
 /* Home. A found record, to be changed now: the same place when that is mutable and has room for `bytes`, else a copy
    at the tail with the first min(old, new) bytes kept. NULL as above. */
 MUST_USE void *log_store_change(struct log_store *store, struct store_key key, void *record, uint32_t bytes);
+/* Home. With places: the newest version of a key, whose word is `place`; not zeroed, 8-byte aligned. NULL as
+   above. */
+MUST_USE void *log_store_put(struct log_store *store, struct store_key key, log_store_place *place,
+                             uint32_t bytes);
 /* Home. Of a journal. */
 MUST_USE void *log_store_append(struct log_store *store, uint32_t bytes);
 

@@ -165,7 +165,9 @@ gather(struct log_store *store, struct candidate *candidates)
             return 0;
         }
         uint64_t hash = log_index_hash(&store->index, record->key);
-        log_index_prefetch(&store->index, hash);
+        if (!log_store_has_places(store)) {
+            log_index_prefetch(&store->index, hash);
+        }
         candidates[count] = (struct candidate){.record = record, .hash = hash, .offset = collect->offset};
         count++;
         collect->offset += log_record_stride(record->size);
@@ -184,7 +186,7 @@ move(struct log_store *store, const struct candidate *candidate)
     if (log_record_is_dead(candidate->record->size)) {
         return true;
     }
-    entry = log_index_find(&store->index, candidate->hash, address);
+    entry = log_store_entry(store, candidate->record->key, candidate->hash, address);
     return entry == NULL || log_store_copy(store, LOG_STREAM_COLD, entry, candidate->record) != NULL;
 }
 

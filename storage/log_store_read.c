@@ -14,6 +14,8 @@
  * Between start and end of a read the record may have been moved by the collection of garbage, and the slot may
  * even serve another page: then the index says so, and the waiter looks again.
  *
+ * When the owner has the places, keys are told apart: the record goes to those who wait for it, from where it was read.
+ *
  * Order: waiters of one key are called in the order in which they came. Nobody attaches to a read while others wait
  * for their turn, and all of one key are at one read, though the record may have moved between their coming.
  */
@@ -131,7 +133,8 @@ read_start(struct log_store *store, struct log_read *read, uint32_t bytes)
 static uint32_t
 typical_bytes(const struct log_store *store)
 {
-    uint64_t mean = store->index.count > 0 ? store->counts.live_bytes / store->index.count : 0;
+    uint64_t keys = log_store_key_count(store);
+    uint64_t mean = keys > 0 ? store->counts.live_bytes / keys : 0;
     uint64_t bytes = 2 * mean < TYPICAL_BYTES_MIN ? TYPICAL_BYTES_MIN : 2 * mean;
 
     return bytes < LOG_READ_BYTES - DISK_SECTOR_BYTES ? (uint32_t)bytes : LOG_READ_BYTES - DISK_SECTOR_BYTES;
@@ -221,6 +224,21 @@ unlink_read(struct log_store *store, struct log_read *read)
     store->read_count--;
 }
 
+static void
+call(struct log_store *store, struct log_store_waiter *waiter)
+{
+    struct log_record *record = NULL;
+    uint64_t *entry;
+    uint64_t cold;
+
+    if (log_store_has_places(store)) {
+        (void)log_store_seek(store, waiter->key, 0, &entry, &record, &cold);
+        waiter->record = record != NULL ? record->payload : NULL;
+        waiter->record_bytes = record != NULL ? log_record_bytes(record->size) : 0;
+    }
+    waiter->arrived(waiter);
+}
+
 /* First all that must wait on find their places, then the others are called, so that who comes from there is behind. */
 static void
 settle(struct log_store *store, struct log_read *read)
@@ -249,9 +267,26 @@ settle(struct log_store *store, struct log_read *read)
         store->waiting_first = left[0];
     }
     while (ready[0] != NULL) {
-        struct log_store_waiter *waiter = waiter_take(&ready[0], &ready[1]);
+        call(store, waiter_take(&ready[0], &ready[1]));
+    }
+}
+
+/* What was read, to those who wait for it. One of them may replace it: then the others get the newer one. */
+static void
+hand_over(struct log_store *store, struct log_read *read, const struct log_record *record)
+{
+    unlink_read(store, read);
+    while (read->first != NULL) {
+        struct log_store_waiter *waiter = waiter_take(&read->first, &read->last);
+        if (log_store_entry(store, waiter->key, 0, read->address) == NULL) {
+            call(store, waiter);
+            continue;
+        }
+        waiter->record = record->payload;
+        waiter->record_bytes = log_record_bytes(record->size);
         waiter->arrived(waiter);
     }
+    read_put(store, read);
 }
 
 static void
@@ -268,7 +303,7 @@ arrive(struct log_store *store, struct log_read *read)
     const struct log_page *page = log_page_at(store, log_slot_of(store, read->address));
     uint32_t offset = log_offset_of(store, read->address);
     uint64_t hash = log_index_hash(&store->index, read->first->key);
-    uint64_t *entry = log_index_find(&store->index, hash, read->address);
+    uint64_t *entry = log_store_entry(store, read->first->key, hash, read->address);
     const struct log_record *record =
         (const struct log_record *)(void *)(read->buffer + (offset - read->from));
 
@@ -296,6 +331,10 @@ arrive(struct log_store *store, struct log_read *read)
     }
     if (log_record_check(record, page->seed, offset, page->closed) != 0) {
         damaged(store, read);
+        return;
+    }
+    if (log_store_has_places(store)) {
+        hand_over(store, read, record);
         return;
     }
     if (log_store_copy(store, LOG_STREAM_HOT, entry, record) == NULL) {
@@ -352,8 +391,7 @@ log_reads_step(struct log_store *store)
         uint64_t cold;
 
         if (read == NULL && is_answered(store, waiter, &cold)) {
-            (void)waiter_take(&store->waiting_first, &store->waiting_last);
-            waiter->arrived(waiter);
+            call(store, waiter_take(&store->waiting_first, &store->waiting_last));
             continue;
         }
         if (read != NULL) {

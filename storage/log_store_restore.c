@@ -122,7 +122,8 @@ struct restore {
     struct log_store *store;
     struct log_scan scan;
     struct log_description description;
-    void (*visit)(void *context, struct store_key key, void *record, uint32_t record_bytes);
+    void (*visit)(void *context, struct store_key key, void *record, uint32_t record_bytes,
+                  log_store_place place);
     void *context;
     char *out_reason;
     uint8_t *scratch;
@@ -281,7 +282,7 @@ take_frames(struct restore *restore)
 }
 
 static void
-see(struct restore *restore, const struct log_record *record)
+see(struct restore *restore, const struct log_record *record, uint64_t address)
 {
     struct log_store *store = restore->store;
     struct log_page *page = log_page_at(store, restore->slot);
@@ -291,7 +292,7 @@ see(struct restore *restore, const struct log_record *record)
     store->counts.live_bytes += stride;
     if (restore->visit != NULL) {
         restore->visit(restore->context, record->key, (void *)(uintptr_t)record->payload,
-                       log_record_bytes(record->size));
+                       log_record_bytes(record->size), log_place_make(address, stride));
     }
 }
 
@@ -320,7 +321,7 @@ see_arrivals(struct restore *restore)
         }
         restore->table[at] = (struct seen){.key = arrival->record->key, .address = arrival->address};
         restore->seen_count++;
-        see(restore, arrival->record);
+        see(restore, arrival->record, arrival->address);
     }
     restore->arrival_count = 0;
     return 0;
@@ -333,7 +334,7 @@ found(void *context, struct log_record *record, uint32_t offset)
     uint64_t address = log_address_of(restore->store, restore->slot, offset);
 
     if (!restore->store->options.is_indexed) {
-        see(restore, record);
+        see(restore, record, address);
         return 0;
     }
     uint64_t hash = log_index_hash(&restore->store->index, record->key);
@@ -380,6 +381,10 @@ fill_index(struct restore *restore)
 {
     struct log_index *index = &restore->store->index;
 
+    restore->store->placed_count = restore->seen_count;
+    if (log_store_has_places(restore->store)) {
+        return 0;
+    }
     if (log_index_presize(index, restore->seen_count) != 0) {
         return no_memory(restore);
     }
@@ -471,7 +476,8 @@ restore_all(struct restore *restore, const void *description, uint64_t bytes)
 
 int
 log_store_restore(struct log_store_options options, const void *description, uint64_t bytes,
-                  void (*visit)(void *context, struct store_key key, void *record, uint32_t record_bytes),
+                  void (*visit)(void *context, struct store_key key, void *record, uint32_t record_bytes,
+                                log_store_place place),
                   void *context, struct log_store **out_store, char *out_reason)
 {
     struct restore restore = {.visit = visit, .context = context, .out_reason = out_reason};

@@ -162,6 +162,7 @@ struct log_store {
     uint64_t sequence;
     uint64_t opened;
 
+    uint64_t placed_count; /* keys, when the owner has their places */
     uint64_t cut;
     uint64_t cut_sequence;
     uint64_t cut_key_count;
@@ -278,6 +279,35 @@ void log_reads_wait(struct log_store *store, struct log_store_waiter *waiter, st
                     uint64_t address);
 void log_reads_step(struct log_store *store);
 void log_reads_deinit(struct log_store *store);
+/* The owner has the places: words of strides (24 bits, in units) and addresses. */
+static inline bool
+log_store_has_places(const struct log_store *store)
+{
+    return store->options.place_of != NULL;
+}
+
+static inline log_store_place
+log_place_make(uint64_t address, uint32_t stride)
+{
+    return (uint64_t)(stride / LOG_RECORD_ALIGN) << LOG_INDEX_ADDRESS_BITS | address;
+}
+
+static inline uint32_t
+log_place_stride(log_store_place place)
+{
+    return (uint32_t)(place >> LOG_INDEX_ADDRESS_BITS) * LOG_RECORD_ALIGN;
+}
+
+/* Keys there are. */
+static inline uint64_t
+log_store_key_count(const struct log_store *store)
+{
+    return log_store_has_places(store) ? store->placed_count : store->index.count;
+}
+
+/* The word, of the index or the owner, that says that the newest version of the key is here; NULL: it is not. */
+uint64_t *log_store_entry(const struct log_store *store, struct store_key key, uint64_t hash,
+                          uint64_t address);
 /* 0 and the record (NULL: it is on disk, out_cold says where), or LOG_STORE_ABSENT. */
 int log_store_seek(struct log_store *store, struct store_key key, uint64_t hash, uint64_t **out_entry,
                    struct log_record **out_record, uint64_t *out_cold);

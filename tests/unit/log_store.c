@@ -305,8 +305,9 @@ TEST(an_empty_cut_after_a_full_one_changes_nothing)
 static uint32_t journal_next;
 
 static void
-visit_journal(void *context, struct store_key key, void *record, uint32_t bytes)
+visit_journal(void *context, struct store_key key, void *record, uint32_t bytes, log_store_place place)
 {
+    (void)place;
     (void)context;
     (void)key;
     CHECK_EQ(bytes, journal_next % 400);
@@ -362,8 +363,9 @@ TEST(a_journal_comes_back_in_order)
 static const uint8_t *resident[RESIDENT_COUNT];
 
 static void
-visit_resident(void *context, struct store_key key, void *record, uint32_t bytes)
+visit_resident(void *context, struct store_key key, void *record, uint32_t bytes, log_store_place place)
 {
+    (void)place;
     (void)context;
     (void)key;
     (void)bytes;
@@ -562,6 +564,119 @@ TEST(garbage_is_collected_and_slots_serve_again)
     CHECK(counts.file_bytes <= 6 * counts.live_bytes);
     world_check_all();
     when_it_starts_again();
+    world_check_all();
+    world_end();
+}
+
+/* Places that the owner has. */
+
+static void
+given_places(uint32_t count)
+{
+    world_begin_disk((struct sim_disk_options){.seed = 1});
+    world.options.place_of = world_place_of;
+    world.options.memory_bytes = 4 * WORLD_PAGE_BYTES;
+    CHECK_EQ(log_store_open(world.options, &world.store), 0);
+    for (uint32_t key = 0; key < count; key++) {
+        world_add(key, BYTES);
+        if (key % 50 == 49) {
+            world_drain();
+        }
+    }
+    world_drain();
+}
+
+TEST(a_store_has_an_index_or_places)
+{
+    given_places(1);
+    CHECK_DIES((void)!log_store_add(world.store, world_key(9), 8));
+    CHECK_DIES((void)!log_store_change(world.store, world_key(0), &world, 8));
+    CHECK_DIES(log_store_prefetch(world.store, world_key(0)));
+    CHECK_DIES({
+        world.options.is_late = is_late;
+        (void)!log_store_open(world.options, &world.store);
+    });
+    world_check_all();
+    world_end();
+    world_begin(1);
+    CHECK_DIES((void)!log_store_put(world.store, world_key(1), &world.places[1], 8));
+    world_end();
+}
+
+TEST(what_is_replaced_is_not_read_and_its_bytes_are_garbage)
+{
+    enum { COUNT = 3000 };
+
+    given_places(COUNT);
+    uint64_t before = log_store_counts(world.store).live_bytes;
+    CHECK(log_store_counts(world.store).resident_bytes < COUNT * BYTES / 2);
+    for (uint32_t key = 0; key < COUNT; key += 3) {
+        world_put(key, BYTES);
+        if (key % 150 == 0) {
+            world_drain();
+        }
+    }
+    CHECK_EQ(log_store_counts(world.store).live_bytes, before);
+    CHECK_EQ(log_store_counts(world.store).keys, COUNT);
+    CHECK_EQ(log_store_counts(world.store).cold_reads, 0);
+    world_check_all();
+    world_cut();
+    when_it_starts_again();
+    CHECK_EQ(log_store_counts(world.store).live_bytes, before);
+    world_check_all();
+    world_end();
+}
+
+TEST(what_is_replaced_while_it_is_read_arrives_as_it_is_now)
+{
+    given_places(2000);
+    world_look(0, UINT32_MAX);
+    CHECK_EQ(world.waiting_count, 1);
+    world_put(0, 20); /* the read is under way */
+    world_look(1, UINT32_MAX);
+    world_look(1, 50); /* changes it in its turn: who is behind it gets that */
+    world_look(1, UINT32_MAX);
+    world_drain();
+    CHECK_EQ(world.waiting_count, 0);
+    world_end();
+}
+
+TEST(a_key_without_a_place_is_absent)
+{
+    struct log_store_waiter waiter;
+    void *record;
+    uint32_t bytes;
+
+    given_places(1);
+    CHECK_EQ(log_store_find(world.store, world_key(7), &waiter, &record, &bytes), LOG_STORE_ABSENT);
+    CHECK_EQ(log_store_find(world.store, world_key(WORLD_KEY_COUNT + 1), &waiter, &record, &bytes),
+             LOG_STORE_ABSENT);
+    world_end();
+}
+
+TEST(no_memory_for_a_replacement_leaves_what_was_there)
+{
+    uint32_t count = 0;
+    void *record;
+    uint32_t bytes;
+    struct log_store_waiter waiter;
+
+    world_begin_disk((struct sim_disk_options){.seed = 1});
+    world.options.place_of = world_place_of;
+    region_deinit(&world.region);
+    CHECK_EQ(region_init(&world.region, 512 << 10), 0);
+    CHECK_EQ(log_store_open(world.options, &world.store), 0);
+    while ((record = log_store_put(world.store, world_key(count), &world.places[count], BYTES)) != NULL) {
+        world.map[count] = world_next(BYTES);
+        world_fill(record, count, world.map[count].value, BYTES);
+        count++;
+    }
+    CHECK(count > 500);
+    CHECK_EQ(world.places[count], 0);
+    uint64_t live_bytes = log_store_counts(world.store).live_bytes;
+    CHECK(log_store_put(world.store, world_key(1), &world.places[1], 2 * BYTES) == NULL);
+    CHECK_EQ(log_store_counts(world.store).live_bytes, live_bytes);
+    CHECK_EQ(log_store_find(world.store, world_key(1), &waiter, &record, &bytes), 0);
     world_check_all();
     world_end();
 }

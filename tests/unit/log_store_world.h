@@ -5,6 +5,7 @@
  * log_store_world - a log_store on a simulated disk, and a naive map beside it
  *
  * Keys are numbers; a record is filled from its key and a value. What the map says is what every look-up must answer.
+ * With world_has_places() the store has no index: where records are is in a table here.
  */
 
 #include "core/env_sim.h"
@@ -71,6 +72,7 @@ static struct {
     uint64_t ticket;
     uint64_t called[WORLD_KEY_COUNT]; /* the last ticket of a waiter for the key */
     uint64_t visited;
+    log_store_place places[WORLD_KEY_COUNT];
 } world;
 
 static inline uint64_t
@@ -140,6 +142,23 @@ world_find_strangers(const uint64_t *seed)
         }
     }
     free(sorted);
+}
+
+static inline log_store_place *
+world_place_of(void *context, struct store_key key)
+{
+    uint64_t n;
+
+    (void)context;
+    memcpy(&n, key.byte, sizeof(n));
+    CHECK(n > 0);
+    return n <= WORLD_KEY_COUNT ? &world.places[n - 1] : NULL;
+}
+
+static inline bool
+world_has_places(void)
+{
+    return world.options.place_of != NULL;
 }
 
 static inline uint8_t
@@ -231,6 +250,7 @@ world_close(void)
     world.waiting_count = 0;
     memset(world.waiting, 0, sizeof(world.waiting));
     memset(world.called, 0, sizeof(world.called));
+    memset(world.places, 0, sizeof(world.places));
     world_cut_destroy(world.pending);
     world.pending = NULL;
 }
@@ -269,9 +289,26 @@ world_next(uint32_t bytes)
     return (struct known){.value = ++world.value, .bytes = bytes};
 }
 
+/* The newest version of a key, whatever there was. */
+static inline void
+world_put(uint32_t key, uint32_t bytes)
+{
+    void *record = log_store_put(world.store, world_key(key), &world.places[key], bytes);
+
+    CHECK(record != NULL);
+    CHECK_EQ((uintptr_t)record % 8, 0);
+    world.map[key] = world_next(bytes);
+    world_fill(record, key, world.map[key].value, bytes);
+}
+
 static inline void
 world_add(uint32_t key, uint32_t bytes)
 {
+    if (world_has_places()) {
+        CHECK_EQ(world.map[key].value, 0);
+        world_put(key, bytes);
+        return;
+    }
     void *record = log_store_add(world.store, world_key(key), bytes);
 
     CHECK(record != NULL);
@@ -286,6 +323,10 @@ world_change_found(uint32_t key, void *record, uint32_t bytes)
 {
     uint32_t kept = world.map[key].bytes < bytes ? world.map[key].bytes : bytes;
 
+    if (world_has_places()) {
+        world_put(key, bytes);
+        return;
+    }
     record = log_store_change(world.store, world_key(key), record, bytes);
     CHECK(record != NULL);
     world_then_is(record, key, world.map[key].value, kept);
@@ -320,7 +361,15 @@ world_arrived(struct log_store_waiter *waiter)
     CHECK(waiting->is_used);
     CHECK(world.called[key] < waiting->ticket); /* in order */
     world.called[key] = waiting->ticket;
-    int r = log_store_find(world.store, world_key(key), waiter, &record, &bytes);
+    int r = 0;
+    if (!world_has_places()) {
+        r = log_store_find(world.store, world_key(key), waiter, &record, &bytes);
+    } else if (waiter->record != NULL) {
+        record = (void *)(uintptr_t)waiter->record;
+        bytes = waiter->record_bytes;
+    } else {
+        r = LOG_STORE_ABSENT;
+    }
     CHECK(r != LOG_STORE_LATER);
     record = world_check(key, r, record, bytes);
     if (record != NULL && waiting->change_bytes != UINT32_MAX) {
@@ -348,8 +397,10 @@ world_look(uint32_t key, uint32_t change_bytes)
                                 .key = key,
                                 .ticket = ++world.ticket,
                                 .change_bytes = change_bytes};
-    log_store_prefetch(world.store, world_key(key));
-    log_store_prefetch_record(world.store, world_key(key));
+    if (!world_has_places()) {
+        log_store_prefetch(world.store, world_key(key));
+        log_store_prefetch_record(world.store, world_key(key));
+    }
     int r = log_store_find(world.store, world_key(key), &waiting->waiter, &record, &bytes);
     if (r == LOG_STORE_LATER) {
         waiting->is_used = true;
@@ -422,7 +473,7 @@ world_cut(void)
 }
 
 static inline void
-world_visit(void *context, struct store_key key, void *record, uint32_t bytes)
+world_visit(void *context, struct store_key key, void *record, uint32_t bytes, log_store_place place)
 {
     uint64_t n;
 
@@ -432,6 +483,7 @@ world_visit(void *context, struct store_key key, void *record, uint32_t bytes)
     CHECK(n <= WORLD_KEY_COUNT);
     CHECK_EQ(world.map[n - 1].bytes, bytes);
     world_then_is(record, n - 1, world.map[n - 1].value, bytes);
+    world.places[n - 1] = place;
     world.visited++;
 }
 

@@ -110,8 +110,9 @@ static uint32_t seen_numbers[PEOPLE_COUNT];
 static uint32_t seen_count;
 
 static void
-see_person(void *context, struct store_key key, void *record, uint32_t bytes)
+see_person(void *context, struct store_key key, void *record, uint32_t bytes, log_store_place place)
 {
+    (void)place;
     const struct slice_person *person = record;
 
     (void)context;
@@ -126,8 +127,9 @@ see_person(void *context, struct store_key key, void *record, uint32_t bytes)
 }
 
 static void
-see_kept(void *context, struct store_key key, void *record, uint32_t bytes)
+see_kept(void *context, struct store_key key, void *record, uint32_t bytes, log_store_place place)
 {
+    (void)place;
     (void)context;
     (void)key;
     (void)record;
