@@ -28,7 +28,6 @@
  */
 
 #define LOOK_NS NS_PER_S /* how often it is asked whether there were enough events */
-#define WRITE_NS (200 * NS_PER_US)
 
 enum phase {
     PHASE_IDLE,

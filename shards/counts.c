@@ -65,12 +65,6 @@ counts_add(struct pack *pack, struct counts *counts, const struct pack_text *nam
     *row = (struct counts_row){.name = *name, .count = by};
 }
 
-uint64_t
-counts_need(const struct counts *counts, uint32_t more)
-{
-    return pack_list_need(&counts->rows, more, sizeof(struct counts_row));
-}
-
 void
 counts_move(struct pack *to, struct pack *from, struct counts *counts)
 {

@@ -41,8 +41,6 @@ counts_name(const struct pack *pack, const struct counts_row *row)
 struct counts_row *counts_find(const struct pack *pack, const struct counts *counts, struct text name);
 /* Home. Adds `by` to the row of a name of this pack, which is made when it is not there. */
 void counts_add(struct pack *pack, struct counts *counts, const struct pack_text *name, uint64_t by);
-/* Home. At most `more` names are added to `counts`, of which room is needed for those that are new. */
-uint64_t counts_need(const struct counts *counts, uint32_t more);
 /* Home. To a new pack, into which the counts were copied. */
 void counts_move(struct pack *to, struct pack *from, struct counts *counts);
 

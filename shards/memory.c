@@ -73,22 +73,3 @@ memory_text(struct memory *memory, struct text text)
     memcpy(copy, text.data, text.bytes);
     return (struct text){.data = copy, .bytes = text.bytes};
 }
-
-void
-memory_text_put(struct memory *memory, struct text *text)
-{
-    if (text->bytes > 0) {
-        region_put(memory->region, (void *)(uintptr_t)text->data, text->bytes);
-    }
-    *text = (struct text){0};
-}
-
-void
-memory_text_set(struct memory *memory, struct text *to, struct text text)
-{
-    if (text_equal(*to, text)) {
-        return;
-    }
-    memory_text_put(memory, to);
-    *to = memory_text(memory, text);
-}

@@ -30,10 +30,6 @@ MUST_USE void *memory_grow(struct memory *memory, void *array, uint32_t *capacit
 
 /* Home. A copy; empty text takes nothing. */
 struct text memory_text(struct memory *memory, struct text text);
-/* Home. Gives a copy back and leaves empty text. */
-void memory_text_put(struct memory *memory, struct text *text);
-/* Home. A copy of `text` takes the place of the one in *to; nothing moves when they are equal. */
-void memory_text_set(struct memory *memory, struct text *to, struct text text);
 
 /* Home. The node ends: a take was refused that must not be. */
 __attribute__((noreturn, cold)) void memory_exhausted(struct memory *memory);

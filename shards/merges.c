@@ -101,12 +101,6 @@ merges_add(struct merges *merges, struct merge merge)
     return 0;
 }
 
-void
-merges_prefetch(const struct merges *merges, uint32_t person)
-{
-    map_prefetch(&merges->by_person, hash_mix(person));
-}
-
 uint32_t
 merges_living(const struct merges *merges, uint32_t person)
 {

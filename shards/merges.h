@@ -53,8 +53,6 @@ merges_at(const struct merges *merges, uint32_t number)
 {
     return table_at(&merges->rows, number);
 }
-/* Home. This person will be asked for soon. */
-void merges_prefetch(const struct merges *merges, uint32_t person);
 /* Home. Who this one is now. */
 uint32_t merges_living(const struct merges *merges, uint32_t person);
 struct who merges_winner(const struct merges *merges, struct who who);

@@ -74,32 +74,14 @@ pack_text(const struct pack *pack, const struct pack_text *of)
 static inline bool
 pack_text_equal(const struct pack *pack, const struct pack_text *a, const struct pack_text *b)
 {
-    uint64_t word_a[2];
-    uint64_t word_b[2];
-
-    memcpy(word_a, a, sizeof(word_a));
-    memcpy(word_b, b, sizeof(word_b));
-    if (word_a[0] != word_b[0]) {
-        return false;
-    }
-    return word_a[1] == word_b[1] ||
-           (a->bytes > SHORT_TEXT_ROOM && text_equal(pack_text(pack, a), pack_text(pack, b)));
+    return short_text_same(a, pack_text(pack, a), b, pack_text(pack, b));
 }
 
 /* Home. */
 static inline bool
 pack_text_is(const struct pack *pack, const struct pack_text *a, const struct short_text *lent)
 {
-    uint64_t word_a[2];
-    uint64_t word_b[2];
-
-    memcpy(word_a, a, sizeof(word_a));
-    memcpy(word_b, lent, sizeof(word_b));
-    if (word_a[0] != word_b[0]) {
-        return false;
-    }
-    return a->bytes <= SHORT_TEXT_ROOM ? word_a[1] == word_b[1]
-                                       : text_equal(pack_text(pack, a), short_text(lent));
+    return short_text_same(a, pack_text(pack, a), lent, short_text(lent));
 }
 
 /* Home. Room is there for `bytes` more; else the owner makes it anew. */

@@ -85,9 +85,9 @@ short_text_lend(struct text text)
     return lent;
 }
 
-/* Home. */
+/* Home. Of two structs of this form, whose longer texts may lie anywhere: `text_a` and `text_b` are what they say. */
 static inline bool
-short_text_equal(const struct short_text *a, const struct short_text *b)
+short_text_same(const void *a, struct text text_a, const void *b, struct text text_b)
 {
     uint64_t word_a[2];
     uint64_t word_b[2];
@@ -97,5 +97,14 @@ short_text_equal(const struct short_text *a, const struct short_text *b)
     if (word_a[0] != word_b[0]) {
         return false;
     }
-    return word_a[1] == word_b[1] || (a->bytes > SHORT_TEXT_ROOM && text_equal(short_text(a), short_text(b)));
+    return text_a.bytes <= SHORT_TEXT_ROOM
+               ? word_a[1] == word_b[1]
+               : text_a.data == text_b.data || memcmp(text_a.data, text_b.data, text_a.bytes) == 0;
+}
+
+/* Home. */
+static inline bool
+short_text_equal(const struct short_text *a, const struct short_text *b)
+{
+    return short_text_same(a, short_text(a), b, short_text(b));
 }

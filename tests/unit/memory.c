@@ -55,20 +55,3 @@ TEST(an_array_grows_and_keeps_what_is_in_it)
     CHECK_EQ(region_used(&region), 0);
     region_deinit(&region);
 }
-
-TEST(an_equal_text_stays_where_it_is)
-{
-    struct memory memory = given_memory(1 << 20);
-    struct text text = {0};
-    const char *data;
-
-    memory_text_set(&memory, &text, TEXT("abc"));
-    data = text.data;
-    memory_text_set(&memory, &text, TEXT("abc"));
-    CHECK(text.data == data);
-    memory_text_set(&memory, &text, TEXT("abd"));
-    CHECK_TEXT(text, "abd");
-    memory_text_set(&memory, &text, (struct text){0});
-    CHECK_EQ(region_used(&region), 0);
-    region_deinit(&region);
-}

@@ -57,7 +57,6 @@ TEST(who_was_never_merged_is_himself)
     CHECK_EQ(winner_of(0), 0);
     CHECK_EQ(winner_of(UINT32_MAX - 2), UINT32_MAX - 2);
     CHECK_EQ(merges_newest(&merges, 7), MERGES_NONE);
-    merges_prefetch(&merges, 7);
     CHECK_EQ(merges_count(&merges), 0);
     CHECK_EQ(region_used(&region), 0);
     then_nothing_is_left();
