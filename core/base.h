@@ -26,6 +26,23 @@
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 #define CONTAINER_OF(pointer, type, member) ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
 
+/*
+ * Any thread. The cache line of this address will be needed soon, or written. Anything may be there, or nothing. gcc
+ * takes a function that only fetches ahead for one without effect and leaves out the calls of it: hence the second line.
+ */
+static inline void
+prefetch_line(const void *at)
+{
+    __builtin_prefetch(at);
+    __asm__ volatile("" : : "r"(at));
+}
+static inline void
+prefetch_line_to_write(const void *at)
+{
+    __builtin_prefetch(at, 1);
+    __asm__ volatile("" : : "r"(at));
+}
+
 /* Any thread. All cache lines of an object will be needed soon. */
 static inline void
 prefetch_lines(const void *object, uint64_t bytes)
@@ -33,9 +50,9 @@ prefetch_lines(const void *object, uint64_t bytes)
     const char *at = (const char *)object;
 
     for (uint64_t i = 0; i < bytes; i += CACHE_LINE_BYTES) {
-        __builtin_prefetch(at + i);
+        prefetch_line(at + i);
     }
-    __builtin_prefetch(at + bytes - 1); /* it may begin anywhere in its first line */
+    prefetch_line(at + bytes - 1); /* it may begin anywhere in its first line */
 }
 
 /* The caller broke the contract in the header. */

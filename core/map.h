@@ -74,7 +74,7 @@ static inline void
 map_prefetch(const struct map *map, uint64_t hash)
 {
     if (map->capacity > 0) {
-        __builtin_prefetch(&map->entries[map_tag(hash) & (map->capacity - 1)]);
+        prefetch_line(&map->entries[map_tag(hash) & (map->capacity - 1)]);
     }
 }
 static inline bool

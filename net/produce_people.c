@@ -603,7 +603,7 @@ go_on(struct produce_people *people, uint32_t slot, uint64_t dice, bool is_last)
         let_in(people);
     }
     for (uint32_t i = 0; i < sizeof(struct visit); i += CACHE_LINE_BYTES) {
-        __builtin_prefetch((const char *)&people->visits[people->heap[0].slot] + i);
+        prefetch_line((const char *)&people->visits[people->heap[0].slot] + i);
     }
 }
 

@@ -200,7 +200,7 @@ cube_prefetch(const struct cube *cube, struct event_ms at, const uint32_t *code,
         return;
     }
     if (step == 0) {
-        __builtin_prefetch(&cube->hours[cube->last]);
+        prefetch_line(&cube->hours[cube->last]);
         return;
     }
     const struct cube_hour *hour = cube->hours[cube->last];
@@ -226,7 +226,7 @@ cube_prefetch(const struct cube *cube, struct event_ms at, const uint32_t *code,
         prefetch_lines(&hour->cells[cell], sizeof(hour->cells[cell]));
     }
     if (hour->user_count > 0) {
-        __builtin_prefetch(&hour->users[user != MAP_NONE ? user : hour->user_count], 1);
+        prefetch_line_to_write(&hour->users[user != MAP_NONE ? user : hour->user_count]);
     }
 }
 

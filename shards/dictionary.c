@@ -309,12 +309,12 @@ dictionary_codes(struct dictionary *dictionaries, const struct text *texts, uint
             numbers[i] = map_guess(&dictionaries[i].by_text, wanted[i].hash);
         }
         if (numbers[i] != MAP_NONE) {
-            __builtin_prefetch(value_at(&dictionaries[i], numbers[i]));
+            prefetch_line(value_at(&dictionaries[i], numbers[i]));
         }
     }
     for (uint32_t i = 0; i < count; i++) {
         if (numbers[i] != MAP_NONE && texts[i].bytes > SHORT_TEXT_ROOM) {
-            __builtin_prefetch(short_text(&value_at(&dictionaries[i], numbers[i])->text).data);
+            prefetch_line(short_text(&value_at(&dictionaries[i], numbers[i])->text).data);
         }
     }
     for (uint32_t i = 0; i < count; i++) {

@@ -123,23 +123,23 @@ static void
 prefetch(const struct profile_scan *ask, struct person *const *people, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {
-        __builtin_prefetch(people[i]);
-        __builtin_prefetch(&people[i]->profile);
+        prefetch_line(people[i]);
+        prefetch_line(&people[i]->profile);
     }
     for (uint32_t i = 0; i < count; i++) {
         const struct profile *profile = people[i]->profile;
         if (profile == NULL) {
             continue;
         }
-        __builtin_prefetch(profile);
+        prefetch_line(profile);
         if (ask->order == PROFILE_ORDER_TOTAL_SESSIONS) {
-            __builtin_prefetch(&profile->sessions);
+            prefetch_line(&profile->sessions);
         }
         if (ask->country.bytes > 0) {
-            __builtin_prefetch(&profile->latest[PROFILE_LAST_COUNTRY]);
+            prefetch_line(&profile->latest[PROFILE_LAST_COUNTRY]);
         }
         if (ask->device_type.bytes > 0) {
-            __builtin_prefetch(&profile->latest[PROFILE_LAST_DEVICE]);
+            prefetch_line(&profile->latest[PROFILE_LAST_DEVICE]);
         }
     }
 }

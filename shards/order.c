@@ -69,20 +69,20 @@ order_prefetch(const struct order *order, uint32_t step)
         return;
     }
     if (step == 0) {
-        __builtin_prefetch(order->chunk_capacity == 0 ? (const void *)order->of.only
-                                                      : &order->of.chunks[order->chunk_count - 1]);
+        prefetch_line(order->chunk_capacity == 0 ? (const void *)order->of.only
+                                                 : &order->of.chunks[order->chunk_count - 1]);
         return;
     }
     const struct order_chunk *chunk = chunk_at(order, order->chunk_count - 1);
 
     if (step == 1) {
-        __builtin_prefetch(chunk);
+        prefetch_line(chunk);
         return;
     }
     if (chunk->count > 0) {
-        __builtin_prefetch(&chunk->entries[chunk->count - 1], 1);
+        prefetch_line_to_write(&chunk->entries[chunk->count - 1]);
     }
-    __builtin_prefetch(&chunk->entries[chunk->count], 1); /* where the new one will be */
+    prefetch_line_to_write(&chunk->entries[chunk->count]); /* where the new one will be */
 }
 
 struct order_place

@@ -132,9 +132,9 @@ prefetch_entry(const struct order_entry *sessions, uint64_t count, uint64_t inde
 {
     if (index + 2 * AHEAD_COUNT < count) {
         const struct order_entry *entry = &sessions[index + 2 * AHEAD_COUNT];
-        __builtin_prefetch(is_person(entry) ? (void *)person_of(entry) : entry->item);
+        prefetch_line(is_person(entry) ? (void *)person_of(entry) : entry->item);
         if (is_person(entry)) {
-            __builtin_prefetch(&person_of(entry)->profile);
+            prefetch_line(&person_of(entry)->profile);
         }
     }
     if (index + AHEAD_COUNT < count && is_person(&sessions[index + AHEAD_COUNT])) {

@@ -148,6 +148,6 @@ log_index_prefetch(const struct log_index *index, uint64_t hash)
     struct log_probe probe = log_index_probe(index, hash);
 
     if (probe.entries != NULL) {
-        __builtin_prefetch(&probe.entries[probe.at]);
+        prefetch_line(&probe.entries[probe.at]);
     }
 }

@@ -338,7 +338,7 @@ found(void *context, struct log_record *record, uint32_t offset)
         return 0;
     }
     uint64_t hash = log_index_hash(&restore->store->index, record->key);
-    __builtin_prefetch(&restore->table[place_of(restore, hash)]);
+    prefetch_line(&restore->table[place_of(restore, hash)]);
     restore->arrivals[restore->arrival_count] =
         (struct arrival){.record = record, .hash = hash, .address = address};
     restore->arrival_count++;

@@ -142,7 +142,7 @@ void
 store_prefetch_directory(const struct store *store, struct store_key key)
 {
     if (store->directory != NULL) {
-        __builtin_prefetch(&store->directory[directory_index(store, hash_of(store, &key))]);
+        prefetch_line(&store->directory[directory_index(store, hash_of(store, &key))]);
     }
 }
 
@@ -155,9 +155,9 @@ store_prefetch(const struct store *store, struct store_key key)
     uint64_t hash = hash_of(store, &key);
     const struct store_page *page = store->directory[directory_index(store, hash)];
 
-    __builtin_prefetch(page);
+    prefetch_line(page);
     /* Pages have at most 64 entries until the directory is as deep as it gets, and most of them its depth. */
-    __builtin_prefetch(&page->entries[tag_of(hash, store->depth) & (STORE_PAGE_ENTRIES_MAX - 1)]);
+    prefetch_line(&page->entries[tag_of(hash, store->depth) & (STORE_PAGE_ENTRIES_MAX - 1)]);
 }
 
 void
@@ -175,7 +175,7 @@ store_prefetch_record(const struct store *store, struct store_key key)
     while (page->entries[at] != 0 && page->entries[at] >> TAG_SHIFT != tag) {
         at = (at + 1) & mask;
     }
-    __builtin_prefetch(key_of(store, record_of(page->entries[at])));
+    prefetch_line(key_of(store, record_of(page->entries[at])));
 }
 
 int
