@@ -16,21 +16,6 @@ history_init(struct history *history, struct memory *memory, const uint64_t seed
                                 });
 }
 
-const void *
-history_key(const struct order_entry *entry)
-{
-    return &((const struct kept_event *)entry->item)->position;
-}
-
-int
-history_compare(const struct order_entry *entry, const void *key)
-{
-    const struct kept_event *event = entry->item;
-    const uint64_t *position = key;
-
-    return (event->position > *position) - (event->position < *position);
-}
-
 uint32_t
 history_event_bytes(const struct applied_event *applied)
 {
@@ -87,11 +72,12 @@ void
 history_add(struct memory *memory, struct history *history, struct order *person_events,
             struct kept_event *event, const struct applied_event *applied, bool is_in_session)
 {
-    int64_t time = applied->record->event_time.ms;
+    struct order_entry entry = {
+        .time = applied->record->event_time.ms, .key = applied->position, .item = order_item(event)};
 
     copy_event(event, applied, is_in_session);
-    order_insert(memory, &history->events, time, &event->position, event, history_compare);
-    order_insert(memory, person_events, time, &event->position, event, history_compare);
+    order_insert(memory, &history->events, entry);
+    order_insert(memory, person_events, entry);
     note_id(memory, history, event);
 }
 

@@ -53,6 +53,3 @@ void history_restore(struct memory *memory, struct history *history, struct kept
 void history_prefetch(const struct history *history, struct hash128 id_hash, uint32_t step);
 /* Home. The event of this ID with the greatest position; NULL for none. */
 const struct kept_event *history_find(const struct history *history, struct hash128 id_hash);
-/* Home. For orders of events: the key is a position. */
-const void *history_key(const struct order_entry *entry);
-int history_compare(const struct order_entry *entry, const void *key);

@@ -671,7 +671,7 @@ hash_events(struct hashing *hashing, const struct share *share)
         if (entry == NULL) {
             return;
         }
-        const struct kept_event *event = entry->item;
+        const struct kept_event *event = order_pointer(entry);
         uint64_t seed = hash_piece(seed_of(share, 3), event, sizeof(*event));
         hashing->sum += hash_piece(seed, kept_event_record(event), kept_event_record(event)->header.bytes);
     }

@@ -464,9 +464,9 @@ static void
 start_events(struct scan *scan, const struct event_scan *ask)
 {
     if (ask->has_after && ask->after.event_time.ms < ask->to.ms) {
-        scan_start_at(scan, ask->after.event_time.ms, &ask->after.position);
+        scan_start_at(scan, ask->after.event_time.ms, ask->after.position);
     } else {
-        scan_start_at(scan, ask->to.ms, NULL);
+        scan_start_at(scan, ask->to.ms, 0);
     }
 }
 
@@ -478,7 +478,7 @@ begin_events(struct keeper *keeper, struct asked *asked, const struct share *sha
     const struct event_scan *ask = question->ask.events;
     uint32_t count = ask->members != NULL ? ask->member_count : 1;
 
-    asked->scan = scan_create_events(&question->arena, count > 0 ? count : 1);
+    asked->scan = scan_create(&question->arena, count > 0 ? count : 1);
     if (asked->scan == NULL) {
         return false;
     }
@@ -607,9 +607,9 @@ static void
 start_sessions(struct scan *scan, const struct session_scan *ask)
 {
     if (ask->has_after && ask->after.start.ms < ask->to.ms) {
-        scan_start_at(scan, ask->after.start.ms, &ask->after.session_id);
+        scan_start_at(scan, ask->after.start.ms, session_key(ask->after.session_id));
     } else {
-        scan_start_at(scan, ask->to.ms, NULL);
+        scan_start_at(scan, ask->to.ms, 0);
     }
 }
 
@@ -632,7 +632,7 @@ begin_sessions(struct keeper *keeper, struct asked *asked, const struct share *s
     uint32_t count = ask->members != NULL ? 2 * ask->member_count : 1;
 
     if (asked->scan == NULL) {
-        asked->scan = scan_create_sessions(&question->arena, count > 0 ? count : 1);
+        asked->scan = scan_create(&question->arena, count > 0 ? count : 1);
         if (asked->scan == NULL) {
             return false;
         }
@@ -716,7 +716,7 @@ search_archive(const struct session_archive *archive, struct session_at found, u
     if (archive->order.count == 0 || time.ms == INT64_MAX) {
         return found;
     }
-    struct order_place place = order_seek(&archive->order, time.ms + 1, NULL, share_compare_session);
+    struct order_place place = order_seek(&archive->order, time.ms + 1, 0);
 
     for (;;) {
         const struct order_entry *entry = order_previous(&archive->order, &place);

@@ -71,8 +71,7 @@ struct cube_work {
     /* EVENTS, SESSIONS: behind this place, once there was one. */
     bool has_place;
     int64_t time;
-    uint64_t position;
-    struct uuid session_id;
+    uint64_t key;
 };
 
 static void
@@ -315,17 +314,16 @@ sum_cells(struct keeper *keeper, struct cube_work *work, const struct cube_scan 
 
 /* The entry behind the place where the last piece stopped. */
 static struct order_place
-find_place(const struct cube_work *work, const struct cube_scan *ask, const struct order *order,
-           const void *key, order_compare *compare)
+find_place(const struct cube_work *work, const struct cube_scan *ask, const struct order *order)
 {
     if (!work->has_place) {
-        return order_seek(order, ask->from.ms, NULL, compare);
+        return order_seek(order, ask->from.ms, 0);
     }
-    struct order_place place = order_seek(order, work->time, key, compare);
+    struct order_place place = order_seek(order, work->time, work->key);
     struct order_place next = place;
     const struct order_entry *entry = order_next(order, &next);
 
-    return entry != NULL && entry->time == work->time && compare(entry, key) == 0 ? next : place;
+    return entry != NULL && entry->time == work->time && entry->key == work->key ? next : place;
 }
 
 static enum step
@@ -333,14 +331,14 @@ sum_events(struct keeper *keeper, struct cube_work *work, const struct cube_scan
            const struct share *share, const struct time_slice *time)
 {
     const struct order *order = &share->history.events;
-    struct order_place place = find_place(work, ask, order, &work->position, history_compare);
+    struct order_place place = find_place(work, ask, order);
 
     for (uint32_t count = 1; !is_too_big(work); count++) {
         const struct order_entry *entry = order_next(order, &place);
         if (entry == NULL || entry->time >= ask->to.ms) {
             break;
         }
-        const struct kept_event *event = entry->item;
+        const struct kept_event *event = order_pointer(entry);
         if (takes_code(ask, event->code)) {
             uint32_t row = find_row(keeper, work, ask, entry->time, event->code);
             work->rows[row].events++;
@@ -351,7 +349,7 @@ sum_events(struct keeper *keeper, struct cube_work *work, const struct cube_scan
         if (is_time_up(count, time)) {
             work->has_place = true;
             work->time = entry->time;
-            work->position = event->position;
+            work->key = entry->key;
             return STEP_MORE;
         }
     }
@@ -365,7 +363,7 @@ sum_sessions(struct keeper *keeper, struct cube_work *work, const struct cube_sc
              const struct share *share, struct event_ms watermark, const struct time_slice *time)
 {
     const struct order *order = &share->sessions;
-    struct order_place place = find_place(work, ask, order, &work->session_id, share_compare_session);
+    struct order_place place = find_place(work, ask, order);
     int64_t gap_ms = keeper->partitions[share->partition].rules.gap_ms;
 
     for (uint32_t count = 1; !is_too_big(work); count++) {
@@ -386,7 +384,7 @@ sum_sessions(struct keeper *keeper, struct cube_work *work, const struct cube_sc
         if (is_time_up(count, time)) {
             work->has_place = true;
             work->time = entry->time;
-            work->session_id = session->session_id;
+            work->key = entry->key;
             return STEP_MORE;
         }
     }

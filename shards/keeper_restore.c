@@ -95,11 +95,11 @@ keeper_restore_begin(struct keeper *keeper, uint16_t slice)
 }
 
 static void
-add_entry(struct memory *memory, struct entries *entries, int64_t time, void *item)
+add_entry(struct memory *memory, struct entries *entries, struct order_entry entry)
 {
     entries->rows =
         memory_grow(memory, entries->rows, &entries->capacity, entries->count, sizeof(*entries->rows));
-    entries->rows[entries->count++] = (struct order_entry){.time = time, .item = item};
+    entries->rows[entries->count++] = entry;
 }
 
 static void
@@ -422,7 +422,10 @@ read_event(struct slice_restore *restore, struct restoring *restoring, struct ke
 {
     struct keeper *keeper = restore->keeper;
 
-    add_entry(&keeper->memory, &restoring->events, kept_event_record(event)->event_time.ms, event);
+    add_entry(&keeper->memory, &restoring->events,
+              (struct order_entry){.time = kept_event_record(event)->event_time.ms,
+                                   .key = event->position,
+                                   .item = order_item(event)});
     keeper->event_count++;
     restore->kept[restore->kept_count++] = (struct kept_ahead){.share = restoring->share, .event = event};
     if (restore->kept_count == BATCH_COUNT) {
@@ -441,7 +444,7 @@ read_session(struct slice_restore *restore, struct restoring *restoring, const s
         return;
     }
     block->session.is_archived = true;
-    add_entry(memory, &restoring->sessions, block->session.start.ms, block);
+    add_entry(memory, &restoring->sessions, share_block_entry(block));
 }
 
 static bool
@@ -537,11 +540,12 @@ number_people(struct memory *memory, struct share *share, struct numbers *out_nu
 
     for (uint32_t i = 0; i < count; i++) {
         prefetch_person(share, i + BATCH_COUNT);
-        entries[i] = (struct order_entry){.time = share->people[i]->number, .item = share->people[i]};
+        entries[i] =
+            (struct order_entry){.time = share->people[i]->number, .item = order_item(share->people[i])};
     }
-    order_sort(memory, entries, count, NULL, NULL);
+    order_sort(memory, entries, count);
     for (uint32_t i = 0; i < count; i++) {
-        share->people[i] = entries[i].item;
+        share->people[i] = order_pointer(&entries[i]);
         numbers.numbers[i] = (uint32_t)entries[i].time;
         is_sound = is_sound && (i == 0 || numbers.numbers[i - 1] < numbers.numbers[i]);
     }
@@ -589,12 +593,12 @@ prefetch_event(const struct cube *cube, const struct entries *events, uint32_t i
                struct cube_ahead places[2 * STEP_COUNT])
 {
     if (index + 4 * STEP_COUNT < events->count) {
-        prefetch_lines(events->rows[index + 4 * STEP_COUNT].item, sizeof(struct kept_event));
+        prefetch_lines(order_pointer(&events->rows[index + 4 * STEP_COUNT]), sizeof(struct kept_event));
     }
     for (uint32_t step = 2; step <= 3; step++) {
         uint32_t ahead = index + (4 - step) * STEP_COUNT;
         if (ahead < events->count) {
-            const struct kept_event *event = events->rows[ahead].item;
+            const struct kept_event *event = order_pointer(&events->rows[ahead]);
             cube_prefetch(cube, (struct event_ms){.ms = events->rows[ahead].time}, event->code, event->person,
                           step, &places[ahead % (2 * STEP_COUNT)]);
         }
@@ -610,7 +614,7 @@ count_events(struct memory *memory, struct restoring *restoring, const struct nu
     struct cube_ahead places[2 * STEP_COUNT] = {0};
 
     for (uint32_t i = 0; i < events->count; i++) {
-        const struct kept_event *event = events->rows[i].item;
+        const struct kept_event *event = order_pointer(&events->rows[i]);
 
         prefetch_event(&restoring->share->cube, events, i, places);
         owners[i] = find_number(numbers, event->person);
@@ -660,7 +664,7 @@ make_history(struct memory *memory, struct restoring *restoring, const struct nu
     uint32_t *owners = memory_take(memory, owner_bytes);
     uint32_t *counts = memory_take_zero(memory, count_bytes);
 
-    order_sort(memory, events->rows, events->count, history_key, history_compare);
+    order_sort(memory, events->rows, events->count);
     order_fill(memory, &share->history.events, events->rows, events->count);
     bool is_sound = count_events(memory, restoring, numbers, owners, counts);
 
@@ -678,8 +682,7 @@ archive(struct memory *memory, struct session_archive *archive, struct session_b
     const struct session *session = &block->session;
     int64_t duration = session_duration_ms(session);
 
-    order_insert(memory, &archive->order, session->start.ms, &session->session_id, block,
-                 share_compare_session);
+    order_insert(memory, &archive->order, share_block_entry(block));
     archive->duration_ms_max = duration > archive->duration_ms_max ? duration : archive->duration_ms_max;
 }
 
@@ -692,7 +695,7 @@ add_sessions(struct memory *memory, struct entries *sessions, const struct perso
     for (uint32_t i = 0; profile != NULL && i < profile->sessions.rows.count; i++) {
         struct session *session = &session_set_rows(&profile->pack, &profile->sessions)[i];
         session->is_entered = true;
-        add_entry(memory, sessions, session->start.ms, share_item(person));
+        add_entry(memory, sessions, share_entry(person, session));
     }
 }
 
@@ -704,7 +707,7 @@ make_sessions(struct memory *memory, struct restoring *restoring, const struct n
     const uint32_t archived_count = sessions->count;
 
     for (uint32_t i = 0; i < archived_count; i++) {
-        struct session_block *block = sessions->rows[i].item;
+        struct session_block *block = order_pointer(&sessions->rows[i]);
         uint32_t owner = find_number(numbers, block->session.person);
         if (owner == NUMBER_NONE) {
             return false;
@@ -719,7 +722,7 @@ make_sessions(struct memory *memory, struct restoring *restoring, const struct n
         }
         add_sessions(memory, sessions, share->people[i]);
     }
-    order_sort(memory, sessions->rows, sessions->count, share_session_key, share_compare_session);
+    order_sort(memory, sessions->rows, sessions->count);
     share_fill(memory, share, sessions->rows, sessions->count);
     return true;
 }

@@ -27,25 +27,16 @@ set_chunk(struct order *order, uint32_t index, struct order_chunk *chunk)
     }
 }
 
-static bool
-is_less(const struct order_entry *entry, int64_t time, const void *key, order_compare *compare)
-{
-    if (entry->time != time) {
-        return entry->time < time;
-    }
-    return key != NULL && compare(entry, key) < 0;
-}
-
 /* The last chunk that begins with less than (time, key), or the first chunk. */
 static uint32_t
-seek_chunk(const struct order *order, int64_t time, const void *key, order_compare *compare)
+seek_chunk(const struct order *order, int64_t time, uint64_t key)
 {
     uint32_t low = 0;
     uint32_t high = order->chunk_count;
 
     /* Usually it is the last or near it: step back by 1, 2, 4 .. before halving. */
     for (uint32_t step = 1; step < high; step *= 2) {
-        if (is_less(&chunk_at(order, high - step)->entries[0], time, key, compare)) {
+        if (order_is_before(&chunk_at(order, high - step)->entries[0], time, key)) {
             low = high - step;
             break;
         }
@@ -53,7 +44,7 @@ seek_chunk(const struct order *order, int64_t time, const void *key, order_compa
     }
     while (high - low > 1) {
         uint32_t middle = low + (high - low) / 2;
-        if (is_less(&chunk_at(order, middle)->entries[0], time, key, compare)) {
+        if (order_is_before(&chunk_at(order, middle)->entries[0], time, key)) {
             low = middle;
         } else {
             high = middle;
@@ -86,27 +77,27 @@ order_prefetch(const struct order *order, uint32_t step)
 }
 
 struct order_place
-order_seek(const struct order *order, int64_t time, const void *key, order_compare *compare)
+order_seek(const struct order *order, int64_t time, uint64_t key)
 {
     if (order->count == 0) {
         return (struct order_place){0};
     }
     const struct order_chunk *last = chunk_at(order, order->chunk_count - 1);
 
-    if (is_less(&last->entries[last->count - 1], time, key, compare)) {
+    if (order_is_before(&last->entries[last->count - 1], time, key)) {
         return order_end(order);
     }
-    uint32_t at = seek_chunk(order, time, key, compare);
+    uint32_t at = seek_chunk(order, time, key);
     const struct order_chunk *chunk = chunk_at(order, at);
     uint32_t low = 0;
     uint32_t high = chunk->count;
 
-    if (is_less(&chunk->entries[high - 1], time, key, compare)) {
+    if (order_is_before(&chunk->entries[high - 1], time, key)) {
         return (struct order_place){.chunk = at, .index = high};
     }
     while (low < high) {
         uint32_t middle = (low + high) / 2;
-        if (is_less(&chunk->entries[middle], time, key, compare)) {
+        if (order_is_before(&chunk->entries[middle], time, key)) {
             low = middle + 1;
         } else {
             high = middle;
@@ -227,32 +218,32 @@ make_room(struct memory *memory, struct order *order, struct order_place *place)
 
 /* As nearly always: behind everything, in a chunk that has room. */
 static bool
-append(struct order *order, int64_t time, const void *key, void *item, order_compare *compare)
+append(struct order *order, const struct order_entry *entry)
 {
     if (UNLIKELY(order->count == 0)) {
         return false;
     }
     struct order_chunk *chunk = chunk_at(order, order->chunk_count - 1);
 
-    if (chunk->count == chunk->capacity || !is_less(&chunk->entries[chunk->count - 1], time, key, compare)) {
+    if (chunk->count == chunk->capacity ||
+        !order_is_before(&chunk->entries[chunk->count - 1], entry->time, entry->key)) {
         return false;
     }
-    chunk->entries[chunk->count++] = (struct order_entry){.time = time, .item = item};
+    chunk->entries[chunk->count++] = *entry;
     order->count++;
     return true;
 }
 
 void
-order_insert(struct memory *memory, struct order *order, int64_t time, const void *key, void *item,
-             order_compare *compare)
+order_insert(struct memory *memory, struct order *order, struct order_entry entry)
 {
-    if (LIKELY(append(order, time, key, item, compare))) {
+    if (LIKELY(append(order, &entry))) {
         return;
     }
     if (order->chunk_count == 0) {
         insert_chunk(memory, order, 0, chunk_create(memory, CHUNK_COUNT_FIRST));
     }
-    struct order_place place = order_seek(order, time, key, compare);
+    struct order_place place = order_seek(order, entry.time, entry.key);
 
     if (chunk_at(order, place.chunk)->count == chunk_at(order, place.chunk)->capacity) {
         make_room(memory, order, &place);
@@ -261,40 +252,39 @@ order_insert(struct memory *memory, struct order *order, int64_t time, const voi
 
     memmove(&chunk->entries[place.index + 1], &chunk->entries[place.index],
             (chunk->count - place.index) * sizeof(*chunk->entries));
-    chunk->entries[place.index] = (struct order_entry){.time = time, .item = item};
+    chunk->entries[place.index] = entry;
     chunk->count++;
     order->count++;
 }
 
 /* The place behind the item, which is there. */
 static struct order_place
-find_item(const struct order *order, int64_t time, const void *key, const void *item, order_compare *compare)
+find_item(const struct order *order, const struct order_entry *wanted)
 {
-    struct order_place place = order_seek(order, time, key, compare);
-    const struct order_entry *entry = order_next(order, &place);
+    struct order_place place = order_seek(order, wanted->time, wanted->key);
+    const struct order_entry *entry;
 
-    while (entry != NULL && entry->item != item) {
-        REQUIRE(entry->time == time);
+    do {
         entry = order_next(order, &place);
-    }
-    REQUIRE(entry != NULL);
+        REQUIRE(entry != NULL);
+        REQUIRE(entry->time == wanted->time);
+        REQUIRE(entry->key == wanted->key);
+    } while (entry->item != wanted->item);
     return place;
 }
 
 void
-order_replace(struct order *order, int64_t time, const void *key, const void *item, void *other,
-              order_compare *compare)
+order_replace(struct order *order, struct order_entry entry, uint64_t other)
 {
-    struct order_place place = find_item(order, time, key, item, compare);
+    struct order_place place = find_item(order, &entry);
 
     chunk_at(order, place.chunk)->entries[place.index - 1].item = other;
 }
 
 void
-order_remove(struct memory *memory, struct order *order, int64_t time, const void *key, const void *item,
-             order_compare *compare)
+order_remove(struct memory *memory, struct order *order, struct order_entry entry)
 {
-    struct order_place place = find_item(order, time, key, item, compare);
+    struct order_place place = find_item(order, &entry);
     struct order_chunk *chunk = chunk_at(order, place.chunk);
     uint32_t index = place.index - 1;
 
@@ -367,13 +357,12 @@ sort_times(struct memory *memory, struct order_entry *entries, uint64_t count, i
 
 /* Runs of one time are short. */
 static void
-sort_equals(struct order_entry *entries, uint64_t count, order_key *key_of, order_compare *compare)
+sort_keys(struct order_entry *entries, uint64_t count)
 {
     for (uint64_t i = 1; i < count; i++) {
         struct order_entry entry = entries[i];
         uint64_t at = i;
-        while (at > 0 && entries[at - 1].time == entry.time &&
-               compare(&entries[at - 1], key_of(&entry)) > 0) {
+        while (at > 0 && entries[at - 1].time == entry.time && entries[at - 1].key > entry.key) {
             entries[at] = entries[at - 1];
             at--;
         }
@@ -382,8 +371,7 @@ sort_equals(struct order_entry *entries, uint64_t count, order_key *key_of, orde
 }
 
 void
-order_sort(struct memory *memory, struct order_entry *entries, uint64_t count, order_key *key_of,
-           order_compare *compare)
+order_sort(struct memory *memory, struct order_entry *entries, uint64_t count)
 {
     int64_t least = INT64_MAX;
     int64_t most = INT64_MIN;
@@ -397,9 +385,7 @@ order_sort(struct memory *memory, struct order_entry *entries, uint64_t count, o
     if (!is_sorted) {
         sort_times(memory, entries, count, least, most);
     }
-    if (compare != NULL) {
-        sort_equals(entries, count, key_of, compare);
-    }
+    sort_keys(entries, count);
 }
 
 void

@@ -4,9 +4,13 @@
 /*
  * order - items by time, then by a key of their own
  *
- * Pointers in chunks of at most ORDER_CHUNK_COUNT; the first chunk begins small. Adding at the end is O(1),
- * elsewhere it moves at most one chunk. A place is a chunk and an index in it, valid until the next change; what
- * must last longer is kept as (time, key) and sought again.
+ * Entries in chunks of at most ORDER_CHUNK_COUNT; the first chunk begins small. Adding at the end is O(1),
+ * elsewhere it moves at most one chunk. Nobody looks at an item to find its place: it may lie anywhere. A place is
+ * a chunk and an index in it, valid until the next change; what must last longer is kept as (time, key) and sought
+ * again.
+ *
+ * Of events the key is the position, of sessions session_key(). Two of one time should not have one key: each is
+ * kept and removed as its own, but who stops between the two and seeks again goes on behind or in front of both.
  *
  * Threads  Home shard only.
  * Memory   Chunks from the region; items are the owner's.
@@ -18,13 +22,9 @@
 
 struct order_entry {
     int64_t time;
-    void *item;
+    uint64_t key;
+    uint64_t item; /* the owner knows what it means; see order_item() */
 };
-
-/* The key of an entry. */
-typedef const void *order_key(const struct order_entry *entry);
-/* How an entry compares with a key of the same time: < 0 when the entry is first. */
-typedef int order_compare(const struct order_entry *entry, const void *key);
 
 struct order_chunk {
     uint32_t count;
@@ -47,20 +47,35 @@ struct order_place {
     uint32_t index; /* of the entry behind this place */
 };
 
-/* Home. Of equals the new one comes first; nobody should make equals. */
-void order_insert(struct memory *memory, struct order *order, int64_t time, const void *key, void *item,
-                  order_compare *compare);
-/* Home. The item must be there, at (time, key). */
-void order_remove(struct memory *memory, struct order *order, int64_t time, const void *key, const void *item,
-                  order_compare *compare);
-/* Home. The same, and another item for the same key takes its place. */
-void order_replace(struct order *order, int64_t time, const void *key, const void *item, void *other,
-                   order_compare *compare);
+/* Of items that are in memory. */
+static inline uint64_t
+order_item(const void *item)
+{
+    return (uintptr_t)item;
+}
+
+static inline void *
+order_pointer(const struct order_entry *entry)
+{
+    return (void *)(uintptr_t)entry->item;
+}
+
+static inline bool
+order_is_before(const struct order_entry *entry, int64_t time, uint64_t key)
+{
+    return entry->time < time || (entry->time == time && entry->key < key);
+}
+
+/* Home. Of equals the new one comes first. */
+void order_insert(struct memory *memory, struct order *order, struct order_entry entry);
+/* Home. The item must be there, at its (time, key). */
+void order_remove(struct memory *memory, struct order *order, struct order_entry entry);
+/* Home. The same, and another item takes its place. */
+void order_replace(struct order *order, struct order_entry entry, uint64_t other);
 void order_clear(struct memory *memory, struct order *order);
 
-/* Home. Puts entries in the order of (time, key); equals stay as they are. compare NULL: by time alone. */
-void order_sort(struct memory *memory, struct order_entry *entries, uint64_t count, order_key *key_of,
-                order_compare *compare);
+/* Home. Puts entries in the order of (time, key); equals stay as they are. */
+void order_sort(struct memory *memory, struct order_entry *entries, uint64_t count);
 /* Home. The first items of an empty order, ascending: much quicker than one after the other. */
 void order_fill(struct memory *memory, struct order *order, const struct order_entry *entries,
                 uint64_t count);
@@ -68,9 +83,8 @@ void order_fill(struct memory *memory, struct order *order, const struct order_e
 /* Home. An entry will be added at the end soon: the first, second and third step of fetching it from memory. */
 void order_prefetch(const struct order *order, uint32_t step);
 
-/* Home. The place in front of the first entry that is not less than (time, key); key NULL is less than any. */
-struct order_place order_seek(const struct order *order, int64_t time, const void *key,
-                              order_compare *compare);
+/* Home. The place in front of the first entry that is not before (time, key); no key is less than 0. */
+struct order_place order_seek(const struct order *order, int64_t time, uint64_t key);
 struct order_place order_end(const struct order *order);
 /* Home. The entry in front of the place, and one step back; NULL at the beginning. */
 const struct order_entry *order_previous(const struct order *order, struct order_place *place);

@@ -3,9 +3,8 @@
 
 #include "shards/profile.h"
 
-static struct scan *
-create(struct arena *arena, uint32_t cursor_count_max, order_compare *compare, order_key *key_of,
-       uint32_t key_bytes)
+struct scan *
+scan_create(struct arena *arena, uint32_t cursor_count_max)
 {
     struct scan *scan = arena_take_zero(arena, sizeof(*scan));
     struct scan_cursor *cursors = arena_take_zero(arena, cursor_count_max * sizeof(*cursors));
@@ -15,9 +14,6 @@ create(struct arena *arena, uint32_t cursor_count_max, order_compare *compare, o
         return NULL;
     }
     *scan = (struct scan){
-        .compare = compare,
-        .key_of = key_of,
-        .key_bytes = key_bytes,
         .cursors = cursors,
         .cursor_count_max = cursor_count_max,
         .heap = heap,
@@ -26,26 +22,11 @@ create(struct arena *arena, uint32_t cursor_count_max, order_compare *compare, o
     return scan;
 }
 
-struct scan *
-scan_create_events(struct arena *arena, uint32_t cursor_count_max)
-{
-    return create(arena, cursor_count_max, history_compare, history_key, sizeof(uint64_t));
-}
-
-struct scan *
-scan_create_sessions(struct arena *arena, uint32_t cursor_count_max)
-{
-    return create(arena, cursor_count_max, share_compare_session, share_session_key, sizeof(struct uuid));
-}
-
 void
-scan_start_at(struct scan *scan, int64_t time, const void *key)
+scan_start_at(struct scan *scan, int64_t time, uint64_t key)
 {
     scan->time = time;
-    scan->has_key = key != NULL;
-    if (key != NULL) {
-        memcpy(scan->key, key, scan->key_bytes);
-    }
+    scan->key = key;
 }
 
 static struct scan_cursor *
@@ -95,31 +76,20 @@ step_cursor(struct scan_cursor *cursor)
     const struct profile *profile = cursor->person->profile;
     const struct session *rows = session_set_rows(&profile->pack, &profile->sessions);
 
-    cursor->entry = (struct order_entry){.time = rows[--cursor->place.index].start.ms,
-                                         .item = share_item(cursor->person)};
+    cursor->entry = share_entry(cursor->person, &rows[--cursor->place.index]);
     return true;
-}
-
-static bool
-is_wanted(const struct scan *scan, const struct order_entry *entry)
-{
-    if (entry->time != scan->time) {
-        return entry->time < scan->time;
-    }
-    return scan->has_key && scan->compare(entry, scan->key) < 0;
 }
 
 static bool
 seek_cursor(const struct scan *scan, struct scan_cursor *cursor)
 {
     if (cursor->order != NULL) {
-        cursor->place =
-            order_seek(cursor->order, scan->time, scan->has_key ? scan->key : NULL, scan->compare);
+        cursor->place = order_seek(cursor->order, scan->time, scan->key);
         return step_cursor(cursor);
     }
     cursor->place = (struct order_place){.index = cursor->person->profile->sessions.rows.count};
     while (step_cursor(cursor)) {
-        if (is_wanted(scan, &cursor->entry)) {
+        if (order_is_before(&cursor->entry, scan->time, scan->key)) {
             return true;
         }
     }
@@ -129,13 +99,9 @@ seek_cursor(const struct scan *scan, struct scan_cursor *cursor)
 static bool
 is_newer(const struct scan *scan, uint32_t a, uint32_t b)
 {
-    const struct order_entry *entry_a = &scan->cursors[a].entry;
-    const struct order_entry *entry_b = &scan->cursors[b].entry;
+    const struct order_entry *entry = &scan->cursors[a].entry;
 
-    if (entry_a->time != entry_b->time) {
-        return entry_a->time > entry_b->time;
-    }
-    return scan->compare(entry_a, scan->key_of(entry_b)) > 0;
+    return order_is_before(&scan->cursors[b].entry, entry->time, entry->key);
 }
 
 static void
@@ -186,7 +152,7 @@ next(struct scan *scan, struct order_entry *out_entry)
         scan->heap[0] = scan->heap[--scan->heap_count];
     }
     sift(scan, 0);
-    scan_start_at(scan, entry.time, scan->key_of(&entry));
+    scan_start_at(scan, entry.time, entry.key);
     *out_entry = entry;
     return true;
 }
@@ -196,7 +162,7 @@ scan_next_event(struct scan *scan)
 {
     struct order_entry entry;
 
-    return next(scan, &entry) ? entry.item : NULL;
+    return next(scan, &entry) ? order_pointer(&entry) : NULL;
 }
 
 struct session_at

@@ -25,9 +25,6 @@ struct scan_cursor {
 };
 
 struct scan {
-    order_compare *compare;
-    order_key *key_of;
-    uint32_t key_bytes;
     struct scan_cursor *cursors;
     uint32_t cursor_count;
     uint32_t cursor_count_max;
@@ -35,15 +32,13 @@ struct scan {
     uint32_t heap_count;
     /* Wanted is what is strictly older than this. */
     int64_t time;
-    bool has_key; /* else everything of `time` is too new */
-    uint64_t key[2];
+    uint64_t key;
 };
 
-/* Home. NULL when the arena is full. Items are kept_events by position, or sessions by session_id. */
-MUST_USE struct scan *scan_create_events(struct arena *arena, uint32_t cursor_count_max);
-MUST_USE struct scan *scan_create_sessions(struct arena *arena, uint32_t cursor_count_max);
-/* Home. Everything at or behind (time, key) is too new; key NULL: everything at `time`. */
-void scan_start_at(struct scan *scan, int64_t time, const void *key);
+/* Home. NULL when the arena is full. Its orders are all of events, or all of sessions. */
+MUST_USE struct scan *scan_create(struct arena *arena, uint32_t cursor_count_max);
+/* Home. Everything at or behind (time, key) is too new; key 0: everything at `time`. */
+void scan_start_at(struct scan *scan, int64_t time, uint64_t key);
 /* Home. Takes no part any more: orders are added anew. */
 void scan_clear(struct scan *scan);
 void scan_add_order(struct scan *scan, const struct order *order);

@@ -39,8 +39,7 @@ archive_session(const struct session_change *change, struct session *session)
         session_copy(change->memory, (struct session_at){.pack = &person->profile->pack, .session = session});
 
     share_archive(change->memory, person->share, person, block);
-    order_insert(change->memory, &archive->order, session->start.ms, &session->session_id, block,
-                 share_compare_session);
+    order_insert(change->memory, &archive->order, share_block_entry(block));
     archive->duration_ms_max = duration > archive->duration_ms_max ? duration : archive->duration_ms_max;
 }
 

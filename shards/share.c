@@ -9,22 +9,32 @@
 
 #define AHEAD_COUNT 8u /* sessions whose waits for memory overlap */
 
-void *
-share_item(const struct person *person)
+struct order_entry
+share_entry(const struct person *person, const struct session *session)
 {
-    return (void *)((uintptr_t)person | ITEM_IS_PERSON);
+    return (struct order_entry){.time = session->start.ms,
+                                .key = session_key(session->session_id),
+                                .item = order_item(person) | ITEM_IS_PERSON};
+}
+
+struct order_entry
+share_block_entry(const struct session_block *block)
+{
+    return (struct order_entry){.time = block->session.start.ms,
+                                .key = session_key(block->session.session_id),
+                                .item = order_item(block)};
 }
 
 static bool
 is_person(const struct order_entry *entry)
 {
-    return ((uintptr_t)entry->item & ITEM_IS_PERSON) != 0;
+    return (entry->item & ITEM_IS_PERSON) != 0;
 }
 
 static struct person *
 person_of(const struct order_entry *entry)
 {
-    return (struct person *)((uintptr_t)entry->item - ITEM_IS_PERSON);
+    return (struct person *)(uintptr_t)(entry->item - ITEM_IS_PERSON);
 }
 
 static struct session *
@@ -59,7 +69,7 @@ find_session(const struct person *person, struct event_ms start)
 static struct session *
 find_entry(const struct order_entry *entry)
 {
-    struct session_block *block = entry->item;
+    struct session_block *block = order_pointer(entry);
 
     return is_person(entry) ? find_session(person_of(entry), (struct event_ms){.ms = entry->time})
                             : &block->session;
@@ -68,24 +78,10 @@ find_entry(const struct order_entry *entry)
 struct session_at
 share_session(const struct order_entry *entry)
 {
-    const struct session_block *block = entry->item;
+    const struct session_block *block = order_pointer(entry);
     const struct pack *pack = is_person(entry) ? &person_of(entry)->profile->pack : &block->pack;
 
     return (struct session_at){.pack = pack, .session = find_entry(entry)};
-}
-
-const void *
-share_session_key(const struct order_entry *entry)
-{
-    return &find_entry(entry)->session_id;
-}
-
-int
-share_compare_session(const struct order_entry *entry, const void *key)
-{
-    const struct uuid *session_id = key;
-
-    return memcmp(find_entry(entry)->session_id.byte, session_id->byte, sizeof(session_id->byte));
 }
 
 static void
@@ -119,8 +115,7 @@ void
 share_enter(struct memory *memory, struct share *share, struct person *person, struct session *session)
 {
     ASSERT(!session->is_entered);
-    order_insert(memory, &share->sessions, session->start.ms, &session->session_id, share_item(person),
-                 share_compare_session);
+    order_insert(memory, &share->sessions, share_entry(person, session));
     session->is_entered = true;
     count_in(memory, share, session);
     add_closing(memory, share, person, session);
@@ -132,7 +127,7 @@ prefetch_entry(const struct order_entry *sessions, uint64_t count, uint64_t inde
 {
     if (index + 2 * AHEAD_COUNT < count) {
         const struct order_entry *entry = &sessions[index + 2 * AHEAD_COUNT];
-        prefetch_line(is_person(entry) ? (void *)person_of(entry) : entry->item);
+        prefetch_line(is_person(entry) ? (void *)person_of(entry) : order_pointer(entry));
         if (is_person(entry)) {
             prefetch_line(&person_of(entry)->profile);
         }
@@ -163,8 +158,7 @@ void
 share_leave(struct memory *memory, struct share *share, struct person *person, struct session *session)
 {
     ASSERT(session->is_entered);
-    order_remove(memory, &share->sessions, session->start.ms, &session->session_id, share_item(person),
-                 share_compare_session);
+    order_remove(memory, &share->sessions, share_entry(person, session));
     session->is_entered = false;
     cube_cell(memory, &share->cube, session->start, session->code)->sessions--;
     share->session_count--;
@@ -183,8 +177,7 @@ share_archive(struct memory *memory, struct share *share, struct person *person,
         count_closed(memory, share, session, 1);
     }
     session->is_archived = true;
-    order_replace(&share->sessions, session->start.ms, &session->session_id, share_item(person), block,
-                  share_compare_session);
+    order_replace(&share->sessions, share_entry(person, session), order_item(block));
     if (share->state != NULL) {
         slice_state_keep_session(share->state, share,
                                  (struct session_at){.pack = &block->pack, .session = session});

@@ -66,10 +66,9 @@ uint32_t share_close(struct memory *memory, struct share *share, struct event_ms
 void share_regap(struct memory *memory, struct share *share, int64_t gap_ms);
 /* Home. Once for each. */
 void share_add_person(struct memory *memory, struct share *share, struct person *person);
-/* Home. The session of an entry of `sessions`, or of an archive, or of share_item(). */
+/* Home. The session of an entry of `sessions`, or of an archive, or of a share_entry(). */
 struct session_at share_session(const struct order_entry *entry);
-/* Home. The item for a session of this person's profile that is entered. */
-void *share_item(const struct person *person);
-/* Home. For orders of sessions: the key is a struct uuid. */
-const void *share_session_key(const struct order_entry *entry);
-int share_compare_session(const struct order_entry *entry, const void *key);
+/* Home. The entry of a session of this person's profile, */
+struct order_entry share_entry(const struct person *person, const struct session *session);
+/* Home. and of one that is archived. */
+struct order_entry share_block_entry(const struct session_block *block);

@@ -85,8 +85,9 @@ save_share(const struct keeper *keeper, const struct share *share)
         if (entry == NULL) {
             return;
         }
-        uint32_t bytes = (uint32_t)(sizeof(struct kept_event) + kept_event_record(entry->item)->header.bytes);
-        memcpy(add_record(LEFT_KEPT, bytes)->data, entry->item, bytes);
+        const struct kept_event *event = order_pointer(entry);
+        uint32_t bytes = (uint32_t)(sizeof(*event) + kept_event_record(event)->header.bytes);
+        memcpy(add_record(LEFT_KEPT, bytes)->data, event, bytes);
     }
 }
 

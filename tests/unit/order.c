@@ -6,29 +6,19 @@
 
 static struct order order;
 
-static int
-compare(const struct order_entry *entry, const void *key)
+static struct order_entry
+entry_of(int64_t time, uint64_t key)
 {
-    uint64_t a = *(const uint64_t *)entry->item;
-    uint64_t b = *(const uint64_t *)key;
-
-    return (a > b) - (a < b);
-}
-
-static const void *
-key_of(const struct order_entry *entry)
-{
-    return entry->item;
+    return (struct order_entry){.time = time, .key = key, .item = key + 7};
 }
 
 TEST(an_empty_order_has_no_places)
 {
     struct order_place place;
-    uint64_t key = 3;
 
     given_memory();
     order = (struct order){0};
-    place = order_seek(&order, 5, &key, compare);
+    place = order_seek(&order, 5, 3);
     CHECK(order_previous(&order, &place) == NULL);
     CHECK(order_next(&order, &place) == NULL);
     place = order_end(&order);
@@ -38,22 +28,47 @@ TEST(an_empty_order_has_no_places)
 
 TEST(what_is_not_there_cannot_be_removed)
 {
-    uint64_t item = 1;
-    uint64_t other = 1;
-    uint64_t same = 1;
+    struct order_entry entry = {.time = 5, .key = 1, .item = 1};
+    struct order_entry other = {.time = 5, .key = 1, .item = 2};
 
     given_memory();
     order = (struct order){0};
-    order_insert(&memory, &order, 5, &item, &item, compare);
-    CHECK_DIES(order_remove(&memory, &order, 5, &other, &other, compare));
-    CHECK_DIES(order_remove(&memory, &order, 6, &item, &item, compare));
-    CHECK_DIES(order_replace(&order, 5, &item, &other, &item, compare));
-    order_replace(&order, 5, &item, &item, &same, compare);
-    order_replace(&order, 5, &item, &same, &item, compare);
-    order_remove(&memory, &order, 5, &item, &item, compare);
+    order_insert(&memory, &order, entry);
+    CHECK_DIES(order_remove(&memory, &order, other));
+    CHECK_DIES(order_remove(&memory, &order, (struct order_entry){.time = 6, .key = 1, .item = 1}));
+    CHECK_DIES(order_remove(&memory, &order, (struct order_entry){.time = 5, .key = 0, .item = 1}));
+    CHECK_DIES(order_replace(&order, other, entry.item));
+    order_replace(&order, entry, other.item);
+    order_replace(&order, other, entry.item);
+    order_remove(&memory, &order, entry);
     CHECK_EQ(order.count, 0);
-    order_insert(&memory, &order, 5, &item, &item, compare); /* empty, and used again */
+    order_insert(&memory, &order, entry); /* empty, and used again */
     CHECK_EQ(order.count, 1);
+    order_clear(&memory, &order);
+    then_nothing_is_left();
+}
+
+/* Of those with one time and one key each is one's own. */
+TEST(of_equals_none_is_lost_and_the_right_one_goes)
+{
+    struct order_place place = {0};
+    uint64_t sum = 0;
+
+    given_memory();
+    order = (struct order){0};
+    for (uint64_t i = 0; i < 3; i++) {
+        order_insert(&memory, &order, (struct order_entry){.time = 5, .key = 9, .item = 1 + i});
+        order_insert(&memory, &order, (struct order_entry){.time = 4 + 2 * (int64_t)(i % 2), .key = 9});
+    }
+    order_remove(&memory, &order, (struct order_entry){.time = 5, .key = 9, .item = 2});
+    for (const struct order_entry *entry = order_next(&order, &place); entry != NULL;
+         entry = order_next(&order, &place)) {
+        sum += entry->item;
+    }
+    CHECK_EQ(sum, 4);
+    order_remove(&memory, &order, (struct order_entry){.time = 5, .key = 9, .item = 1});
+    order_remove(&memory, &order, (struct order_entry){.time = 5, .key = 9, .item = 3});
+    CHECK_EQ(order.count, 3);
     order_clear(&memory, &order);
     then_nothing_is_left();
 }
@@ -71,8 +86,9 @@ then_it_ascends(uint64_t count)
             break;
         }
         if (last != NULL) {
-            CHECK(last->time < entry->time || (last->time == entry->time && compare(last, entry->item) < 0));
+            CHECK(order_is_before(last, entry->time, entry->key));
         }
+        CHECK_EQ(entry->item, entry->key + 7);
         last = entry;
         seen++;
     }
@@ -89,51 +105,46 @@ then_it_ascends(uint64_t count)
 TEST(any_order_of_insertions_and_removals_ascends)
 {
     enum { COUNT = 6000 };
-    uint64_t *items = calloc(COUNT, sizeof(*items));
     int64_t *times = calloc(COUNT, sizeof(*times));
 
-    CHECK(items != NULL && times != NULL);
+    CHECK(times != NULL);
     for (uint64_t how = 0; how < 4; how++) {
         uint64_t dice = how + 5;
         given_memory();
         order = (struct order){0};
         for (uint64_t i = 0; i < COUNT; i++) {
             dice = dice * UINT64_C(6364136223846793005) + 1;
-            items[i] = i;
             times[i] = how == 0   ? (int64_t)i
                        : how == 1 ? -(int64_t)i
                                   : (int64_t)((dice >> 33) % (how == 2 ? 40 : 100000));
-            order_insert(&memory, &order, times[i], &items[i], &items[i], compare);
+            order_insert(&memory, &order, entry_of(times[i], i));
         }
         then_it_ascends(COUNT);
 
         /* Strictly in front of and from a key on. */
         for (uint64_t i = 0; i < COUNT; i += 97) {
-            struct order_place place = order_seek(&order, times[i], &items[i], compare);
+            struct order_place place = order_seek(&order, times[i], i);
             struct order_place back = place;
-            CHECK(order_next(&order, &place)->item == &items[i]);
+            CHECK_EQ(order_next(&order, &place)->item, i + 7);
             const struct order_entry *before = order_previous(&order, &back);
-            CHECK(before == NULL || before->time < times[i] ||
-                  (before->time == times[i] && compare(before, &items[i]) < 0));
-            place = order_seek(&order, times[i], NULL, compare);
+            CHECK(before == NULL || order_is_before(before, times[i], i));
+            place = order_seek(&order, times[i], 0);
             CHECK_EQ(order_next(&order, &place)->time, times[i]);
         }
         for (uint64_t i = 0; i < COUNT; i++) {
             if (i % 7 != 0) {
-                order_remove(&memory, &order, times[i], &items[i], &items[i], compare);
+                order_remove(&memory, &order, entry_of(times[i], i));
             }
         }
         then_it_ascends((COUNT + 6) / 7);
         order_clear(&memory, &order);
         then_nothing_is_left();
     }
-    free(items);
     free(times);
 }
 
 /* Many at once. */
 
-static uint64_t sorted_items[3000];
 static struct order_entry entries[3000];
 
 static void
@@ -142,8 +153,7 @@ given_entries(uint32_t count, int64_t (*time_of)(uint32_t index))
     given_memory();
     order = (struct order){0};
     for (uint32_t i = 0; i < count; i++) {
-        sorted_items[i] = (i * 7919) % count;
-        entries[i] = (struct order_entry){.time = time_of(i), .item = &sorted_items[i]};
+        entries[i] = entry_of(time_of(i), (i * 7919) % count);
     }
 }
 
@@ -177,21 +187,22 @@ TEST(sorted_entries_ascend_by_time_and_key_whatever_they_were)
     for (uint32_t t = 0; t < COUNT_OF(times); t++) {
         for (uint32_t c = 0; c < COUNT_OF(counts); c++) {
             given_entries(counts[c], times[t]);
-            order_sort(&memory, entries, counts[c], key_of, compare);
+            order_sort(&memory, entries, counts[c]);
             for (uint32_t i = 1; i < counts[c]; i++) {
-                CHECK(entries[i - 1].time < entries[i].time ||
-                      (entries[i - 1].time == entries[i].time &&
-                       compare(&entries[i - 1], entries[i].item) < 0));
+                CHECK(order_is_before(&entries[i - 1], entries[i].time, entries[i].key));
             }
             then_nothing_is_left();
         }
     }
 }
 
-TEST(without_a_key_those_of_one_time_stay_as_they_came)
+TEST(sorted_equals_stay_as_they_came)
 {
     given_entries(3000, near_time);
-    order_sort(&memory, entries, 3000, NULL, NULL);
+    for (uint32_t i = 0; i < 3000; i++) {
+        entries[i] = (struct order_entry){.time = entries[i].time, .item = i};
+    }
+    order_sort(&memory, entries, 3000);
     for (uint32_t i = 1; i < 3000; i++) {
         CHECK(entries[i - 1].time < entries[i].time ||
               (entries[i - 1].time == entries[i].time && entries[i - 1].item < entries[i].item));
@@ -202,18 +213,17 @@ TEST(without_a_key_those_of_one_time_stay_as_they_came)
 TEST(a_filled_order_is_as_one_that_grew_and_goes_on)
 {
     static const uint32_t counts[] = {0, 1, 4, 5, 255, 256, 257, 512, 3000};
-    uint64_t more[8];
+    const uint32_t more = 8;
 
     for (uint32_t c = 0; c < COUNT_OF(counts); c++) {
         given_entries(counts[c], near_time);
-        order_sort(&memory, entries, counts[c], key_of, compare);
+        order_sort(&memory, entries, counts[c]);
         order_fill(&memory, &order, entries, counts[c]);
         then_it_ascends(counts[c]);
-        for (uint32_t i = 0; i < COUNT_OF(more); i++) {
-            more[i] = 5000 + i;
-            order_insert(&memory, &order, T0 + (int64_t)i * 13000, &more[i], &more[i], compare);
+        for (uint32_t i = 0; i < more; i++) {
+            order_insert(&memory, &order, entry_of(T0 + (int64_t)i * 13000, 5000 + i));
         }
-        then_it_ascends(counts[c] + COUNT_OF(more));
+        then_it_ascends(counts[c] + more);
         order_clear(&memory, &order);
         then_nothing_is_left();
     }

@@ -13,7 +13,8 @@ static void
 add(uint32_t index, uint32_t order, int64_t time)
 {
     events[index] = (struct kept_event){.position = index, .person = order};
-    order_insert(&memory, &orders[order], time, &events[index].position, &events[index], history_compare);
+    order_insert(&memory, &orders[order],
+                 (struct order_entry){.time = time, .key = index, .item = order_item(&events[index])});
 }
 
 static struct scan *
@@ -25,7 +26,7 @@ given_a_scan(void)
     memset(orders, 0, sizeof(orders));
     arena_pool_init(&pool, 1 << 20);
     arena_init(&arena, &pool, 0);
-    scan = scan_create_events(&arena, 3);
+    scan = scan_create(&arena, 3);
     CHECK(scan != NULL);
     for (uint32_t i = 0; i < 3; i++) {
         scan_add_order(scan, &orders[i]);
@@ -54,18 +55,17 @@ TEST(a_scan_of_nothing_ends_at_once)
 TEST(a_start_is_behind_its_key_or_in_front_of_its_time)
 {
     struct scan *scan = given_a_scan();
-    uint64_t key = 1;
 
     add(0, 0, 5);
     add(1, 1, 5);
     add(2, 2, 5);
     add(3, 0, 4);
-    scan_start_at(scan, 5, &key);
+    scan_start_at(scan, 5, 1);
     scan_resume(scan);
     CHECK(scan_next_event(scan) == &events[0]);
     CHECK(scan_next_event(scan) == &events[3]);
     CHECK(scan_next_event(scan) == NULL);
-    scan_start_at(scan, 5, NULL);
+    scan_start_at(scan, 5, 0);
     scan_resume(scan);
     CHECK(scan_next_event(scan) == &events[3]);
     then_it_ends();
