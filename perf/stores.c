@@ -17,7 +17,6 @@
 #include <errno.h>
 #include <ftw.h>
 #include <inttypes.h>
-#include <math.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,11 +30,11 @@
 #include "core/hash.h"
 #include "core/region.h"
 #include "perf/stores_rocksdb.h"
+#include "perf/zipf.h"
 #include "storage/log_store.h"
 
 #define BATCH_COUNT 32u
 #define WAITING_COUNT 256u
-#define ZIPF 0.99
 #define PAGE_BYTES (UINT64_C(4) << 20)
 #define RECORD_BYTES_EXTRA 24u
 #define TRACE_COUNT (UINT32_C(1) << 23)
@@ -88,29 +87,16 @@ cpu_ns(void)
            (uint64_t)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) * NS_PER_US;
 }
 
-/* Gray et al., "Quickly generating billion-record synthetic databases", as YCSB has it. Ranks are scattered. */
 static void
 make_trace(void)
 {
-    double n = (double)options.key_count;
-    double zeta = 0;
-    double zeta2 = 1 + pow(0.5, ZIPF);
-    uint64_t dice = 42;
+    struct zipf zipf;
 
-    for (uint64_t i = 1; i <= options.key_count; i++) {
-        zeta += 1 / pow((double)i, ZIPF);
-    }
-    double alpha = 1 / (1 - ZIPF);
-    double eta = (1 - pow(2 / n, 1 - ZIPF)) / (1 - zeta2 / zeta);
+    zipf_init(&zipf, options.key_count, 42);
     trace = malloc(TRACE_COUNT * sizeof(*trace));
     REQUIRE(trace != NULL);
     for (uint32_t i = 0; i < TRACE_COUNT; i++) {
-        dice += UINT64_C(0x9e3779b97f4a7c15);
-        double u = (double)(hash_mix(dice) >> 11) * 0x1p-53;
-        double uz = u * zeta;
-        double rank = uz < 1 ? 0 : uz < zeta2 ? 1 : n * pow(eta * u - eta + 1, alpha);
-        uint64_t key = rank < n ? (uint64_t)rank : options.key_count - 1;
-        trace[i] = (uint32_t)(hash_mix(key + 1) % options.key_count);
+        trace[i] = (uint32_t)zipf_next(&zipf);
     }
 }
 
