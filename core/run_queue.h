@@ -19,7 +19,8 @@
 
 enum step {
     STEP_DONE,
-    STEP_MORE, /* stopped at its deadline: call again */
+    STEP_MORE,  /* stopped at its deadline: call again */
+    STEP_LATER, /* waits for what will have it called again; of parts of a task, never of a task itself */
 };
 
 /* Until when a step may go on. */

@@ -5,8 +5,9 @@
 
 /*
  * A message's questions are a task, which answers one after the other, piece by piece. One whose position is not
- * applied yet waits in its partition's list and comes back to its message. Pieces end with their time; a scan goes on
- * behind the last item it looked at, whatever was added in between.
+ * applied yet waits in its partition's list and comes back to its message; so does one that waits for a read, and the
+ * others of its message go on meanwhile. Pieces end with their time; a scan goes on behind the last item it looked at,
+ * whatever was added in between.
  *
  * Everything that is not closed or final by itself is judged by the greatest watermark known here, which is at
  * least the reading's.
@@ -68,6 +69,14 @@ keeper_make_ready(struct keeper *keeper, struct asked *asked)
 
     append_asked(subquery, asked);
     run_queue_add(&keeper->tasks, &subquery->task, answer_message);
+}
+
+void
+keeper_read_arrived(struct log_store_waiter *waiter)
+{
+    struct asked *asked = CONTAINER_OF(waiter, struct asked, waiter);
+
+    keeper_make_ready(asked->question->subquery->answerer, asked);
 }
 
 /*
@@ -150,9 +159,8 @@ gap_of(const struct keeper *keeper, const struct question *question)
     return keeper->partitions[question->reading.partition].rules.gap_ms;
 }
 
-/* A person of the question's slice; NULL for none. */
-static const struct person *
-person_of(const struct keeper *keeper, const struct question *question, const struct member *member)
+const struct person *
+keeper_person_of(const struct keeper *keeper, const struct question *question, const struct member *member)
 {
     struct store_key key;
 
@@ -171,9 +179,8 @@ is_full(const struct question *question)
     return question->arena.is_full;
 }
 
-/* A zeroed row at the end; NULL when the arena is full. */
-static void *
-add_row(struct asked *asked, uint32_t row_bytes)
+void *
+keeper_add_row(struct asked *asked, uint32_t row_bytes)
 {
     struct arena *arena = &asked->question->arena;
 
@@ -418,110 +425,8 @@ ask_profile(struct keeper *keeper, struct asked *asked)
     return STEP_DONE;
 }
 
-/* Events. */
-
-static const struct event_record *
-copy_record(struct arena *arena, const struct event_record *record)
-{
-    void *copy = arena_take(arena, record->header.bytes);
-
-    if (copy != NULL) {
-        memcpy(copy, record, record->header.bytes);
-    }
-    return copy;
-}
-
-static void
-add_event_row(struct asked *asked, const struct kept_event *event)
-{
-    struct event_row *row = add_row(asked, sizeof(*row));
-
-    if (row != NULL) {
-        *row = (struct event_row){
-            .position = event->position,
-            .person = event->person,
-            .is_late = event->is_late,
-            .is_in_session = event->is_in_session,
-            .record = copy_record(&asked->question->arena, kept_event_record(event)),
-        };
-    }
-}
-
-static void
-finish_events(struct keeper *keeper, struct asked *asked)
-{
-    struct events_answer *answer = arena_take(&asked->question->arena, sizeof(*answer));
-
-    if (answer != NULL) {
-        *answer = (struct events_answer){.rows = asked->rows, .count = asked->row_count};
-    }
-    asked->question->answer.events = answer;
-    keeper_finish(keeper, asked, 0);
-}
-
-/* What is asked for begins in front of `to` and behind `after`. */
-static void
-start_events(struct scan *scan, const struct event_scan *ask)
-{
-    if (ask->has_after && ask->after.event_time.ms < ask->to.ms) {
-        scan_start_at(scan, ask->after.event_time.ms, ask->after.position);
-    } else {
-        scan_start_at(scan, ask->to.ms, 0);
-    }
-}
-
-/* False: the arena is full. */
-static bool
-begin_events(struct keeper *keeper, struct asked *asked, const struct share *share)
-{
-    struct question *question = asked->question;
-    const struct event_scan *ask = question->ask.events;
-    uint32_t count = ask->members != NULL ? ask->member_count : 1;
-
-    asked->scan = scan_create(&question->arena, count > 0 ? count : 1);
-    if (asked->scan == NULL) {
-        return false;
-    }
-    start_events(asked->scan, ask);
-    if (ask->members == NULL) {
-        scan_add_order(asked->scan, &share->history.events);
-        return true;
-    }
-    for (uint32_t i = 0; i < ask->member_count; i++) {
-        const struct person *person = person_of(keeper, question, &ask->members[i]);
-        if (person != NULL) {
-            scan_add_order(asked->scan, &person->events);
-        }
-    }
-    return true;
-}
-
-static bool
-tri_takes(enum tri tri, bool is_so)
-{
-    return tri == TRI_ANY || (tri == TRI_YES) == is_so;
-}
-
-static bool
-text_takes(struct text wanted, struct text is)
-{
-    return wanted.bytes == 0 || text_equal(wanted, is);
-}
-
-static bool
-takes_event(const struct event_scan *ask, const struct kept_event *event)
-{
-    const struct event_record *record = kept_event_record(event);
-
-    return tri_takes(ask->late, event->is_late) && (!ask->only_in_session || event->is_in_session) &&
-           text_takes(ask->event_type, event_text(record, EVENT_EVENT_TYPE)) &&
-           text_takes(ask->device_type, event_text(record, EVENT_DEVICE_TYPE)) &&
-           text_takes(ask->country, event_text(record, EVENT_COUNTRY));
-}
-
-/* After so many items, or when they were large: one may have 64 KiB of texts, or a hundred of them. */
-static bool
-is_time_up(struct asked *asked, uint32_t count, const struct time_slice *time)
+bool
+keeper_is_time_up(struct asked *asked, uint32_t count, const struct time_slice *time)
 {
     uint64_t copied = asked->question->arena.bytes_used - asked->bytes_seen;
 
@@ -532,59 +437,12 @@ is_time_up(struct asked *asked, uint32_t count, const struct time_slice *time)
     return time_slice_is_over(time);
 }
 
-static enum step
-answer_events(struct keeper *keeper, struct asked *asked, const struct time_slice *time)
-{
-    const struct event_scan *ask = asked->question->ask.events;
-    const struct share *share = keeper_share_of(keeper, asked->question);
-
-    if (share == NULL || (asked->scan == NULL && !begin_events(keeper, asked, share))) {
-        finish_events(keeper, asked);
-        return STEP_DONE;
-    }
-    scan_resume(asked->scan);
-    for (uint32_t count = 1; asked->row_count < ask->count_max && !is_full(asked->question); count++) {
-        const struct kept_event *event = scan_next_event(asked->scan);
-        if (event == NULL || kept_event_record(event)->event_time.ms < ask->from.ms) {
-            break;
-        }
-        if (takes_event(ask, event)) {
-            add_event_row(asked, event);
-        }
-        if (is_time_up(asked, count, time)) {
-            return STEP_MORE;
-        }
-    }
-    finish_events(keeper, asked);
-    return STEP_DONE;
-}
-
-static enum step
-answer_event(struct keeper *keeper, struct asked *asked)
-{
-    struct question *question = asked->question;
-    const struct share *share = keeper_share_of(keeper, question);
-
-    if (share != NULL) {
-        struct text event_id = question->ask.event.event_id;
-        const struct keeper_tenant *tenant =
-            keeper_known_tenant(keeper, question->reading.partition, question->reading.tenant_no);
-        const struct kept_event *event =
-            history_find(&share->history, hash128_keyed(keeper->id_key, tenant->name, event_id));
-        if (event != NULL && text_equal(event_text(kept_event_record(event), EVENT_EVENT_ID), event_id)) {
-            add_event_row(asked, event);
-        }
-    }
-    finish_events(keeper, asked);
-    return STEP_DONE;
-}
-
 /* Sessions. */
 
 static void
 add_session_row(struct asked *asked, struct session_at at, bool is_open)
 {
-    struct session_row *row = add_row(asked, sizeof(*row));
+    struct session_row *row = keeper_add_row(asked, sizeof(*row));
 
     if (row != NULL) {
         copy_session(&asked->question->arena, row, at, is_open);
@@ -618,7 +476,7 @@ static bool
 is_stale(const struct keeper *keeper, const struct question *question, const struct member *members,
          uint32_t count)
 {
-    const struct person *winner = count > 0 ? person_of(keeper, question, &members[count - 1]) : NULL;
+    const struct person *winner = count > 0 ? keeper_person_of(keeper, question, &members[count - 1]) : NULL;
 
     return winner != NULL && winner->profile == NULL;
 }
@@ -643,7 +501,7 @@ begin_sessions(struct keeper *keeper, struct asked *asked, const struct share *s
         scan_add_order(asked->scan, &share->sessions);
     }
     for (uint32_t i = 0; ask->members != NULL && i < ask->member_count; i++) {
-        const struct person *person = person_of(keeper, question, &ask->members[i]);
+        const struct person *person = keeper_person_of(keeper, question, &ask->members[i]);
         if (person == NULL) {
             continue;
         }
@@ -687,7 +545,7 @@ answer_sessions(struct keeper *keeper, struct asked *asked, const struct time_sl
         if (tri_takes(ask->open, is_open)) {
             add_session_row(asked, at, is_open);
         }
-        if (is_time_up(asked, count, time)) {
+        if (keeper_is_time_up(asked, count, time)) {
             return STEP_MORE;
         }
     }
@@ -757,7 +615,7 @@ answer_event_session(struct keeper *keeper, struct asked *asked)
         return STEP_DONE;
     }
     for (uint32_t i = 0; i < member_count; i++) {
-        const struct person *person = person_of(keeper, question, &members[i]);
+        const struct person *person = keeper_person_of(keeper, question, &members[i]);
         if (person == NULL) {
             continue;
         }
@@ -794,7 +652,7 @@ answer_open_sessions(struct keeper *keeper, struct asked *asked, const struct ti
     return STEP_DONE;
 }
 
-/* STEP_DONE: it was handed back, or went to a key's queue. */
+/* STEP_DONE: it was handed back, or went to a key's queue. STEP_LATER: it will be made ready. */
 static enum step
 answer(struct keeper *keeper, struct asked *asked, const struct time_slice *time)
 {
@@ -804,9 +662,9 @@ answer(struct keeper *keeper, struct asked *asked, const struct time_slice *time
     case QUESTION_PROFILES:
         return keeper_answer_profiles(keeper, asked, time);
     case QUESTION_EVENTS:
-        return answer_events(keeper, asked, time);
+        return keeper_answer_events(keeper, asked, time);
     case QUESTION_EVENT:
-        return answer_event(keeper, asked);
+        return keeper_answer_event(keeper, asked);
     case QUESTION_SESSIONS:
         return answer_sessions(keeper, asked, time);
     case QUESTION_EVENT_SESSION:
@@ -877,9 +735,13 @@ answer_message(struct task *task, const struct time_slice *time)
             return STEP_DONE;
         }
         const bool is_last = subquery->unanswered == 1; /* behind its answer the message may be gone */
+        enum step step = STEP_DONE;
         if (scatter_is_unwanted(subquery->scatter)) {
             keeper_finish(keeper, asked, -ETIMEDOUT);
-        } else if (answer(keeper, asked, time) == STEP_MORE) {
+        } else {
+            step = answer(keeper, asked, time);
+        }
+        if (step == STEP_MORE) {
             asked->next = subquery->first_asked;
             subquery->first_asked = asked;
             subquery->last_asked = asked->next != NULL ? subquery->last_asked : asked;

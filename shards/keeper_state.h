@@ -5,9 +5,9 @@
  * keeper_state - what the files of the keeper share
  *
  * keeper.c runs the step: lanes, partitions, rounds. keeper_prefetch.c fetches what messages will touch from memory.
- * keeper_wait.c holds what waits for a key. keeper_apply.c applies a job to a person. keeper_answer.c, keeper_cube.c
- * and keeper_profiles.c answer questions. keeper_save.c is a slice as a part of a checkpoint, keeper_restore.c
- * makes one from its records.
+ * keeper_wait.c holds what waits for a key. keeper_apply.c applies a job to a person. keeper_answer.c, keeper_events.c,
+ * keeper_cube.c and keeper_profiles.c answer questions. keeper_save.c is a slice as a part of a checkpoint,
+ * keeper_restore.c makes one from its records.
  *
  *   lane -> job -> its key waits?  yes -> appended to the key's queue
  *                                  no  -> look-up: found -> applied
@@ -137,6 +137,7 @@ struct asked {
     uint32_t row_capacity;
     struct cube_work *cube_work;
     struct profiles_work *profiles_work; /* in the question's arena */
+    struct log_store_waiter waiter;      /* while what it needs is read: STEP_LATER */
 };
 
 /* What a checkpoint that is under way still has to write of a slice. */
@@ -268,8 +269,10 @@ MUST_USE int keeper_restore_end(struct slice_restore *restore);
 
 /* keeper_answer.c */
 
-/* Its position is reached. */
+/* Its position is reached, or what it waited for has come: it goes on where it was. */
 void keeper_make_ready(struct keeper *keeper, struct asked *asked);
+/* For the waiter of a question that waits for a read. */
+void keeper_read_arrived(struct log_store_waiter *waiter);
 /* Answers QUESTION_PROFILE. */
 void keeper_answer_profile(struct keeper *keeper, struct asked *asked, const struct person *person);
 /* Hands the question back. */
@@ -278,6 +281,25 @@ void keeper_finish(struct keeper *keeper, struct asked *asked, int fault);
 struct share *keeper_share_of(const struct keeper *keeper, const struct question *question);
 /* Raised by the reading's. */
 struct event_ms keeper_watermark_of(struct keeper *keeper, const struct question *question);
+
+/* A person of the question's slice; NULL for none. */
+const struct person *keeper_person_of(const struct keeper *keeper, const struct question *question,
+                                      const struct member *member);
+/* A zeroed row at the end; NULL when the arena is full. */
+void *keeper_add_row(struct asked *asked, uint32_t row_bytes);
+/* After so many items, or when they were large: one may have 64 KiB of texts, or a hundred of them. */
+bool keeper_is_time_up(struct asked *asked, uint32_t count, const struct time_slice *time);
+
+static inline bool
+tri_takes(enum tri tri, bool is_so)
+{
+    return tri == TRI_ANY || (tri == TRI_YES) == is_so;
+}
+
+/* keeper_events.c */
+
+enum step keeper_answer_events(struct keeper *keeper, struct asked *asked, const struct time_slice *time);
+enum step keeper_answer_event(struct keeper *keeper, struct asked *asked);
 
 /* keeper_cube.c */
 
