@@ -59,7 +59,7 @@ struct checkpoint_part_ops {
 struct checkpoint_part {
     const struct checkpoint_part_ops *ops;
     void *part;
-    const char *folder; /* of its state files: "partitions", "slices" */
+    const char *folder; /* of its state files: one of these two */
     uint16_t number;    /* in the folder */
 };
 

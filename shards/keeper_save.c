@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "shards/keeper_state.h"
+#include "storage/gather.h"
 
 #include <errno.h>
-#include <stdlib.h>
 
 /*
  * A slice as a part of a checkpoint. At the cut its stores note what is theirs, and the rows of partitions and
@@ -213,40 +213,84 @@ struct loading {
     struct keeper_slice *slice;
     struct slice_restore *restore;
     struct state_reader *reader;
-    struct saved_sizes sizes;
-    uint8_t *people;
-    uint8_t *journal;
-    uint64_t people_bytes; /* read so far */
-    uint64_t journal_bytes;
+    struct gather people; /* descriptions of the stores */
+    struct gather journal;
 };
 
 static int
-load_sizes(struct loading *loading, const struct state_section *section)
+gather_sizes(struct loading *loading, const struct state_section *section)
 {
-    struct region *region = loading->slice->keeper->memory.region;
+    struct saved_sizes sizes;
+    int r = -EINVAL;
 
-    if (section->bytes != sizeof(loading->sizes) || loading->people != NULL) {
-        return state_reader_bad(loading->reader, "the sizes of a slice's stores are not there once");
+    if (section->bytes == sizeof(sizes)) {
+        memcpy(&sizes, section->items, sizeof(sizes));
+        r = gather_begin(&loading->people, sizes.people_bytes);
     }
-    memcpy(&loading->sizes, section->items, sizeof(loading->sizes));
-    loading->people = region_take(region, loading->sizes.people_bytes);
-    loading->journal = region_take(region, loading->sizes.journal_bytes);
-    return loading->people == NULL || loading->journal == NULL ? fault_new(-ENOMEM) : 0;
+    if (r == 0) {
+        r = gather_begin(&loading->journal, sizes.journal_bytes);
+    }
+    return r == -EINVAL
+               ? state_reader_bad(loading->reader, "the sizes of a slice's stores are not there once")
+               : fault_up(r);
+}
+
+/* Zeros may follow the last piece. */
+static int
+gather_pieces(struct loading *loading, const struct state_section *section, struct gather *description)
+{
+    uint64_t left = description->total_bytes - description->gathered_bytes;
+    uint64_t bytes = section->bytes == align_up(left, 8) ? left : section->bytes;
+
+    if (gather_add(description, section->items, bytes) != 0) {
+        return state_reader_bad(loading->reader, "the description of a slice's store is longer than it says");
+    }
+    return 0;
+}
+
+/* Another section than those of descriptions is none of this. */
+static int
+gather_section(struct loading *loading, const struct state_section *section)
+{
+    switch ((enum saved_type)section->type) {
+    case SAVED_SIZES:
+        return gather_sizes(loading, section);
+    case SAVED_PEOPLE:
+        return gather_pieces(loading, section, &loading->people);
+    case SAVED_JOURNAL:
+        return gather_pieces(loading, section, &loading->journal);
+    case SAVED_PARTITION:
+    case SAVED_TENANT:
+        break;
+    }
+    return 0;
 }
 
 static int
-load_pieces(struct loading *loading, const struct state_section *section, uint8_t *to, uint64_t count,
-            uint64_t *done)
+check_whole(const struct loading *loading)
 {
-    uint64_t left = count - *done;
-    uint64_t bytes = section->bytes < left ? section->bytes : left;
-
-    if (to == NULL || section->bytes > align_up(left, 8)) {
-        return state_reader_bad(loading->reader, "the description of a slice's store is longer than it says");
+    if (!gather_is_whole(&loading->people) || !gather_is_whole(&loading->journal)) {
+        return state_reader_bad(loading->reader, "the description of a slice's store is not all there");
     }
-    memcpy(to + *done, section->items, bytes);
-    *done += bytes;
     return 0;
+}
+
+static struct slice_description
+description_of(const struct loading *loading)
+{
+    return (struct slice_description){
+        .people = loading->people.bytes,
+        .people_bytes = loading->people.total_bytes,
+        .journal = loading->journal.bytes,
+        .journal_bytes = loading->journal.total_bytes,
+    };
+}
+
+static void
+end_loading(struct loading *loading)
+{
+    gather_end(&loading->people);
+    gather_end(&loading->journal);
 }
 
 static int
@@ -275,13 +319,9 @@ load_section(struct loading *loading, const struct state_section *section)
         }
         return 0;
     case SAVED_SIZES:
-        return load_sizes(loading, section);
     case SAVED_PEOPLE:
-        return load_pieces(loading, section, loading->people, loading->sizes.people_bytes,
-                           &loading->people_bytes);
     case SAVED_JOURNAL:
-        return load_pieces(loading, section, loading->journal, loading->sizes.journal_bytes,
-                           &loading->journal_bytes);
+        return gather_section(loading, section);
     }
     return state_reader_bad(loading->reader, "this is nothing of a slice");
 }
@@ -305,20 +345,15 @@ static int
 load_stores(struct loading *loading)
 {
     struct keeper_slice *slice = loading->slice;
-    struct slice_description description = {
-        .people = loading->people,
-        .people_bytes = loading->sizes.people_bytes,
-        .journal = loading->journal,
-        .journal_bytes = loading->sizes.journal_bytes,
-    };
+    const struct slice_description description = description_of(loading);
     char reason[LOG_STORE_REASON_BYTES] = "";
+    int r = check_whole(loading);
 
-    if (loading->people == NULL || loading->people_bytes != loading->sizes.people_bytes ||
-        loading->journal_bytes != loading->sizes.journal_bytes) {
-        return state_reader_bad(loading->reader, "the description of a slice's store is not all there");
+    if (r != 0) {
+        return fault_up(r);
     }
     slice_state_close(&slice->state);
-    int r = slice_state_restore(
+    r = slice_state_restore(
         &slice->state, keeper_slice_options(slice->keeper, slice->number), &description,
         (struct slice_visitor){.person = load_person, .kept = load_kept, .context = loading->restore},
         reason);
@@ -335,7 +370,8 @@ restore(void *part, struct state_reader *reader, uint64_t checkpoint)
 {
     struct keeper_slice *slice = part;
     struct region *region = slice->keeper->memory.region;
-    struct loading loading = {.slice = slice, .reader = reader};
+    struct loading loading = {
+        .slice = slice, .reader = reader, .people = {.region = region}, .journal = {.region = region}};
     struct state_section section;
     int r;
 
@@ -359,24 +395,11 @@ restore(void *part, struct state_reader *reader, uint64_t checkpoint)
     if (r == 0 && sense != 0) {
         r = state_reader_bad(reader, "the people and the journal of a slice do not fit together");
     }
-    region_put(region, loading.people, loading.sizes.people_bytes);
-    region_put(region, loading.journal, loading.sizes.journal_bytes);
+    end_loading(&loading);
     return fault_up(r);
 }
 
 /* Verifying. */
-
-static int
-gather_sizes(struct loading *loading, const struct state_section *section)
-{
-    if (section->bytes != sizeof(loading->sizes) || loading->people != NULL) {
-        return state_reader_bad(loading->reader, "the sizes of a slice's stores are not there once");
-    }
-    memcpy(&loading->sizes, section->items, sizeof(loading->sizes));
-    loading->people = malloc(loading->sizes.people_bytes + 1);
-    loading->journal = malloc(loading->sizes.journal_bytes + 1);
-    return loading->people == NULL || loading->journal == NULL ? fault_new(-ENOMEM) : 0;
-}
 
 static int
 gather(struct loading *loading)
@@ -388,23 +411,12 @@ gather(struct loading *loading)
         if (section.version != SAVED_VERSION) {
             return state_reader_newer(loading->reader);
         }
-        if (section.type == SAVED_SIZES) {
-            r = gather_sizes(loading, &section);
-        } else if (section.type == SAVED_PEOPLE || section.type == SAVED_JOURNAL) {
-            r = load_section(loading, &section);
-        }
+        r = gather_section(loading, &section);
         if (r != 0) {
             return fault_up(r);
         }
     }
-    if (r != STATE_END) {
-        return fault_up(r);
-    }
-    if (loading->people == NULL || loading->people_bytes != loading->sizes.people_bytes ||
-        loading->journal_bytes != loading->sizes.journal_bytes) {
-        return state_reader_bad(loading->reader, "the description of a slice's store is not all there");
-    }
-    return 0;
+    return r == STATE_END ? check_whole(loading) : fault_up(r);
 }
 
 int
@@ -415,17 +427,12 @@ keeper_verify(struct disk *disk, struct uuid store_id, uint16_t slice, struct st
     int r = gather(&loading);
 
     if (r == 0) {
-        const struct slice_description description = {
-            .people = loading.people,
-            .people_bytes = loading.sizes.people_bytes,
-            .journal = loading.journal,
-            .journal_bytes = loading.sizes.journal_bytes,
-        };
+        const struct slice_description description = description_of(&loading);
+
         r = slice_state_verify(disk, store_id, slice, &description, reason);
         state_reader_say(reader, reason);
     }
-    free(loading.people);
-    free(loading.journal);
+    end_loading(&loading);
     return fault_up(r);
 }
 
@@ -444,7 +451,7 @@ keeper_part(struct keeper *keeper, uint16_t slice)
     return (struct checkpoint_part){
         .ops = &ops,
         .part = &keeper->slices[slice],
-        .folder = "slices",
+        .folder = SLICE_FOLDER,
         .number = slice,
     };
 }

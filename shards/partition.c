@@ -25,7 +25,7 @@ secret_of(const struct node *node)
 void
 partition_store_name(uint16_t number, char name[DISK_NAME_BYTES_MAX])
 {
-    snprintf(name, DISK_NAME_BYTES_MAX, "partitions/%03u.pages", number);
+    snprintf(name, DISK_NAME_BYTES_MAX, PARTITION_FOLDER "/%03u.pages", number);
 }
 
 struct log_store_options

@@ -3,9 +3,9 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <stdlib.h>
 
 #include "shards/partition.h"
+#include "storage/gather.h"
 
 #define STATE_VERSION 1u
 #define ROWS_A_LOOK 256u /* between two looks at the clock */
@@ -451,9 +451,7 @@ struct restoring {
     struct state_reader *reader;
     struct saved_partition row;
     bool has_row;
-    uint8_t *description;
-    uint64_t description_bytes;
-    uint64_t described;
+    struct gather description;
 };
 
 /* What follows an item of this many bytes, within its section. NULL: too short. */
@@ -594,30 +592,32 @@ restore_merge(const struct partition *partition, const uint8_t **at, uint64_t *l
     return r == -EUCLEAN ? fault_new(-EINVAL) : fault_up(r);
 }
 
+/* -EINVAL: it makes no sense. */
 static int
-restore_piece(struct restoring *restoring, const uint8_t **at, uint64_t *left)
+gather_piece(struct gather *description, const uint8_t **at, uint64_t *left)
 {
     const struct saved_piece *row = take(at, left, sizeof(*row));
     const void *piece =
         row == NULL || row->bytes > PIECE_BYTES_MAX ? NULL : take(at, left, align_up(row->bytes, 8));
+    int r;
 
-    if (piece == NULL || row->bytes == 0 || row->bytes > row->total_bytes - restoring->described ||
-        (restoring->described > 0 && row->total_bytes != restoring->description_bytes)) {
+    if (piece == NULL) {
         return fault_new(-EINVAL);
     }
-    if (restoring->description == NULL) {
-        if (row->total_bytes > restoring->partition->region->bytes_max) {
-            return fault_new(-ENOMEM);
-        }
-        restoring->description = region_take(restoring->partition->region, row->total_bytes);
-        restoring->description_bytes = row->total_bytes;
+    r = description->bytes == NULL ? gather_begin(description, row->total_bytes) : 0;
+    if (r != 0) {
+        return fault_up(r);
     }
-    if (restoring->description == NULL) {
-        return fault_new(-ENOMEM);
-    }
-    memcpy(restoring->description + restoring->described, piece, row->bytes);
-    restoring->described += row->bytes;
-    return 0;
+    return row->total_bytes == description->total_bytes ? gather_add(description, piece, row->bytes)
+                                                        : fault_new(-EINVAL);
+}
+
+static int
+check_whole(const struct gather *description, struct state_reader *reader)
+{
+    return gather_is_whole(description)
+               ? 0
+               : state_reader_bad(reader, "the description of its records is not all there");
 }
 
 /* The empty store makes way for that of the cut. */
@@ -627,15 +627,15 @@ restore_store(struct restoring *restoring)
     struct partition *partition = restoring->partition;
     char name[DISK_NAME_BYTES_MAX];
     char reason[LOG_STORE_REASON_BYTES] = "";
-    int r;
+    int r = check_whole(&restoring->description, restoring->reader);
 
-    if (restoring->description == NULL || restoring->described != restoring->description_bytes) {
-        return state_reader_bad(restoring->reader, "the description of its records is not all there");
+    if (r != 0) {
+        return fault_up(r);
     }
     log_store_close(partition->identities);
     partition->identities = NULL;
-    r = log_store_restore(partition_store_options(partition, name), restoring->description,
-                          restoring->description_bytes, NULL, NULL, &partition->identities, reason);
+    r = log_store_restore(partition_store_options(partition, name), restoring->description.bytes,
+                          restoring->description.total_bytes, NULL, NULL, &partition->identities, reason);
     for (uint32_t i = 0; i < partition->tenants.count; i++) {
         partition_tenant_at(partition, i)->identity.store = partition->identities;
     }
@@ -676,7 +676,7 @@ restore_item(struct restoring *restoring, uint16_t type, const uint8_t **at, uin
     case SECTION_WINDOW:
         return restore_window(partition, false, at, left);
     case SECTION_RECORDS:
-        return restore_piece(restoring, at, left);
+        return gather_piece(&restoring->description, at, left);
     }
     return fault_new(-EINVAL);
 }
@@ -727,93 +727,70 @@ restore_all(struct restoring *restoring)
 static int
 state_restore(void *part, struct state_reader *reader, uint64_t checkpoint)
 {
-    struct restoring restoring = {.partition = part, .reader = reader};
+    struct partition *partition = part;
+    struct restoring restoring = {
+        .partition = partition, .reader = reader, .description = {.region = partition->region}};
     int r;
 
     (void)checkpoint;
-    REQUIRE(restoring.partition->next_position == 0);
+    REQUIRE(partition->next_position == 0);
     r = restore_all(&restoring);
-    region_put(restoring.partition->region, restoring.description, restoring.description_bytes);
+    gather_end(&restoring.description);
     return r;
 }
 
 /* ---- Verifying. ---- */
 
-struct verifying {
-    struct state_reader *reader;
-    uint8_t *description;
-    uint64_t description_bytes;
-    uint64_t described;
-};
-
 static int
-gather_piece(struct verifying *verifying, const uint8_t **at, uint64_t *left)
+gather_section(struct gather *description, struct state_reader *reader, const struct state_section *section)
 {
-    const struct saved_piece *row = take(at, left, sizeof(*row));
-    const void *piece =
-        row == NULL || row->bytes > PIECE_BYTES_MAX ? NULL : take(at, left, align_up(row->bytes, 8));
+    const uint8_t *at = section->items;
+    uint64_t left = section->bytes;
 
-    if (piece == NULL || row->bytes > row->total_bytes - verifying->described ||
-        (verifying->described > 0 && row->total_bytes != verifying->description_bytes)) {
-        return state_reader_bad(verifying->reader, "a section makes no sense");
+    if (section->version != STATE_VERSION || section->type > SECTION_RECORDS) {
+        return state_reader_newer(reader);
     }
-    if (verifying->description == NULL) {
-        verifying->description = malloc(row->total_bytes);
-        verifying->description_bytes = row->total_bytes;
+    for (uint32_t i = 0; section->type == SECTION_RECORDS && i < section->count; i++) {
+        int r = gather_piece(description, &at, &left);
+
+        if (r != 0) {
+            return r == -EINVAL ? state_reader_bad(reader, "a section makes no sense") : fault_up(r);
+        }
     }
-    if (verifying->description == NULL) {
-        return fault_new(-ENOMEM);
-    }
-    memcpy(verifying->description + verifying->described, piece, row->bytes);
-    verifying->described += row->bytes;
     return 0;
 }
 
 static int
-gather(struct verifying *verifying)
+gather_all(struct gather *description, struct state_reader *reader)
 {
     struct state_section section;
     int r;
 
-    while ((r = state_reader_next(verifying->reader, &section)) == 0) {
-        const uint8_t *at = section.items;
-        uint64_t left = section.bytes;
-
-        if (section.version != STATE_VERSION || section.type > SECTION_RECORDS) {
-            return state_reader_newer(verifying->reader);
-        }
-        for (uint32_t i = 0; section.type == SECTION_RECORDS && i < section.count; i++) {
-            r = gather_piece(verifying, &at, &left);
-            if (r != 0) {
-                return fault_up(r);
-            }
+    while ((r = state_reader_next(reader, &section)) == 0) {
+        r = gather_section(description, reader, &section);
+        if (r != 0) {
+            return fault_up(r);
         }
     }
-    if (r != STATE_END) {
-        return fault_up(r);
-    }
-    if (verifying->description == NULL || verifying->described != verifying->description_bytes) {
-        return state_reader_bad(verifying->reader, "the description of its records is not all there");
-    }
-    return 0;
+    return r == STATE_END ? check_whole(description, reader) : fault_up(r);
 }
 
 int
 partition_state_verify(struct disk *disk, struct uuid store_id, uint16_t number, struct state_reader *reader)
 {
-    struct verifying verifying = {.reader = reader};
+    struct gather description = {0};
     struct log_store_verified verified;
     char name[DISK_NAME_BYTES_MAX];
     char reason[LOG_STORE_REASON_BYTES] = "";
-    int r = gather(&verifying);
+    int r = gather_all(&description, reader);
 
     if (r == 0) {
         partition_store_name(number, name);
-        r = log_store_verify(disk, name, &store_id, verifying.description, verifying.description_bytes,
-                             &verified, reason);
+        r = log_store_verify(disk, name, &store_id, description.bytes, description.total_bytes, &verified,
+                             reason);
         state_reader_say(reader, reason);
     }
-    free(verifying.description);
+    gather_end(&description);
     return fault_up(r);
 }
 

@@ -2,6 +2,7 @@
 #include "shards/slice_state.h"
 
 #include "core/log_line.h"
+#include "shards/checkpoint.h"
 #include "shards/slice_record.h"
 
 #include <errno.h>
@@ -18,7 +19,7 @@
 static void
 store_name(uint16_t slice, bool is_people, char name[NAME_BYTES])
 {
-    snprintf(name, NAME_BYTES, "slices/%03u.%s", slice, is_people ? "people" : "journal");
+    snprintf(name, NAME_BYTES, SLICE_FOLDER "/%03u.%s", slice, is_people ? "people" : "journal");
 }
 
 static struct log_store_options

@@ -40,6 +40,16 @@ log_run_checksum(const struct log_run_header *header)
     return checksum32(&copy, sizeof(copy));
 }
 
+uint32_t
+log_description_checksum(const struct log_description_head *head, const void *bytes, uint64_t count)
+{
+    struct log_description_head copy = *head;
+
+    copy.checksum = 0;
+    return checksum32_more(checksum32(&copy, sizeof(copy)), (const uint8_t *)bytes + sizeof(copy),
+                           count - sizeof(copy));
+}
+
 int
 log_record_check(const struct log_record *record, uint32_t seed, uint32_t offset, uint32_t end)
 {
@@ -63,16 +73,6 @@ refuse(const char *name, const char *why, char *out_reason)
     return fault_new(-EUCLEAN);
 }
 
-static uint32_t
-description_checksum(const struct log_description_head *head, const void *bytes, uint64_t count)
-{
-    struct log_description_head copy = *head;
-
-    copy.checksum = 0;
-    return checksum32_more(checksum32(&copy, sizeof(copy)), (const uint8_t *)bytes + sizeof(copy),
-                           count - sizeof(copy));
-}
-
 static int
 read_head(const char *name, const void *bytes, uint64_t count, struct log_description_head *head,
           char *out_reason)
@@ -84,7 +84,7 @@ read_head(const char *name, const void *bytes, uint64_t count, struct log_descri
     if (head->magic != LOG_DESCRIPTION_MAGIC) {
         return refuse(name, "is damaged: its first bytes are wrong", out_reason);
     }
-    if (head->bytes != count || head->checksum != description_checksum(head, bytes, count)) {
+    if (head->bytes != count || head->checksum != log_description_checksum(head, bytes, count)) {
         return refuse(name, "is damaged: its checksum is wrong", out_reason);
     }
     if (head->version > LOG_STORE_FORMAT_VERSION) {

@@ -118,6 +118,8 @@ uint32_t log_page_seed(uint32_t number, uint64_t stamp);
 uint32_t log_record_checksum(const struct log_record *record, uint32_t seed, uint32_t offset,
                              uint32_t stride);
 uint32_t log_run_checksum(const struct log_run_header *header);
+/* Of a head and what follows it in `bytes`, `count` with the head's place. */
+uint32_t log_description_checksum(const struct log_description_head *head, const void *bytes, uint64_t count);
 /* What of a slot is used: the rest is what a frame loses to its alignment. */
 static inline uint32_t
 log_page_room(uint64_t page_bytes)

@@ -102,7 +102,7 @@ log_store_entry(const struct log_store *store, struct store_key key, uint64_t ha
 }
 
 static int
-seek_place(struct log_store *store, struct store_key key, uint64_t **out_entry,
+seek_place(const struct log_store *store, struct store_key key, uint64_t **out_entry,
            struct log_record **out_record, uint64_t *out_cold)
 {
     log_store_place *place = store->options.place_of(store->options.context, key);
@@ -119,7 +119,7 @@ seek_place(struct log_store *store, struct store_key key, uint64_t **out_entry,
 }
 
 int
-log_store_seek(struct log_store *store, struct store_key key, uint64_t hash, uint64_t **out_entry,
+log_store_seek(const struct log_store *store, struct store_key key, uint64_t hash, uint64_t **out_entry,
                struct log_record **out_record, uint64_t *out_cold)
 {
     if (log_store_has_places(store)) {
@@ -185,13 +185,7 @@ makes_late(struct log_store *store, struct store_key key, struct log_store_waite
         return false;
     }
     waiter->key = key;
-    waiter->next = NULL;
-    if (store->late_last != NULL) {
-        store->late_last->next = waiter;
-    } else {
-        store->late_first = waiter;
-    }
-    store->late_last = waiter;
+    log_waiter_add(&store->late_first, &store->late_last, waiter);
     store->counts.late++;
     return true;
 }
@@ -202,12 +196,8 @@ log_store_arrive(struct log_store *store, uint64_t count)
     uint64_t arrived = 0;
 
     while (arrived < count && store->late_first != NULL) {
-        struct log_store_waiter *waiter = store->late_first;
+        struct log_store_waiter *waiter = log_waiter_take(&store->late_first, &store->late_last);
 
-        store->late_first = waiter->next;
-        if (store->late_first == NULL) {
-            store->late_last = NULL;
-        }
         store->counts.late--;
         store->sure[store->sure_next++ % LOG_SURE_COUNT] = waiter->key;
         arrived++;
@@ -275,17 +265,16 @@ const void *
 log_store_peek(const struct log_store *store, struct store_key key, uint32_t *out_bytes)
 {
     REQUIRE(!log_store_has_places(store));
-    struct log_probe probe = log_index_probe(&store->index, log_index_hash(&store->index, key));
-    const uint64_t *entry;
+    struct log_record *record;
+    uint64_t *entry;
+    uint64_t cold;
+    int r = log_store_seek(store, key, log_index_hash(&store->index, key), &entry, &record, &cold);
 
-    while ((entry = log_index_next(&probe)) != NULL) {
-        const struct log_record *record = log_record_at(store, log_index_address(*entry));
-        if (record != NULL && memcmp(&record->key, &key, sizeof(key)) == 0) {
-            *out_bytes = log_record_bytes(record->size);
-            return record->payload;
-        }
+    if (r != 0 || record == NULL) {
+        return NULL;
     }
-    return NULL;
+    *out_bytes = log_record_bytes(record->size);
+    return record->payload;
 }
 
 /* Adding and changing. */

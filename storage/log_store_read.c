@@ -26,31 +26,6 @@
 
 static void read_done(struct env_op *op, int result);
 
-static void
-waiter_add(struct log_store_waiter **first, struct log_store_waiter **last, struct log_store_waiter *waiter)
-{
-    waiter->next = NULL;
-    if (*last != NULL) {
-        (*last)->next = waiter;
-    } else {
-        *first = waiter;
-    }
-    *last = waiter;
-}
-
-static struct log_store_waiter *
-waiter_take(struct log_store_waiter **first, struct log_store_waiter **last)
-{
-    struct log_store_waiter *waiter = *first;
-
-    *first = waiter->next;
-    if (*first == NULL) {
-        *last = NULL;
-    }
-    waiter->next = NULL;
-    return waiter;
-}
-
 /* Reads. */
 
 static int
@@ -186,7 +161,7 @@ attach(struct log_store *store, struct log_store_waiter *waiter, uint64_t addres
         store->counts.cold_reads++;
         read_start(store, read, typical_bytes(store));
     }
-    waiter_add(&read->first, &read->last, waiter);
+    log_waiter_add(&read->first, &read->last, waiter);
     return true;
 }
 
@@ -196,7 +171,7 @@ log_reads_wait(struct log_store *store, struct log_store_waiter *waiter, struct 
 {
     waiter->key = key;
     if (store->waiting_first != NULL || !attach(store, waiter, address)) {
-        waiter_add(&store->waiting_first, &store->waiting_last, waiter);
+        log_waiter_add(&store->waiting_first, &store->waiting_last, waiter);
     }
 }
 
@@ -254,11 +229,11 @@ settle(struct log_store *store, struct log_read *read)
     unlink_read(store, read);
     read_put(store, read);
     while (first != NULL) {
-        struct log_store_waiter *waiter = waiter_take(&first, &last);
+        struct log_store_waiter *waiter = log_waiter_take(&first, &last);
         if (is_answered(store, waiter, &cold)) {
-            waiter_add(&ready[0], &ready[1], waiter);
+            log_waiter_add(&ready[0], &ready[1], waiter);
         } else if (!attach(store, waiter, cold)) {
-            waiter_add(&left[0], &left[1], waiter);
+            log_waiter_add(&left[0], &left[1], waiter);
         }
     }
     if (left[0] != NULL) {
@@ -267,7 +242,7 @@ settle(struct log_store *store, struct log_read *read)
         store->waiting_first = left[0];
     }
     while (ready[0] != NULL) {
-        call(store, waiter_take(&ready[0], &ready[1]));
+        call(store, log_waiter_take(&ready[0], &ready[1]));
     }
 }
 
@@ -277,7 +252,7 @@ hand_over(struct log_store *store, struct log_read *read, const struct log_recor
 {
     unlink_read(store, read);
     while (read->first != NULL) {
-        struct log_store_waiter *waiter = waiter_take(&read->first, &read->last);
+        struct log_store_waiter *waiter = log_waiter_take(&read->first, &read->last);
         if (log_store_entry(store, waiter->key, 0, read->address) == NULL) {
             call(store, waiter);
             continue;
@@ -391,11 +366,11 @@ log_reads_step(struct log_store *store)
         uint64_t cold;
 
         if (read == NULL && is_answered(store, waiter, &cold)) {
-            call(store, waiter_take(&store->waiting_first, &store->waiting_last));
+            call(store, log_waiter_take(&store->waiting_first, &store->waiting_last));
             continue;
         }
         if (read != NULL) {
-            waiter_add(&read->first, &read->last, waiter);
+            log_waiter_add(&read->first, &read->last, waiter);
         } else if (!attach(store, waiter, cold)) {
             return;
         }

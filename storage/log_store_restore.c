@@ -62,7 +62,7 @@ fill_description(const struct log_store *store, uint8_t *bytes, struct log_descr
         runs += at->run_count;
         at++;
     }
-    head->checksum = checksum32_more(checksum32(head, sizeof(*head)), pages, head->bytes - sizeof(*head));
+    head->checksum = log_description_checksum(head, bytes, head->bytes);
     memcpy(bytes, head, sizeof(*head));
 }
 

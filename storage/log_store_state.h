@@ -274,6 +274,33 @@ bool log_writes_step(struct log_store *store, struct mono_ns until);
 
 /* log_store_read.c */
 
+/* Queues of waiters, in order of their coming. */
+static inline void
+log_waiter_add(struct log_store_waiter **first, struct log_store_waiter **last,
+               struct log_store_waiter *waiter)
+{
+    waiter->next = NULL;
+    if (*last != NULL) {
+        (*last)->next = waiter;
+    } else {
+        *first = waiter;
+    }
+    *last = waiter;
+}
+
+static inline struct log_store_waiter *
+log_waiter_take(struct log_store_waiter **first, struct log_store_waiter **last)
+{
+    struct log_store_waiter *waiter = *first;
+
+    *first = waiter->next;
+    if (*first == NULL) {
+        *last = NULL;
+    }
+    waiter->next = NULL;
+    return waiter;
+}
+
 /* Reads the record at this address, or lets the waiter wait for its turn to. */
 void log_reads_wait(struct log_store *store, struct log_store_waiter *waiter, struct store_key key,
                     uint64_t address);
@@ -309,7 +336,7 @@ log_store_key_count(const struct log_store *store)
 uint64_t *log_store_entry(const struct log_store *store, struct store_key key, uint64_t hash,
                           uint64_t address);
 /* 0 and the record (NULL: it is on disk, out_cold says where), or LOG_STORE_ABSENT. */
-int log_store_seek(struct log_store *store, struct store_key key, uint64_t hash, uint64_t **out_entry,
+int log_store_seek(const struct log_store *store, struct store_key key, uint64_t hash, uint64_t **out_entry,
                    struct log_record **out_record, uint64_t *out_cold);
 
 /* Makes a copy of a read-only record at the end of a stream the newest. NULL: no memory, nothing changed. */

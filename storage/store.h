@@ -5,8 +5,8 @@
  * store - a map of 16-byte keys to records, that may answer later
  *
  * Each record holds its own key, at the same offset in all records of a store. A look-up answers now, or says
- * STORE_LATER and calls the waiter once, from store_arrive(), with what it found. This one keeps every record in
- * memory and is late only when told to be (simulation); a log-structured one takes its place behind this header.
+ * STORE_LATER and calls the waiter once, from store_arrive(), with what it found. Every record is in memory,
+ * and it is late only when told to be (simulation); log_store is the one that need not hold them all.
  *
  * Extendible hashing: a directory, indexed by the first bits of the key's hash, of pages of 8-byte entries (19 bits
  * of hash, 45 of address). A full page is split in two, so growing never touches more than one page and, when it

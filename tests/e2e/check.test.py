@@ -47,6 +47,17 @@ def flip(path, offset):
         file.write(bytes([byte ^ 0x10]))
 
 
+def check_flipped(data, path, offset, beginning):
+    """While this byte is wrong, that is said first, and nothing else."""
+    flip(path, offset)
+    status, lines, _ = run(data)
+    flip(path, offset)
+    what = f'with byte {offset} of {os.path.relpath(path, data)}'
+    check_equal(status, 1, f'status {what}')
+    check(lines[0].startswith(beginning), f'{what}: {lines}')
+    check_equal(lines[-1], f'{data}: 1 damaged place', f'the count {what}')
+
+
 def blocks_of(path):
     """Offset and length of each block of a segment."""
     with open(path, 'rb') as file:
@@ -104,12 +115,7 @@ def a_flipped_bit_is_named_with_its_file_and_place():
             blocks = blocks_of(path)
             for offset, length in [*blocks[:2], *blocks[-2:]]:
                 for within in 0, 8, 40, 71, length // 2, length - 1:
-                    flip(path, offset + within)
-                    status, lines, _ = run(node.data)
-                    check_equal(status, 1, f'status with byte {offset + within} of {name}')
-                    check(any(line.startswith(f'{name} at offset {offset}:') for line in lines), f'{name} {offset}: {lines}')
-                    check_equal(lines[-1], f'{node.data}: 1 damaged place', 'the count')
-                    flip(path, offset + within)
+                    check_flipped(node.data, path, offset + within, f'{name} at offset {offset}:')
             if blocks:
                 flip(path, 30)
                 status, lines, _ = run(node.data)
@@ -182,12 +188,7 @@ def a_damaged_or_missing_state_file_of_either_checkpoint_is_named():
             name = os.path.relpath(path, node.data)
             size = os.path.getsize(path)
             for offset in 0, size // 2, size - 1:
-                flip(path, offset)
-                status, lines, _ = run(node.data)
-                check_equal(status, 1, f'status with byte {offset} of {name}')
-                check(lines[0].startswith(f'{name} at offset '), f'{name} {offset}: {lines}')
-                check_equal(lines[-1], f'{node.data}: 1 damaged place', 'the count')
-                flip(path, offset)
+                check_flipped(node.data, path, offset, f'{name} at offset ')
             kept = os.path.join(node.directory, 'kept')
             os.rename(path, kept)
             status, lines, _ = run(node.data)
@@ -208,12 +209,7 @@ def damaged_or_missing_pages_are_named():
             path = paths[-1]
             name = os.path.relpath(path, node.data)
             for offset in 0, 70, 100:
-                flip(path, offset)
-                status, lines, _ = run(node.data)
-                check_equal(status, 1, f'status with byte {offset} of {name}')
-                check(lines[0].startswith(f'{name} at offset '), f'{name} {offset}: {lines}')
-                check_equal(lines[-1], f'{node.data}: 1 damaged place', 'the count')
-                flip(path, offset)
+                check_flipped(node.data, path, offset, f'{name} at offset ')
             kept = os.path.join(node.directory, 'kept')
             os.rename(path, kept)
             status, lines, _ = run(node.data)

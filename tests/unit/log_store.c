@@ -320,7 +320,6 @@ TEST(a_journal_comes_back_in_order)
     enum { COUNT = 3000 };
     struct disk *disk;
     void *description;
-    void *taken;
     uint64_t count;
 
     world_begin_disk((struct sim_disk_options){.seed = 1});
@@ -341,10 +340,7 @@ TEST(a_journal_comes_back_in_order)
     CHECK(log_store_append(world.store, 400) != NULL); /* behind the cut */
     world_drain();
     CHECK(log_store_counts(world.store).resident_bytes <= 4 * WORLD_PAGE_BYTES);
-    CHECK_EQ(log_store_describe(world.store, &world.region, &taken, &count), 0);
-    description = malloc(count);
-    memcpy(description, taken, count);
-    region_put(&world.region, taken, count);
+    description = world_describe(&count);
     world_crash();
     world.env = env_sim_create(world.disk, &world.clock, 2);
     world.options.env = world.env;
@@ -383,7 +379,6 @@ then_residents_are_where_they_were(void)
 TEST(records_of_a_journal_without_a_limit_stay_where_they_are)
 {
     void *description;
-    void *taken;
     uint64_t count;
 
     world_begin_disk((struct sim_disk_options){.seed = 1});
@@ -401,10 +396,7 @@ TEST(records_of_a_journal_without_a_limit_stay_where_they_are)
     log_store_cut(world.store, 1);
     world_drain();
     then_residents_are_where_they_were();
-    CHECK_EQ(log_store_describe(world.store, &world.region, &taken, &count), 0);
-    description = malloc(count);
-    memcpy(description, taken, count);
-    region_put(&world.region, taken, count);
+    description = world_describe(&count);
     world_crash();
 
     /* All of it, or none. */

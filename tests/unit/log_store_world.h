@@ -442,19 +442,29 @@ world_cut_begin(void)
     log_store_cut(world.store, world.pending->cut);
 }
 
+/* Of the last cut, to be freed. */
+static inline void *
+world_describe(uint64_t *out_count)
+{
+    void *taken;
+    void *description;
+
+    CHECK_EQ(log_store_describe(world.store, &world.region, &taken, out_count), 0);
+    description = malloc(*out_count);
+    CHECK(description != NULL);
+    memcpy(description, taken, *out_count);
+    region_put(&world.region, taken, *out_count);
+    return description;
+}
+
 /* It is durable: a manifest names it, the oldest is forgotten. */
 static inline void
 world_cut_end(void)
 {
     struct world_cut *cut = world.pending;
-    void *bytes;
 
     CHECK(log_store_is_cut_durable(world.store));
-    CHECK_EQ(log_store_describe(world.store, &world.region, &bytes, &cut->bytes), 0);
-    cut->description = malloc(cut->bytes);
-    CHECK(cut->description != NULL);
-    memcpy(cut->description, bytes, cut->bytes);
-    region_put(&world.region, bytes, cut->bytes);
+    cut->description = world_describe(&cut->bytes);
     world_cut_destroy(world.cuts[1]);
     world.cuts[1] = world.cuts[0];
     world.cuts[0] = cut;
