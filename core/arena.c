@@ -195,6 +195,13 @@ arena_init(struct arena *arena, struct arena_pool *pool, uint64_t bytes_max)
 }
 
 void
+arena_init_in(struct arena *arena, struct arena *common, uint64_t bytes_max)
+{
+    arena_init(arena, common->pool, bytes_max);
+    arena->common = common;
+}
+
+void
 arena_reset(struct arena *arena)
 {
     while (arena->chunk != NULL) {
@@ -272,7 +279,9 @@ arena_take(struct arena *arena, uint64_t bytes)
         return NULL;
     }
 
-    if (is_each_alone || bytes_aligned > ARENA_CHUNK_BYTES) {
+    if (arena->common != NULL && arena->bytes_used + bytes_aligned <= ARENA_COMMON_BYTES) {
+        taken = arena_take(arena->common, bytes);
+    } else if (is_each_alone || bytes_aligned > ARENA_CHUNK_BYTES) {
         taken = take_alone(arena, bytes);
     } else {
         taken = take_shared(arena, bytes_aligned);

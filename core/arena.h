@@ -14,6 +14,9 @@
  * Limits   bytes_max for each arena (ARENA_BYTES_MAX unless told), and for all arenas of a pool with a reserve. An arena
  *          that is full because of the pool `is_starved`: who asks again later may have more luck. The last quarter of a
  *          reserve is for the first ARENA_SMALL_BYTES of each, so that those who take much keep out nobody who takes little.
+ *
+ * Many small arenas that die together need no chunk each: the first ARENA_COMMON_BYTES of each may lie in one that is
+ * `common` to them. A reset gives back only what is beyond.
  */
 
 #include "core/buddy.h"
@@ -22,8 +25,9 @@
 
 #define ARENA_CHUNK_BYTES (BUDDY_LEAF_BYTES - 48u) /* a leaf, with the chunk's own words */
 #define ARENA_BYTES_MAX (16u << 20)
-#define ARENA_SMALL_BYTES \
-    (512u << 10) /* sixteen questions that are answered in a few words: each has a chunk */
+#define ARENA_SMALL_BYTES (512u << 10) /* sixteen chunks */
+#define ARENA_COMMON_BYTES \
+    (ARENA_CHUNK_BYTES / 2u) /* who takes more than these has a chunk that is half full at least */
 
 struct arena_chunk;
 
@@ -46,6 +50,7 @@ struct arena {
     uint64_t bytes_held; /* of its chunks */
     uint64_t
         bytes_before; /* held by others that count as one with it: they share what is for who takes little */
+    struct arena *common; /* NULL: all it takes is in its own chunks */
     bool is_full;
     bool is_starved; /* by the pool */
 };
@@ -66,6 +71,8 @@ void arena_pool_decay(struct arena_pool *pool);
 
 /* Home. bytes_max 0 means ARENA_BYTES_MAX. */
 void arena_init(struct arena *arena, struct arena_pool *pool, uint64_t bytes_max);
+/* Home. The same, with the first bytes in `common`, which is of the same pool and is reset later. */
+void arena_init_in(struct arena *arena, struct arena *common, uint64_t bytes_max);
 /* Home. Gives all memory back; the arena may be used again. May be called twice. */
 void arena_reset(struct arena *arena);
 

@@ -694,8 +694,7 @@ begin(struct keeper *keeper, struct question *question)
 
     asked->question = question;
     question->fault = 0;
-    arena_init(&question->arena, keeper->options.arenas, 0);
-    question->arena.bytes_before = question->subquery->answer_bytes;
+    scatter_open_answer(question, keeper->options.arenas);
     if (is_reached(keeper, &question->reading)) {
         append_asked(question->subquery, asked);
         return;

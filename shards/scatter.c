@@ -165,6 +165,19 @@ scatter_abandon(struct scatter *scatter)
     atomic_store_explicit(&scatter->is_unwanted, true, memory_order_relaxed);
 }
 
+void
+scatter_open_answer(struct question *question, struct arena_pool *pool)
+{
+    struct subquery *subquery = question->subquery;
+
+    if (subquery->common.pool == NULL) {
+        arena_init(&subquery->common, pool, UINT64_MAX); /* what one answer may take there is limited */
+    }
+    arena_init_in(&question->arena, &subquery->common, 0);
+    subquery->common.bytes_before = subquery->answer_bytes;
+    question->arena.bytes_before = subquery->answer_bytes + subquery->common.bytes_held;
+}
+
 bool
 scatter_is_unwanted(const struct scatter *scatter)
 {
@@ -178,9 +191,11 @@ scatter_end(struct scatter *scatter)
 
     REQUIRE(scatter->outstanding == 0);
     for (struct subquery *subquery = scatter->subqueries; subquery != NULL; subquery = subquery->next) {
-        /* One that is not answered was added, but its round was never begun. */
-        for (struct question *question = subquery->first; question != NULL && subquery->is_answered;
-             question = question->sibling) {
+        if (!subquery->is_answered) {
+            continue; /* it was added, but its round was never begun */
+        }
+        arena_join(&shard->to_release[subquery->to], &subquery->common);
+        for (struct question *question = subquery->first; question != NULL; question = question->sibling) {
             arena_join(&shard->to_release[subquery->to], &question->arena);
         }
     }

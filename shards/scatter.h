@@ -41,7 +41,8 @@ struct subquery {
 
     /* The answering shard's while it is there. */
     uint32_t unanswered;
-    uint64_t answer_bytes;        /* of those that are answered */
+    uint64_t answer_bytes;        /* of those that are answered, in chunks of their own */
+    struct arena common;          /* what is small of all answers */
     struct question *unbegun;     /* it and its siblings */
     struct question *first_ready; /* of a sequencer: whose position is reached */
     struct question *last_ready;
@@ -73,6 +74,8 @@ MUST_USE bool scatter_add(struct scatter *scatter, struct question *question);
 uint32_t scatter_go(struct scatter *scatter);
 /* Home. Nobody wants the answers any more: `done` comes soon. */
 void scatter_abandon(struct scatter *scatter);
+/* The answering shard. Before it answers this question: opens the arena of the answer, in its pool. */
+void scatter_open_answer(struct question *question, struct arena_pool *pool);
 /* Any shard. */
 bool scatter_is_unwanted(const struct scatter *scatter);
 /* Home. Gives all answers back. Nothing may be outstanding. */

@@ -538,8 +538,7 @@ take_ready(struct sequencer *sequencer, struct subquery *subquery)
 
         subquery->unbegun = question->sibling;
         question->fault = 0;
-        arena_init(&question->arena, sequencer->options.arenas, 0);
-        question->arena.bytes_before = subquery->answer_bytes;
+        scatter_open_answer(question, sequencer->options.arenas);
         question->resume[0] = partition->durable_count;
         if (question->resume[0] <= partition->applied_count) {
             park(&subquery->first_ready, &subquery->last_ready, question);

@@ -276,6 +276,53 @@ TEST(a_pool_with_a_reserve_serves_large_after_many_small)
     arena_pool_deinit(&pool);
 }
 
+TEST(many_small_ones_lie_together)
+{
+    struct arena each[8];
+    char *texts[COUNT_OF(each)];
+    uint64_t bytes;
+
+    given_an_arena(0);
+    for (uint32_t i = 0; i < COUNT_OF(each); i++) {
+        arena_init_in(&each[i], &arena, 0);
+        texts[i] = arena_take_zero(&each[i], 100);
+        CHECK(texts[i] != NULL);
+        CHECK_EQ(each[i].bytes_held, 0);
+        CHECK_EQ(each[i].bytes_used, 112);
+    }
+    CHECK(arena.bytes_held <= ARENA_CHUNK_BYTES);
+
+    /* What is too much for that is its own, and is back at once. */
+    bytes = pool.bytes_taken;
+    CHECK(arena_take(&each[0], ARENA_COMMON_BYTES) != NULL);
+    CHECK(each[0].bytes_held >= ARENA_COMMON_BYTES);
+    arena_reset(&each[0]);
+    CHECK_EQ(pool.bytes_taken, bytes);
+    CHECK_EQ(texts[1][99], 0);
+    then_nothing_is_left();
+}
+
+TEST(a_small_one_is_starved_where_all_together_are)
+{
+    struct arena first;
+    struct arena second;
+
+    CHECK_EQ(arena_pool_init_reserve(&pool, 0, 4 * ARENA_CHUNK_BYTES), 0);
+    arena_init(&arena, &pool, 0);
+    arena_init_in(&first, &arena, 0);
+    arena_init_in(&second, &arena, 0);
+    while (arena_take(&first, 1024) != NULL) {
+    }
+    CHECK_EQ(arena_fault(&first), -ENOMEM);
+    while (arena_take(&second, 1024) != NULL) {
+    }
+    CHECK_EQ(arena_fault(&second), -ENOMEM);
+    CHECK(first.bytes_used + second.bytes_used <= 4 * ARENA_CHUNK_BYTES);
+    arena_reset(&first);
+    arena_reset(&second);
+    then_nothing_is_left();
+}
+
 TEST(what_nobody_gives_back_goes_with_its_pool)
 {
     struct arena_pool lost;

@@ -74,6 +74,12 @@ world_answered(void *context, struct question *question)
     world.answered = question;
     world.answered_count++;
     question->subquery->unanswered--;
+    /* The message goes before its answers, and those that are faults are not given back. */
+    if (question->fault == 0) {
+        arena_join(&question->arena, &question->subquery->common);
+    } else if (question->subquery->unanswered == 0) {
+        arena_reset(&question->subquery->common);
+    }
 }
 
 static bool

@@ -385,5 +385,6 @@ world_stamp(const char *tenant)
     CHECK_EQ(subquery.unanswered, UINT32_MAX - 1);
     row = question.answer.stamp->row;
     arena_reset(&question.arena);
+    arena_reset(&subquery.common);
     return row;
 }

@@ -51,6 +51,7 @@ then_all_memory_is_back(void)
     world_rest();
     for (uint32_t i = 0; i < world.shard_count; i++) {
         CHECK_EQ(world.shards[i].arenas.bytes_taken, 0);
+        CHECK_EQ(world.shards[i].answers.bytes_taken, 0);
         CHECK_EQ(world.shards[i].queries_out, 0);
         for (uint32_t to = 0; to < world.shard_count; to++) {
             CHECK_EQ(world.shards[i].messages_out[to], 0);
@@ -151,6 +152,27 @@ TEST(done_is_called_once_when_the_last_answer_is_back)
     CHECK_EQ(queries[0].done_count, 2);
     CHECK_TEXT(again.answer.tenants->rows[0].tenant_id, world_tenant_of(4));
     CHECK_TEXT(queries[0].questions[5].answer.tenants->rows[0].tenant_id, world_tenant_of(5));
+    end(&queries[0]);
+    then_all_memory_is_back();
+}
+
+TEST(small_answers_of_a_message_lie_together)
+{
+    given_a_world();
+    given_a_node(1);
+    begin(&queries[0], 0);
+    for (uint16_t p = 0; p < WORLD_PARTITION_COUNT; p++) {
+        add(&queries[0], p);
+    }
+    CHECK_EQ(scatter_go(&queries[0].scatter), 1);
+    world_rest();
+    CHECK_EQ(queries[0].done_count, 1);
+    for (uint16_t p = 0; p < WORLD_PARTITION_COUNT; p++) {
+        CHECK_EQ(queries[0].questions[p].fault, 0);
+        CHECK_EQ(queries[0].questions[p].arena.bytes_held, 0);
+    }
+    CHECK(world.shards[0].answers.bytes_taken > 0);
+    CHECK(world.shards[0].answers.bytes_taken <= ARENA_CHUNK_BYTES);
     end(&queries[0]);
     then_all_memory_is_back();
 }

@@ -618,6 +618,7 @@ TEST(a_question_is_answered_at_everything_durable_when_it_came)
     CHECK_EQ(subquery.unanswered, UINT32_MAX - 1);
     CHECK_EQ(question.answer.stamp->row.total_events, 1);
     arena_reset(&question.arena);
+    arena_reset(&subquery.common);
     world_end(&first);
     then_the_world_ends();
 }
@@ -770,6 +771,7 @@ TEST(an_event_that_waits_for_its_key_holds_up_its_own_partition_only)
     CHECK(is_answered());
     CHECK_EQ(question.answer.stamp->row.total_events, 50);
     arena_reset(&question.arena);
+    arena_reset(&subquery.common);
 
     ask(&question, QUESTION_STAMP, world_tenant_of(1)); /* at what is durable: not yet */
     run_rounds(20);
@@ -781,6 +783,7 @@ TEST(an_event_that_waits_for_its_key_holds_up_its_own_partition_only)
     CHECK(is_answered());
     CHECK_EQ(question.answer.stamp->row.total_events, 2);
     arena_reset(&question.arena);
+    arena_reset(&subquery.common);
     then_the_world_ends();
 }
 
@@ -842,8 +845,9 @@ TEST(a_question_that_waits_for_its_key_holds_up_nobody)
     CHECK(is_answered());
     CHECK(question.answer.resolve->is_known);
     arena_reset(&question.arena);
+    arena_reset(&subquery.common);
 
-    subquery = (struct subquery){.unanswered = UINT32_MAX};
+    subquery.unanswered = UINT32_MAX;
     world_arrive(0);
     CHECK(!is_answered()); /* only a step tells */
     run_rounds(1);
@@ -852,6 +856,7 @@ TEST(a_question_that_waits_for_its_key_holds_up_nobody)
     CHECK_TEXT(waiting.answer.resolve->anonymous_ids[0], "d");
     CHECK_EQ(waiting.answer.resolve->reading.position, 2);
     arena_reset(&waiting.arena);
+    arena_reset(&subquery.common);
     then_the_world_ends();
 }
 
@@ -869,6 +874,7 @@ TEST(a_node_may_die_while_look_ups_are_out)
     send_and_hear((struct world_event){.id = "2", .device = "d", .user = "u"});
     send_and_hear((struct world_event){.id = "3", .device = "e", .user = "u"});
     arena_reset(&waiting.arena);
+    arena_reset(&subquery.common);
     world_crash();
     CHECK_EQ(world_start(3), 0);
     run_rounds(100);
