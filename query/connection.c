@@ -1,7 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "query/connection.h"
 
+#include <errno.h>
+
 #include "shards/shard.h"
+
+/*
+ * The rows of events and sessions lie in all slices, and a page has a few of each. So a slice answers a part of a page
+ * first: twice its even share, and some. When all of a part is in the page and the page is not full, that slice is asked
+ * for what comes behind, twice as much each time. Each such round has put a whole part into the page, so there are at
+ * most about half as many rounds as slices.
+ *
+ * Parts end by bytes too. So what slices answer takes about PAGE_BYTES, and three times what is in the page.
+ */
+
+#define PART_ROWS_MIN 8u
+#define PAGE_BYTES (4u << 20) /* of the first parts together */
 
 enum page_stage {
     PAGE_BEGIN,
@@ -146,7 +160,7 @@ begin_events(struct loads *loads, struct load *load, const struct graphql_value 
     if (scan == NULL) {
         return false;
     }
-    *scan = (struct event_scan){.from = {INT64_MIN}, .to = {INT64_MAX}, .count_max = load->first + 1};
+    *scan = (struct event_scan){.from = {INT64_MIN}, .to = {INT64_MAX}, .texts = load_event_texts(load)};
     load->event_scan = scan;
     if (filter != NULL) {
         filter_text(filter, INPUT_EVENT_FILTER_EVENT_TYPE, &scan->event_type);
@@ -195,7 +209,7 @@ begin_sessions(struct loads *loads, struct load *load, const struct graphql_valu
     if (scan == NULL) {
         return false;
     }
-    *scan = (struct session_scan){.from = {INT64_MIN}, .to = {INT64_MAX}, .count_max = load->first + 1};
+    *scan = (struct session_scan){.from = {INT64_MIN}, .to = {INT64_MAX}, .with = load_session_with(load)};
     load->session_scan = scan;
     if (filter != NULL) {
         filter_time(filter, INPUT_SESSION_FILTER_FROM, &scan->from);
@@ -318,6 +332,42 @@ sources_of(struct loads *loads, const struct load *load, uint32_t *out_count)
     return members;
 }
 
+/* Rows of a first part; `wanted` are those of the page, and one to know whether there is a next page. */
+static uint32_t
+part_rows(uint32_t wanted, uint32_t slice_count)
+{
+    uint32_t rows = 2 * wanted / slice_count + PART_ROWS_MIN;
+
+    return slice_count == 1 || rows > wanted ? wanted : rows;
+}
+
+/* The slices are asked for their first parts. */
+static bool
+begin_parts(struct loads *loads, struct load *load)
+{
+    uint32_t count = load->questions.count;
+    uint32_t rows = count > 0 ? part_rows(load->first + 1, count) : 0;
+    uint64_t bytes = count > 0 ? PAGE_BYTES / count : 0;
+
+    if (load->kind == LOAD_EVENTS) {
+        load->event_scan->count_max = rows;
+        load->event_scan->bytes_max = bytes;
+        load->events = arena_take(loads->arena, load->first * sizeof(*load->events));
+    } else {
+        load->session_scan->count_max = rows;
+        load->session_scan->bytes_max = bytes;
+        load->sessions = arena_take(loads->arena, load->first * sizeof(*load->sessions));
+    }
+    load->parts = arena_take(loads->arena, count * sizeof(*load->parts));
+    if (load->parts == NULL) {
+        return false;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        load->parts[i] = (struct load_part){.question = &load->questions.at[i]};
+    }
+    return true;
+}
+
 static bool
 ask_events(struct loads *loads, struct load *load)
 {
@@ -336,7 +386,8 @@ ask_events(struct loads *loads, struct load *load)
             return false;
         }
     }
-    if (!load_ask_slices(loads, &question, scan->members, scan->member_count, &load->questions)) {
+    if (!load_ask_slices(loads, &question, scan->members, scan->member_count, &load->questions) ||
+        !begin_parts(loads, load)) {
         return false;
     }
     if (!wants_previous(load)) {
@@ -348,6 +399,7 @@ ask_events(struct loads *loads, struct load *load)
     }
     *probe = *scan;
     probe->has_after = false;
+    probe->texts = 0;
     probe->count_max = 1;
     question.ask.events = probe;
     return load_ask_slices(loads, &question, scan->members, scan->member_count, &load->probes);
@@ -365,7 +417,8 @@ ask_sessions(struct loads *loads, struct load *load)
         scan->members = load->person->answer->members;
         scan->member_count = load->person->answer->member_count;
     }
-    if (!load_ask_slices(loads, &question, scan->members, scan->member_count, &load->questions)) {
+    if (!load_ask_slices(loads, &question, scan->members, scan->member_count, &load->questions) ||
+        !begin_parts(loads, load)) {
         return false;
     }
     if (!wants_previous(load)) {
@@ -377,6 +430,7 @@ ask_sessions(struct loads *loads, struct load *load)
     }
     *probe = *scan;
     probe->has_after = false;
+    probe->with = 0;
     probe->count_max = 1;
     question.ask.sessions = probe;
     return load_ask_slices(loads, &question, scan->members, scan->member_count, &load->probes);
@@ -445,112 +499,199 @@ session_precedes(const struct session_row *a, const struct session_row *b)
     return memcmp(a->session_id.byte, b->session_id.byte, sizeof(a->session_id.byte)) > 0;
 }
 
-/* The next row of all slices, and one step further in its slice; NULL at the end. */
-static const struct event_row *
-next_event(const struct load *load, uint32_t *used)
+/* The next one of a slice; NULL at the end of its part. */
+static const void *
+row_of(const struct load *load, const struct load_part *part)
 {
-    const struct event_row *best = NULL;
-    uint32_t best_slice = 0;
+    if (load->kind == LOAD_EVENTS) {
+        const struct events_answer *answer = part->question->answer.events;
 
-    for (uint32_t i = 0; i < load->questions.count; i++) {
-        const struct events_answer *answer = load->questions.at[i].answer.events;
-
-        if (used[i] < answer->count && (best == NULL || event_precedes(&answer->rows[used[i]], best))) {
-            best = &answer->rows[used[i]];
-            best_slice = i;
-        }
+        return part->used < answer->count ? &answer->rows[part->used] : NULL;
     }
-    used[best_slice]++;
-    return best;
+    const struct sessions_answer *answer = part->question->answer.sessions;
+
+    return part->used < answer->count ? &answer->rows[part->used] : NULL;
 }
 
-static const struct session_row *
-next_session(const struct load *load, uint32_t *used)
+/* All of the part is in the page, and the slice may have more. */
+static bool
+is_used_up(const struct load *load, const struct load_part *part)
 {
-    const struct session_row *best = NULL;
-    uint32_t best_slice = 0;
-
-    for (uint32_t i = 0; i < load->questions.count; i++) {
-        const struct sessions_answer *answer = load->questions.at[i].answer.sessions;
-
-        if (used[i] < answer->count && (best == NULL || session_precedes(&answer->rows[used[i]], best))) {
-            best = &answer->rows[used[i]];
-            best_slice = i;
-        }
-    }
-    used[best_slice]++;
-    return best;
-}
-
-static uint32_t
-rows_came(const struct load *load)
-{
-    uint64_t count = 0;
-
-    for (uint32_t i = 0; i < load->questions.count; i++) {
-        count += load->kind == LOAD_EVENTS ? load->questions.at[i].answer.events->count
-                                           : load->questions.at[i].answer.sessions->count;
-    }
-    return count < load->first ? (uint32_t)count : load->first;
+    return row_of(load, part) == NULL &&
+           (load->kind == LOAD_EVENTS ? part->question->answer.events->has_more
+                                      : part->question->answer.sessions->has_more);
 }
 
 static bool
-merge_events(struct loads *loads, struct load *load)
+row_precedes(const struct load *load, const void *a, const void *b)
 {
-    uint32_t count = rows_came(load);
-    uint32_t used[SLICE_COUNT_MAX + 1] = {0};
+    return load->kind == LOAD_EVENTS ? event_precedes(a, b) : session_precedes(a, b);
+}
 
-    load->events = arena_take(loads->arena, count * sizeof(*load->events));
-    if (load->events == NULL) {
+enum merged {
+    MERGED_ALL,  /* the page is full, or everything is in it */
+    MERGED_PART, /* first those slices must be asked whose part is used up */
+};
+
+static enum merged
+merge(struct load *load)
+{
+    for (;;) {
+        struct load_part *best = NULL;
+        const void *best_row = NULL;
+        bool is_waiting = false;
+
+        for (uint32_t i = 0; i < load->questions.count; i++) {
+            struct load_part *part = &load->parts[i];
+            const void *row = row_of(load, part);
+
+            is_waiting |= is_used_up(load, part);
+            if (row != NULL && (best == NULL || row_precedes(load, row, best_row))) {
+                best = part;
+                best_row = row;
+            }
+        }
+        if (load->row_count == load->first && best != NULL) {
+            load->has_next = true;
+            return MERGED_ALL;
+        }
+        if (is_waiting) {
+            return MERGED_PART;
+        }
+        if (best == NULL) {
+            return MERGED_ALL;
+        }
+        if (load->kind == LOAD_EVENTS) {
+            load->events[load->row_count++] = best_row;
+        } else {
+            load->sessions[load->row_count++] = best_row;
+        }
+        best->used++;
+    }
+}
+
+/* Twice as much as the last time, but not more than the page has room for. */
+static uint32_t
+more_rows(const struct load *load, uint32_t rows)
+{
+    uint32_t room = load->first + 1 - load->row_count;
+
+    return 2 * rows < room ? 2 * rows : room;
+}
+
+/* The slice's next part, behind the last row of this one. False: arena full. */
+static bool
+ask_more(struct loads *loads, const struct load *load, struct load_part *part)
+{
+    const struct question *before = part->question;
+    struct question *question = load_question(loads, before->kind, before->target, &before->reading);
+
+    if (question == NULL) {
         return false;
     }
-    while (load->row_count < count) {
-        load->events[load->row_count++] = next_event(load, used);
-    }
-    load->has_next = next_event(load, used) != NULL;
-    for (uint32_t i = 0; i < load->probes.count; i++) {
-        const struct events_answer *answer = load->probes.at[i].answer.events;
-        const struct event_place *after = &load->event_scan->after;
+    if (load->kind == LOAD_EVENTS) {
+        const struct event_row *last = &before->answer.events->rows[part->used - 1];
+        struct event_scan *scan = arena_take(loads->arena, sizeof(*scan));
 
-        if (answer->count == 0) {
+        if (scan == NULL) {
+            return false;
+        }
+        *scan = *before->ask.events;
+        scan->has_after = true;
+        scan->after =
+            (struct event_place){.event_time = last->record->event_time, .position = last->position};
+        scan->count_max = more_rows(load, scan->count_max);
+        scan->bytes_max *= 2;
+        question->ask.events = scan;
+    } else {
+        const struct session_row *last = &before->answer.sessions->rows[part->used - 1];
+        struct session_scan *scan = arena_take(loads->arena, sizeof(*scan));
+
+        if (scan == NULL) {
+            return false;
+        }
+        *scan = *before->ask.sessions;
+        scan->has_after = true;
+        scan->after = (struct session_place){.start = last->start, .session_id = last->session_id};
+        scan->count_max = more_rows(load, scan->count_max);
+        scan->bytes_max *= 2;
+        question->ask.sessions = scan;
+    }
+    *part = (struct load_part){.question = question};
+    return true;
+}
+
+/* Of all slices whose part is used up. What is in the page must not be more than an answer may be. */
+static bool
+ask_for_more(struct loads *loads, struct load *load)
+{
+    load->round_due = loads->round + 1;
+    for (uint32_t i = 0; i < load->questions.count; i++) {
+        struct load_part *part = &load->parts[i];
+
+        if (!is_used_up(load, part)) {
             continue;
         }
-        int64_t time = answer->rows[0].record->event_time.ms;
-        load->has_previous |= time > after->event_time.ms ||
-                              (time == after->event_time.ms && answer->rows[0].position >= after->position);
+        load->used_bytes += part->question->arena.bytes_used;
+        if (load->used_bytes > ARENA_BYTES_MAX) {
+            load_fail(loads, load, -E2BIG);
+            return true;
+        }
+        if (!ask_more(loads, load, part)) {
+            return false;
+        }
     }
     return true;
 }
 
 static bool
-merge_sessions(struct loads *loads, struct load *load)
+has_failed_part(struct loads *loads, struct load *load)
 {
-    uint32_t count = rows_came(load);
-    uint32_t used[SLICE_COUNT_MAX + 1] = {0};
-
-    load->sessions = arena_take(loads->arena, count * sizeof(*load->sessions));
-    if (load->sessions == NULL) {
-        return false;
+    for (uint32_t i = 0; i < load->questions.count; i++) {
+        if (load->parts[i].question->fault != 0) {
+            load_fail(loads, load, load->parts[i].question->fault);
+            return true;
+        }
     }
-    while (load->row_count < count) {
-        load->sessions[load->row_count++] = next_session(load, used);
-    }
-    load->has_next = next_session(load, used) != NULL;
-    for (uint32_t i = 0; i < load->probes.count; i++) {
-        const struct sessions_answer *answer = load->probes.at[i].answer.sessions;
-        const struct session_place *after = &load->session_scan->after;
-        struct session_row place = {.start = after->start, .session_id = after->session_id};
-
-        load->has_previous |= answer->count > 0 && !session_precedes(&place, &answer->rows[0]);
-    }
-    return true;
+    return load_has_failed(loads, load, load->probes);
 }
 
-static void
-take_merges(struct load *load)
+/* Whether something of the list precedes the page: the first row of a slice does. */
+static bool
+has_previous(const struct load *load)
 {
-    const struct merges_answer *answer = load->questions.at[0].answer.merges;
+    bool has_one = false;
 
+    for (uint32_t i = 0; i < load->probes.count; i++) {
+        if (load->kind == LOAD_EVENTS) {
+            const struct events_answer *answer = load->probes.at[i].answer.events;
+            const struct event_place *after = &load->event_scan->after;
+
+            if (answer->count > 0) {
+                int64_t time = answer->rows[0].record->event_time.ms;
+                has_one |= time > after->event_time.ms ||
+                           (time == after->event_time.ms && answer->rows[0].position >= after->position);
+            }
+        } else {
+            const struct sessions_answer *answer = load->probes.at[i].answer.sessions;
+            const struct session_place *after = &load->session_scan->after;
+            struct session_row place = {.start = after->start, .session_id = after->session_id};
+
+            has_one |= answer->count > 0 && !session_precedes(&place, &answer->rows[0]);
+        }
+    }
+    return has_one;
+}
+
+static bool
+take_merges(struct loads *loads, struct load *load)
+{
+    const struct merges_answer *answer;
+
+    if (load_has_failed(loads, load, load->questions) || load_has_failed(loads, load, load->probes)) {
+        return true;
+    }
+    answer = load->questions.at[0].answer.merges;
     load->merges = answer->rows;
     load->has_next = answer->count > load->first;
     load->row_count = load->has_next ? load->first : answer->count;
@@ -558,6 +699,7 @@ take_merges(struct load *load)
         answer = load->probes.at[0].answer.merges;
         load->has_previous = answer->count > 0 && answer->rows[0].ordinal >= load->before;
     }
+    return finish(load);
 }
 
 /* The rows are somebody's, but who are they now? */
@@ -578,16 +720,16 @@ take_answers(struct loads *loads, struct load *load)
 {
     uint32_t *persons;
 
-    if (load_has_failed(loads, load, load->questions) || load_has_failed(loads, load, load->probes)) {
+    if (load->kind == LOAD_MERGES) {
+        return take_merges(loads, load);
+    }
+    if (has_failed_part(loads, load)) {
         return true;
     }
-    if (load->kind == LOAD_MERGES) {
-        take_merges(load);
-        return finish(load);
+    if (merge(load) == MERGED_PART) {
+        return ask_for_more(loads, load);
     }
-    if (load->kind == LOAD_EVENTS ? !merge_events(loads, load) : !merge_sessions(loads, load)) {
-        return false;
-    }
+    load->has_previous = has_previous(load);
     if (!wants_people(load)) {
         return finish(load);
     }

@@ -180,6 +180,106 @@ load_rows_have(const struct load *load, enum graphql_field field)
     return false;
 }
 
+/* ---- what rows are asked for ---- */
+
+static const struct {
+    enum graphql_field field;
+    enum event_text text;
+} event_texts[] = {
+    {FIELD_EVENT_EVENT_ID, EVENT_EVENT_ID},
+    {FIELD_EVENT_EVENT_TYPE, EVENT_EVENT_TYPE},
+    {FIELD_EVENT_ANONYMOUS_ID, EVENT_ANONYMOUS_ID},
+    {FIELD_EVENT_USER_ID, EVENT_USER_ID},
+    {FIELD_EVENT_CLIENT_SESSION_ID, EVENT_SESSION_ID},
+    {FIELD_EVENT_PAGE_URL, EVENT_PAGE_URL},
+    {FIELD_EVENT_REFERRER, EVENT_REFERRER},
+    {FIELD_EVENT_ELEMENT_ID, EVENT_ELEMENT_ID},
+    {FIELD_EVENT_FEATURE_NAME, EVENT_FEATURE_NAME},
+    {FIELD_EVENT_DEVICE_TYPE, EVENT_DEVICE_TYPE},
+    {FIELD_EVENT_BROWSER, EVENT_BROWSER},
+    {FIELD_EVENT_OS, EVENT_OS},
+    {FIELD_EVENT_COUNTRY, EVENT_COUNTRY},
+    {FIELD_EVENT_PROPERTIES, EVENT_PROPERTIES},
+};
+
+struct with {
+    enum graphql_field field;
+    uint32_t bit;
+};
+
+static const struct with session_with[] = {
+    {FIELD_SESSION_PAGES, SESSION_WITH_PAGES},         {FIELD_SESSION_ENTRY_PAGE, SESSION_WITH_ENTRY_PAGE},
+    {FIELD_SESSION_EXIT_PAGE, SESSION_WITH_EXIT_PAGE}, {FIELD_SESSION_EVENT_TYPES, SESSION_WITH_EVENT_TYPES},
+    {FIELD_SESSION_EVENTS, SESSION_WITH_SOURCES},
+};
+
+static const struct with profile_with[] = {
+    {FIELD_PROFILE_EVENTS_1D, PROFILE_WITH_BUCKETS},
+    {FIELD_PROFILE_EVENTS_7D, PROFILE_WITH_BUCKETS},
+    {FIELD_PROFILE_EVENTS_30D, PROFILE_WITH_BUCKETS},
+    {FIELD_PROFILE_EVENTS_90D, PROFILE_WITH_BUCKETS},
+    {FIELD_PROFILE_SESSIONS_1D, PROFILE_WITH_BUCKETS},
+    {FIELD_PROFILE_SESSIONS_7D, PROFILE_WITH_BUCKETS},
+    {FIELD_PROFILE_SESSIONS_30D, PROFILE_WITH_BUCKETS},
+    {FIELD_PROFILE_SESSIONS_90D, PROFILE_WITH_BUCKETS},
+    {FIELD_PROFILE_EVENT_COUNTS, PROFILE_WITH_EVENT_COUNTS},
+    {FIELD_PROFILE_TOP_PAGES, PROFILE_WITH_TOP_PAGES},
+    {FIELD_PROFILE_TOP_FEATURES, PROFILE_WITH_TOP_FEATURES},
+    {FIELD_PROFILE_TRAITS, PROFILE_WITH_TRAITS},
+    {FIELD_PROFILE_CURRENT_SESSION, PROFILE_WITH_CURRENT_SESSION},
+};
+
+bool
+load_event_text(enum graphql_field field, enum event_text *out_text)
+{
+    for (uint32_t i = 0; i < COUNT_OF(event_texts); i++) {
+        if (event_texts[i].field == field) {
+            *out_text = event_texts[i].text;
+            return true;
+        }
+    }
+    return false;
+}
+
+uint32_t
+load_event_texts(const struct load *load)
+{
+    uint32_t texts = 0;
+
+    for (uint32_t i = 0; i < COUNT_OF(event_texts); i++) {
+        texts |= load_rows_have(load, event_texts[i].field) ? 1u << event_texts[i].text : 0;
+    }
+    return texts;
+}
+
+uint32_t
+load_session_with(const struct load *load)
+{
+    uint32_t with = 0;
+
+    for (uint32_t i = 0; i < COUNT_OF(session_with); i++) {
+        with |= load_rows_have(load, session_with[i].field) ? session_with[i].bit : 0;
+    }
+    return with;
+}
+
+uint32_t
+load_profile_with(const struct load *load)
+{
+    uint32_t session = 0;
+    uint32_t with = 0;
+
+    for (uint32_t i = 0; i < COUNT_OF(profile_with); i++) {
+        with |= load_has_child(load->selection, profile_with[i].field) ? profile_with[i].bit : 0;
+    }
+    for (const struct graphql_selection *at = load->selection->children; at != NULL; at = at->next) {
+        for (uint32_t i = 0; at->field == FIELD_PROFILE_CURRENT_SESSION && i < COUNT_OF(session_with); i++) {
+            session |= load_has_child(at, session_with[i].field) ? session_with[i].bit : 0;
+        }
+    }
+    return with | session << PROFILE_WITH_SESSION_SHIFT;
+}
+
 bool
 load_is_ready(struct loads *loads, struct load *load)
 {

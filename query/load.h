@@ -100,6 +100,12 @@ struct load_questions {
     uint32_t count;
 };
 
+/* The rows of a page that one slice has answered last. */
+struct load_part {
+    struct question *question;
+    uint32_t used; /* so many of them are in the page */
+};
+
 struct load {
     enum load_kind kind;
     uint32_t stage;     /* of its steps: the owner's */
@@ -117,6 +123,8 @@ struct load {
     struct load_person *filter; /* canonicalId of a filter, below a profile */
     struct load_questions questions;
     struct load_questions probes; /* the first row of the whole list, for hasPreviousPage */
+    struct load_part *parts;      /* of a page of events or sessions: [questions.count] */
+    uint64_t used_bytes;          /* of those that are used up */
     const char *error_code;       /* NULL: none */
     const char *error_message;
 
@@ -201,6 +209,13 @@ const struct load_branch *load_branch_find(const struct load *load,
 /* Home. Whether the objects in its rows are asked for this field. */
 bool load_rows_have(const struct load *load, enum graphql_field field);
 bool load_has_child(const struct graphql_selection *selection, enum graphql_field field);
+/* Home. What may be long of its rows, as far as they are asked for it: texts of events (bits 1 << enum event_text),
+   SESSION_WITH_..., PROFILE_WITH_... */
+uint32_t load_event_texts(const struct load *load);
+uint32_t load_session_with(const struct load *load);
+uint32_t load_profile_with(const struct load *load);
+/* Home. The text of an event's record that the field is. False: it is none. */
+MUST_USE bool load_event_text(enum graphql_field field, enum event_text *out_text);
 /* Home. The tenant and the persons are here. False: not yet, or the load has failed for one of them. */
 MUST_USE bool load_is_ready(struct loads *loads, struct load *load);
 /* Home. Who this person of a row is now; the load has waited for people, or all rows are one person's. */

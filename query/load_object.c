@@ -295,6 +295,7 @@ ask_profile(struct loads *loads, struct load *load)
         return false;
     }
     question->ask.profile.canonical = winner->canonical;
+    question->ask.profile.with = load_profile_with(load);
     load->questions = (struct load_questions){.at = question, .count = 1};
     load->row_count = 1;
     load->has_rows = true; /* its lists need not wait */
@@ -365,6 +366,7 @@ ask_event(struct loads *loads, struct load *load)
     }
     question.reading = load->tenant->reading;
     question.ask.event.event_id = graphql_argument(load->selection, ARGUMENT_QUERY_EVENT_EVENT_ID)->text;
+    question.ask.event.texts = load_event_texts(load);
     wait_answers(loads, load, OBJECT_WAIT_ANSWERS);
     return load_ask_slices(loads, &question, NULL, 0, &load->questions);
 }
@@ -507,6 +509,7 @@ ask_event_session(struct loads *loads, struct load *load)
     question.ask.event_session.member_count = person->member_count;
     question.ask.event_session.person = event_of(load)->person;
     question.ask.event_session.event_time = event_of(load)->record->event_time;
+    question.ask.event_session.with = load_session_with(load);
     wait_answers(loads, load, OBJECT_WAIT_ANSWERS);
     return load_ask_slices(loads, &question, person->members, person->member_count, &load->questions);
 }

@@ -200,46 +200,16 @@ write_own_profile_field(struct writer *writer, const struct load *load, uint32_t
 
 /* ---- events ---- */
 
-/* False: not a text of the record. */
-static bool
-write_event_text(struct json_out *out, const struct event_record *record, enum graphql_field field)
-{
-    static const struct {
-        enum graphql_field field;
-        enum event_text which;
-    } texts[] = {
-        {FIELD_EVENT_EVENT_ID, EVENT_EVENT_ID},
-        {FIELD_EVENT_EVENT_TYPE, EVENT_EVENT_TYPE},
-        {FIELD_EVENT_ANONYMOUS_ID, EVENT_ANONYMOUS_ID},
-        {FIELD_EVENT_USER_ID, EVENT_USER_ID},
-        {FIELD_EVENT_CLIENT_SESSION_ID, EVENT_SESSION_ID},
-        {FIELD_EVENT_PAGE_URL, EVENT_PAGE_URL},
-        {FIELD_EVENT_REFERRER, EVENT_REFERRER},
-        {FIELD_EVENT_ELEMENT_ID, EVENT_ELEMENT_ID},
-        {FIELD_EVENT_FEATURE_NAME, EVENT_FEATURE_NAME},
-        {FIELD_EVENT_DEVICE_TYPE, EVENT_DEVICE_TYPE},
-        {FIELD_EVENT_BROWSER, EVENT_BROWSER},
-        {FIELD_EVENT_OS, EVENT_OS},
-        {FIELD_EVENT_COUNTRY, EVENT_COUNTRY},
-    };
-
-    for (uint32_t i = 0; i < COUNT_OF(texts); i++) {
-        if (texts[i].field == field) {
-            write_value_text(out, event_text(record, texts[i].which));
-            return true;
-        }
-    }
-    return false;
-}
-
 static void
 write_event_field(struct writer *writer, const struct load *load, uint32_t row,
                   const struct graphql_selection *at)
 {
     const struct event_row *event = load->events[row];
     struct json_out *out = writer->out;
+    enum event_text text;
 
-    if (write_event_text(out, event->record, at->field)) {
+    if (at->field != FIELD_EVENT_PROPERTIES && load_event_text(at->field, &text)) {
+        write_value_text(out, event_text(event->record, text));
         return;
     }
     switch ((int)at->field) {

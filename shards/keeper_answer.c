@@ -3,6 +3,8 @@
 
 #include <errno.h>
 
+#include "shards/answer_row.h"
+
 /*
  * A message's questions are a task, which answers one after the other, piece by piece. One whose position is not
  * applied yet waits in its partition's list and comes back to its message; so does one that waits for a read, and the
@@ -173,10 +175,13 @@ keeper_person_of(const struct keeper *keeper, const struct question *question, c
 
 /* Rows of an answer, in its arena. */
 
-static bool
-is_full(const struct question *question)
+bool
+keeper_has_enough(const struct asked *asked, uint32_t count_max, uint64_t bytes_max)
 {
-    return question->arena.is_full;
+    const struct arena *arena = &asked->question->arena;
+
+    return asked->row_count >= count_max || arena->is_full ||
+           (asked->row_count > 0 && arena->bytes_used >= bytes_max);
 }
 
 void *
@@ -203,188 +208,6 @@ keeper_add_row(struct asked *asked, uint32_t row_bytes)
     return row;
 }
 
-static const struct text_count *
-copy_counts(struct arena *arena, const struct pack *pack, const struct counts *counts, uint64_t other,
-            uint32_t *out_count)
-{
-    const struct counts_row *from = counts_rows(pack, counts);
-    uint32_t count = counts->rows.count + (other > 0 ? 1 : 0);
-    struct text_count *rows = arena_take(arena, (uint64_t)count * sizeof(*rows));
-
-    if (rows == NULL) {
-        return NULL;
-    }
-    for (uint32_t i = 0; i < counts->rows.count; i++) {
-        rows[i] = (struct text_count){.key = arena_text(arena, counts_name(pack, &from[i])),
-                                      .count = from[i].count};
-    }
-    if (other > 0) {
-        rows[count - 1] = (struct text_count){.key = TEXT("other"), .count = other};
-    }
-    if (!arena->is_full) {
-        counts_rank(rows, count);
-    }
-    *out_count = count;
-    return rows;
-}
-
-static const struct text_count *
-copy_top(struct arena *arena, const struct pack *pack, const struct top *top, uint32_t *out_count)
-{
-    const struct top_row *from = top_rows(pack, top);
-    struct text_count *rows = arena_take(arena, (uint64_t)top->rows.count * sizeof(*rows));
-
-    if (rows == NULL) {
-        return NULL;
-    }
-    for (uint32_t i = 0; i < top->rows.count; i++) {
-        rows[i] =
-            (struct text_count){.key = arena_text(arena, top_name(pack, &from[i])), .count = from[i].count};
-    }
-    if (!arena->is_full) {
-        counts_rank(rows, top->rows.count);
-    }
-    *out_count = top->rows.count;
-    return rows;
-}
-
-static struct text
-copy_latest(struct arena *arena, const struct pack *pack, const struct latest *latest)
-{
-    return arena_text(arena, pack_text(pack, &latest->text));
-}
-
-static void
-copy_session(struct arena *arena, struct session_row *row, struct session_at at, bool is_open)
-{
-    const struct session *session = at.session;
-    const struct session_page *from = session_pages(at.pack, session);
-    struct text *pages = arena_take(arena, (uint64_t)session->pages.count * sizeof(*pages));
-    uint32_t *sources = arena_take(arena, (uint64_t)session->sources.count * sizeof(*sources));
-
-    *row = (struct session_row){
-        .session_id = session->session_id,
-        .revision = session->revision,
-        .person = session->person,
-        .is_open = is_open,
-        .start = session->start,
-        .end = session->end,
-        .event_count = session->event_count,
-        .pages = pages,
-        .exit_page = copy_latest(arena, at.pack, &session->exit_page),
-        .device_type = copy_latest(arena, at.pack, &session->latest[SESSION_DEVICE_TYPE]),
-        .browser = copy_latest(arena, at.pack, &session->latest[SESSION_BROWSER]),
-        .os = copy_latest(arena, at.pack, &session->latest[SESSION_OS]),
-        .country = copy_latest(arena, at.pack, &session->latest[SESSION_COUNTRY]),
-        .sources = sources,
-    };
-    row->event_types = copy_counts(arena, at.pack, &session->event_types, 0, &row->event_type_count);
-    for (uint32_t i = 0; pages != NULL && i < session->pages.count; i++) {
-        pages[i] = arena_text(arena, pack_text(at.pack, &from[i].page));
-    }
-    if (arena->is_full) {
-        return; /* the answer will be a fault */
-    }
-    row->page_count = session->pages.count;
-    row->entry_page = session->pages.count > 0 ? pages[0] : (struct text){0};
-    memcpy(sources, session_sources(at.pack, session), session->sources.count * sizeof(*sources));
-    row->source_count = session->sources.count;
-}
-
-/* Profile. */
-
-static const struct bucket *
-copy_buckets(struct arena *arena, const struct pack *pack, const struct pack_list *list, uint32_t *out_count)
-{
-    struct bucket *rows = arena_take(arena, (uint64_t)list->count * sizeof(*rows));
-
-    if (rows == NULL) {
-        return NULL;
-    }
-    if (list->count > 0) {
-        memcpy(rows, buckets_rows(pack, list), (uint64_t)list->count * sizeof(*rows));
-    }
-    *out_count = list->count;
-    return rows;
-}
-
-static const struct trait_row *
-copy_traits(struct arena *arena, const struct pack *pack, const struct traits *traits, uint32_t *out_count)
-{
-    const struct trait *from = traits_rows(pack, traits);
-    struct trait_row *rows = arena_take(arena, (uint64_t)traits->rows.count * sizeof(*rows));
-    uint32_t count = 0;
-
-    if (rows == NULL) {
-        return NULL;
-    }
-    for (uint32_t i = 0; i < traits->rows.count; i++) {
-        if (from[i].value.bytes > 0) {
-            rows[count++] = (struct trait_row){.key = arena_text(arena, pack_text(pack, &from[i].key)),
-                                               .value = arena_text(arena, pack_text(pack, &from[i].value))};
-        }
-    }
-    *out_count = count;
-    return rows;
-}
-
-static void
-copy_session_totals(struct arena *arena, struct profile_answer *answer, const struct profile *profile,
-                    struct event_ms watermark, int64_t gap_ms)
-{
-    const struct pack *pack = &profile->pack;
-    const struct session_set *sessions = &profile->sessions;
-    const struct session *rows = session_set_rows(pack, sessions);
-    const struct session *current = session_set_current(pack, sessions, watermark, gap_ms);
-
-    answer->total_sessions = sessions->archived_count + sessions->rows.count;
-    answer->closed_sessions = sessions->archived_count;
-    answer->closed_duration_ms = sessions->archived_duration_ms;
-    for (uint32_t i = 0; i < sessions->rows.count; i++) {
-        if (session_is_closed(&rows[i], watermark, gap_ms)) {
-            answer->closed_sessions++;
-            answer->closed_duration_ms += (uint64_t)session_duration_ms(&rows[i]);
-        }
-    }
-    if (current != NULL) {
-        struct session_row *row = arena_take(arena, sizeof(*row));
-        if (row != NULL) {
-            copy_session(arena, row, (struct session_at){.pack = pack, .session = current}, true);
-        }
-        answer->current_session = row;
-    }
-}
-
-static void
-copy_profile(struct arena *arena, struct profile_answer *answer, const struct profile *profile)
-{
-    const struct pack *pack = &profile->pack;
-
-    *answer = (struct profile_answer){
-        .is_known = true,
-        .first_seen = profile->first_seen,
-        .last_seen = profile->last_seen,
-        .total_events = profile->total_events,
-        .page_views = profile->kinds[PROFILE_PAGE_VIEWS],
-        .clicks = profile->kinds[PROFILE_CLICKS],
-        .signups = profile->kinds[PROFILE_SIGNUPS],
-        .logins = profile->kinds[PROFILE_LOGINS],
-        .feature_uses = profile->kinds[PROFILE_FEATURE_USES],
-        .last_page = copy_latest(arena, pack, &profile->latest[PROFILE_LAST_PAGE]),
-        .last_country = copy_latest(arena, pack, &profile->latest[PROFILE_LAST_COUNTRY]),
-        .last_device = copy_latest(arena, pack, &profile->latest[PROFILE_LAST_DEVICE]),
-        .last_browser = copy_latest(arena, pack, &profile->latest[PROFILE_LAST_BROWSER]),
-        .last_os = copy_latest(arena, pack, &profile->latest[PROFILE_LAST_OS]),
-    };
-    answer->hours = copy_buckets(arena, pack, &profile->buckets.hours, &answer->hour_count);
-    answer->days = copy_buckets(arena, pack, &profile->buckets.days, &answer->day_count);
-    answer->event_counts =
-        copy_counts(arena, pack, &profile->event_counts, profile->other_count, &answer->event_count_count);
-    answer->top_pages = copy_top(arena, pack, &profile->top_pages, &answer->top_page_count);
-    answer->top_features = copy_top(arena, pack, &profile->top_features, &answer->top_feature_count);
-    answer->traits = copy_traits(arena, pack, &profile->traits, &answer->trait_count);
-}
-
 void
 keeper_answer_profile(struct keeper *keeper, struct asked *asked, const struct person *person)
 {
@@ -397,9 +220,8 @@ keeper_answer_profile(struct keeper *keeper, struct asked *asked, const struct p
         return;
     }
     if (answer != NULL && person != NULL) {
-        copy_profile(arena, answer, person->profile);
-        copy_session_totals(arena, answer, person->profile, keeper_watermark_of(keeper, question),
-                            gap_of(keeper, question));
+        answer_row_profile(arena, answer, person->profile, question->ask.profile.with,
+                           keeper_watermark_of(keeper, question), gap_of(keeper, question));
     }
     question->answer.profile = answer;
     keeper_finish(keeper, asked, 0);
@@ -440,22 +262,23 @@ keeper_is_time_up(struct asked *asked, uint32_t count, const struct time_slice *
 /* Sessions. */
 
 static void
-add_session_row(struct asked *asked, struct session_at at, bool is_open)
+add_session_row(struct asked *asked, struct session_at at, bool is_open, uint32_t with)
 {
     struct session_row *row = keeper_add_row(asked, sizeof(*row));
 
     if (row != NULL) {
-        copy_session(&asked->question->arena, row, at, is_open);
+        answer_row_session(&asked->question->arena, row, at, is_open, with);
     }
 }
 
 static void
-finish_sessions(struct keeper *keeper, struct asked *asked)
+finish_sessions(struct keeper *keeper, struct asked *asked, bool has_more)
 {
     struct sessions_answer *answer = arena_take(&asked->question->arena, sizeof(*answer));
 
     if (answer != NULL) {
-        *answer = (struct sessions_answer){.rows = asked->rows, .count = asked->row_count};
+        *answer =
+            (struct sessions_answer){.rows = asked->rows, .count = asked->row_count, .has_more = has_more};
     }
     asked->question->answer.sessions = answer;
     keeper_finish(keeper, asked, 0);
@@ -522,7 +345,7 @@ answer_sessions(struct keeper *keeper, struct asked *asked, const struct time_sl
     const struct share *share = keeper_share_of(keeper, question);
 
     if (share == NULL) {
-        finish_sessions(keeper, asked);
+        finish_sessions(keeper, asked, false);
         return STEP_DONE;
     }
     if (ask->members != NULL && is_stale(keeper, question, ask->members, ask->member_count)) {
@@ -530,26 +353,27 @@ answer_sessions(struct keeper *keeper, struct asked *asked, const struct time_sl
         return STEP_DONE;
     }
     if (!begin_sessions(keeper, asked, share)) {
-        finish_sessions(keeper, asked);
+        finish_sessions(keeper, asked, false);
         return STEP_DONE;
     }
     struct event_ms watermark = keeper_watermark_of(keeper, question);
     int64_t gap_ms = gap_of(keeper, question);
 
-    for (uint32_t count = 1; asked->row_count < ask->count_max && !is_full(question); count++) {
+    for (uint32_t count = 1; !keeper_has_enough(asked, ask->count_max, ask->bytes_max); count++) {
         struct session_at at = scan_next_session(asked->scan);
         if (at.session == NULL || at.session->start.ms < ask->from.ms) {
-            break;
+            finish_sessions(keeper, asked, false);
+            return STEP_DONE;
         }
         bool is_open = !session_is_closed(at.session, watermark, gap_ms);
         if (tri_takes(ask->open, is_open)) {
-            add_session_row(asked, at, is_open);
+            add_session_row(asked, at, is_open, ask->with);
         }
         if (keeper_is_time_up(asked, count, time)) {
             return STEP_MORE;
         }
     }
-    finish_sessions(keeper, asked);
+    finish_sessions(keeper, asked, true);
     return STEP_DONE;
 }
 
@@ -607,7 +431,7 @@ answer_event_session(struct keeper *keeper, struct asked *asked)
     struct session_at found = {0};
 
     if (!question->reading.is_known) {
-        finish_sessions(keeper, asked);
+        finish_sessions(keeper, asked, false);
         return STEP_DONE;
     }
     if (is_stale(keeper, question, members, member_count)) {
@@ -627,9 +451,10 @@ answer_event_session(struct keeper *keeper, struct asked *asked)
     if (found.session != NULL) {
         add_session_row(asked, found,
                         !session_is_closed(found.session, keeper_watermark_of(keeper, question),
-                                           gap_of(keeper, question)));
+                                           gap_of(keeper, question)),
+                        question->ask.event_session.with);
     }
-    finish_sessions(keeper, asked);
+    finish_sessions(keeper, asked, false);
     return STEP_DONE;
 }
 

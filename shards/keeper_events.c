@@ -1,21 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "shards/answer_row.h"
 #include "shards/keeper_state.h"
 
 /* Questions about events: pages of a tenant's or of some people's, and one by its ID. */
 
-static const struct event_record *
-copy_record(struct arena *arena, const struct event_record *record)
-{
-    void *copy = arena_take(arena, record->header.bytes);
-
-    if (copy != NULL) {
-        memcpy(copy, record, record->header.bytes);
-    }
-    return copy;
-}
-
 static void
-add_event_row(struct asked *asked, const struct kept_event *event)
+add_event_row(struct asked *asked, const struct kept_event *event, uint32_t texts)
 {
     struct event_row *row = keeper_add_row(asked, sizeof(*row));
 
@@ -25,18 +15,19 @@ add_event_row(struct asked *asked, const struct kept_event *event)
             .person = event->person,
             .is_late = event->is_late,
             .is_in_session = event->is_in_session,
-            .record = copy_record(&asked->question->arena, kept_event_record(event)),
+            .record = answer_row_record(&asked->question->arena, kept_event_record(event), texts),
         };
     }
 }
 
 static void
-finish_events(struct keeper *keeper, struct asked *asked)
+finish_events(struct keeper *keeper, struct asked *asked, bool has_more)
 {
     struct events_answer *answer = arena_take(&asked->question->arena, sizeof(*answer));
 
     if (answer != NULL) {
-        *answer = (struct events_answer){.rows = asked->rows, .count = asked->row_count};
+        *answer =
+            (struct events_answer){.rows = asked->rows, .count = asked->row_count, .has_more = has_more};
     }
     asked->question->answer.events = answer;
     keeper_finish(keeper, asked, 0);
@@ -103,23 +94,24 @@ keeper_answer_events(struct keeper *keeper, struct asked *asked, const struct ti
     const struct share *share = keeper_share_of(keeper, asked->question);
 
     if (share == NULL || (asked->scan == NULL && !begin_events(keeper, asked, share))) {
-        finish_events(keeper, asked);
+        finish_events(keeper, asked, false);
         return STEP_DONE;
     }
     scan_resume(asked->scan);
-    for (uint32_t count = 1; asked->row_count < ask->count_max && !asked->question->arena.is_full; count++) {
+    for (uint32_t count = 1; !keeper_has_enough(asked, ask->count_max, ask->bytes_max); count++) {
         const struct kept_event *event = scan_next_event(asked->scan);
         if (event == NULL || kept_event_record(event)->event_time.ms < ask->from.ms) {
-            break;
+            finish_events(keeper, asked, false);
+            return STEP_DONE;
         }
         if (takes_event(ask, event)) {
-            add_event_row(asked, event);
+            add_event_row(asked, event, ask->texts);
         }
         if (keeper_is_time_up(asked, count, time)) {
             return STEP_MORE;
         }
     }
-    finish_events(keeper, asked);
+    finish_events(keeper, asked, true);
     return STEP_DONE;
 }
 
@@ -136,9 +128,9 @@ keeper_answer_event(struct keeper *keeper, struct asked *asked)
         const struct kept_event *event =
             history_find(&share->history, hash128_keyed(keeper->id_key, tenant->name, event_id));
         if (event != NULL && text_equal(event_text(kept_event_record(event), EVENT_EVENT_ID), event_id)) {
-            add_event_row(asked, event);
+            add_event_row(asked, event, question->ask.event.texts);
         }
     }
-    finish_events(keeper, asked);
+    finish_events(keeper, asked, false);
     return STEP_DONE;
 }

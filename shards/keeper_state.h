@@ -285,6 +285,8 @@ struct event_ms keeper_watermark_of(struct keeper *keeper, const struct question
 /* A person of the question's slice; NULL for none. */
 const struct person *keeper_person_of(const struct keeper *keeper, const struct question *question,
                                       const struct member *member);
+/* No more rows, or none that are wanted now. */
+bool keeper_has_enough(const struct asked *asked, uint32_t count_max, uint64_t bytes_max);
 /* A zeroed row at the end; NULL when the arena is full. */
 void *keeper_add_row(struct asked *asked, uint32_t row_bytes);
 /* After so many items, or when they were large: one may have 64 KiB of texts, or a hundred of them. */

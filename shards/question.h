@@ -92,11 +92,13 @@ struct question {
         } users;
         struct {
             struct uuid canonical;
+            uint32_t with; /* PROFILE_WITH_... */
         } profile;
         struct profile_scan *profiles;
         struct event_scan *events;
         struct {
             struct text event_id;
+            uint32_t texts; /* wanted of it: bits 1 << enum event_text */
         } event;
         struct session_scan *sessions;
         struct {
@@ -104,6 +106,7 @@ struct question {
             uint32_t member_count;
             uint32_t person; /* that the event was kept under */
             struct event_ms event_time;
+            uint32_t with; /* SESSION_WITH_... */
         } event_session;
         struct cube_scan *cube;
     } ask;
@@ -204,6 +207,13 @@ struct text_count {
     uint64_t count;
 };
 
+/* What of a session may be long is in its row when it was asked for. */
+#define SESSION_WITH_PAGES (1u << 0)
+#define SESSION_WITH_ENTRY_PAGE (1u << 1)
+#define SESSION_WITH_EXIT_PAGE (1u << 2)
+#define SESSION_WITH_EVENT_TYPES (1u << 3)
+#define SESSION_WITH_SOURCES (1u << 4)
+
 struct session_row {
     struct uuid session_id;
     uint32_t revision;
@@ -229,6 +239,7 @@ struct session_row {
 struct sessions_answer {
     const struct session_row *rows; /* latest start first, of equals the greater id first */
     uint32_t count;
+    bool has_more; /* there may be some behind the last one */
 };
 
 #define WINDOW_COUNT 4u /* 1, 7, 30, 90 days */
@@ -245,6 +256,15 @@ struct trait_row {
     struct text key;
     struct text value; /* JSON */
 };
+
+/* The same of a profile. */
+#define PROFILE_WITH_BUCKETS (1u << 0)
+#define PROFILE_WITH_EVENT_COUNTS (1u << 1)
+#define PROFILE_WITH_TOP_PAGES (1u << 2)
+#define PROFILE_WITH_TOP_FEATURES (1u << 3)
+#define PROFILE_WITH_TRAITS (1u << 4)
+#define PROFILE_WITH_CURRENT_SESSION (1u << 5)
+#define PROFILE_WITH_SESSION_SHIFT 8 /* and SESSION_WITH_... of that, so far to the left */
 
 struct profile_answer {
     bool is_known;
@@ -285,12 +305,13 @@ struct event_row {
     uint32_t person; /* as kept */
     bool is_late;
     bool is_in_session;
-    const struct event_record *record; /* a copy in the answer's arena, traits and context may be missing */
+    const struct event_record *record; /* a copy in the answer's arena, with the texts that were asked for */
 };
 
 struct events_answer {
     const struct event_row *rows; /* newest event_time first, of equals the greater position first */
     uint32_t count;
+    bool has_more; /* there may be some behind the last one */
 };
 
 enum tri {
@@ -321,7 +342,9 @@ struct event_scan {
     bool only_in_session;
     bool has_after;
     struct event_place after;
-    uint32_t count_max; /* rows wanted of each slice */
+    uint32_t texts;     /* wanted of each: bits 1 << enum event_text */
+    uint32_t count_max; /* rows wanted of each slice, */
+    uint64_t bytes_max; /* unless they take so much before; one row always fits */
 };
 
 /* The greatest value first, of equals the greater canonical. */
@@ -376,7 +399,9 @@ struct session_scan {
     struct event_ms to;   /* exclusive */
     bool has_after;
     struct session_place after;
-    uint32_t count_max;
+    uint32_t with;      /* SESSION_WITH_... */
+    uint32_t count_max; /* as of events */
+    uint64_t bytes_max;
 };
 
 struct code_filter {

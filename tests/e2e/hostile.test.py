@@ -513,6 +513,29 @@ def answers_take_no_more_than_their_memory_and_small_ones_are_given():
         until(lambda: node.memory_bytes() < before + 100 * MIB, 60, 'memory that comes back')
 
 
+@test(120)
+def long_pages_of_many_clients_are_all_answered():
+    """Each slice has part of a page in memory, with the fields that were asked for; small answers share theirs."""
+    with Node('--shards', '2') as node:
+        for first in range(0, 12_000, 1000):
+            node.ingest([event(TENANT, event_id=str(i), user_id=f'u{i % 400}', page_url='/a', properties={'x': 'y' * 900})
+                         for i in range(first, first + 1000)])
+        fields = 'eventId eventType properties pageUrl canonicalId eventTime session { sessionId pages }'
+        page = '{ events(tenantId: "%s", first: 1000) { nodes { %s } } }' % (TENANT, fields)
+        before = node.memory_bytes()
+        with contextlib.ExitStack() as stack:
+            streams = [stack.enter_context(Stream(node)) for _ in range(24)]
+            for _ in range(3):
+                for stream in streams:
+                    stream.send(request(json.dumps({'query': page}).encode(), 'Content-Type: application/json\r\n', '/graphql'))
+                for stream in streams:
+                    said = stream.answer()[1]
+                    check('errors' not in said, short(said.get('errors')))
+                    check_equal(len(said['data']['events']['nodes']), 1000)
+        most = node.memory_bytes('VmHWM')
+        check(most < before + 300 * MIB, f'{before // MIB} MiB, and then {most // MIB}')
+
+
 # ---- Queries. ----
 
 def query_refused(query, *words, **variables):

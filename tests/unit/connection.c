@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "query/connection.h"
 
+#include <errno.h>
+
 #include "tests/unit/fake_shards.h"
 
 static char cursor[64];
@@ -228,4 +230,92 @@ TEST(pages_of_merges_follow_each_other)
     ask_page(query, end_cursor());
     CHECK(strstr(said(), "1970-01-01T00:00:00.002Z") != NULL);
     CHECK(strstr(said(), "\"hasNextPage\":false,\"hasPreviousPage\":true") != NULL);
+}
+
+/* One person's events are all in one slice, which answers twice an even share of the page first. */
+TEST(a_slice_is_asked_for_more_when_its_part_is_used_up)
+{
+    char id[16];
+    const char *at;
+
+    given_shards();
+    for (uint32_t i = 0; i < 60; i++) {
+        fake_event(ANN, 5000 + i, i, "a");
+    }
+    fake_event(BOB, 5000, 100, "b");
+    ask("{events(tenantId:\"acme\" first:59){nodes{eventId} pageInfo{hasNextPage}}}", NULL);
+    at = said();
+    for (uint32_t i = 59; i >= 1; i--) {
+        snprintf(id, sizeof(id), "\"e%u\"", (unsigned)i);
+        at = strstr(at, id);
+        CHECK(at != NULL);
+    }
+    CHECK(strstr(said(), "\"e0\"") == NULL);
+    CHECK(strstr(said(), "\"hasNextPage\":true") != NULL);
+    CHECK_EQ(fake.kind_counts[QUESTION_EVENTS], FAKE_SLICES + 1);
+    CHECK_EQ(fake.rows_answered, 38 + 1 + 22);
+
+    /* The last of one slice is the last of the page: whether there is a next one is not known before it is asked. */
+    ask("{events(tenantId:\"acme\" first:38 filter:{to:\"1970-01-01T00:00:05.043Z\" "
+        "from:\"1970-01-01T00:00:05.005Z\"}){nodes{eventId} pageInfo{hasNextPage}}}",
+        NULL);
+    CHECK(strstr(said(), "\"e42\"") != NULL);
+    CHECK(strstr(said(), "\"e5\"") != NULL);
+    CHECK(strstr(said(), "\"hasNextPage\":false") != NULL);
+}
+
+TEST(an_even_page_is_one_round)
+{
+    given_shards();
+    for (uint32_t i = 0; i < 48; i++) {
+        fake_event(i % FAKE_PERSON_COUNT, 5000 + i, i, "a");
+    }
+    ask("{events(tenantId:\"acme\" first:30){nodes{eventId} pageInfo{hasNextPage}}}", NULL);
+    CHECK(strstr(said(), "\"e47\"") != NULL);
+    CHECK(strstr(said(), "\"e18\"") != NULL);
+    CHECK(strstr(said(), "\"e17\"") == NULL);
+    CHECK_EQ(fake.kind_counts[QUESTION_EVENTS], FAKE_SLICES);
+}
+
+TEST(sessions_of_one_slice_follow_each_other_through_its_parts)
+{
+    given_shards();
+    for (uint32_t i = 0; i < 60; i++) {
+        fake_session(i, ANN, 5000 + i / 2, 6000);
+    }
+    ask("{sessions(tenantId:\"acme\" first:59){nodes{sessionId} pageInfo{hasNextPage}}}", NULL);
+    CHECK(strstr(said(), "[{\"sessionId\":\"3c3c3c3c-3c3c-3c3c-3c3c-3c3c3c3c3c3c\"},"
+                         "{\"sessionId\":\"3b3b3b3b-") != NULL);
+    CHECK(strstr(said(), "{\"sessionId\":\"02020202-0202-0202-0202-020202020202\"}]") != NULL);
+    CHECK(strstr(said(), "\"hasNextPage\":true") != NULL);
+    CHECK_EQ(fake.kind_counts[QUESTION_SESSIONS], FAKE_SLICES + 1);
+}
+
+TEST(a_page_that_is_more_than_an_answer_may_be_is_given_up)
+{
+    given_shards();
+    for (uint32_t i = 0; i < 60; i++) {
+        fake_event(ANN, 5000 + i, i, "a");
+    }
+    fake.answer_bytes = ARENA_BYTES_MAX + 1;
+    ask("{events(tenantId:\"acme\" first:59){nodes{eventId}}}", NULL);
+    CHECK(said_error("TOO_LARGE", "[\"events\"]"));
+    CHECK_EQ(fake.kind_counts[QUESTION_EVENTS], FAKE_SLICES);
+}
+
+TEST(a_second_part_may_fail_too)
+{
+    given_shards();
+    for (uint32_t i = 0; i < 60; i++) {
+        fake_event(ANN, 5000 + i, i, "a");
+    }
+    start("{events(tenantId:\"acme\" first:59){nodes{eventId}}}", NULL);
+    (void)fake_round();
+    (void)fake_round();
+    fake.fault_kind = QUESTION_EVENTS;
+    fake.fault = -ENOMEM;
+    fake.fault_count = 1;
+    while (fake_round()) {
+    }
+    CHECK(said_error("UNAVAILABLE", "[\"events\"]"));
 }

@@ -97,7 +97,9 @@ static struct {
     struct question *asked[16384];
     uint32_t asked_count; /* in the round that was sent last */
     uint32_t event_scans; /* so many slices were asked for events */
-    uint32_t added_count; /* and in the next one */
+    uint32_t rows_answered;
+    uint64_t answer_bytes; /* that each takes, as it says */
+    uint32_t added_count;  /* and in the next one */
     uint32_t round_count;
     uint32_t kind_counts[QUESTION_OPEN_SESSIONS + 1]; /* asked so far */
     uint32_t ended_count;
@@ -457,8 +459,10 @@ fake_events(struct question *question)
     qsort(rows, answer->count, sizeof(*rows), fake_compare_events);
     if (question->kind == QUESTION_EVENTS && answer->count > question->ask.events->count_max) {
         answer->count = question->ask.events->count_max;
+        answer->has_more = true;
     }
     answer->rows = rows;
+    fake.rows_answered += answer->count;
     question->answer.events = answer;
 }
 
@@ -508,6 +512,7 @@ fake_sessions(struct question *question)
     qsort(rows, answer->count, sizeof(*rows), fake_compare_sessions);
     if (question->kind == QUESTION_SESSIONS && answer->count > question->ask.sessions->count_max) {
         answer->count = question->ask.sessions->count_max;
+        answer->has_more = true;
     }
     answer->rows = rows;
     question->answer.sessions = answer;
@@ -602,6 +607,7 @@ static inline void
 fake_answer(struct question *question)
 {
     fake.kind_counts[question->kind]++;
+    question->arena.bytes_used = fake.answer_bytes;
     CHECK(question->target < (question->kind < QUESTION_PROFILE ? FAKE_PARTITIONS : FAKE_SLICES));
     if (fake.fault != 0 && question->kind == fake.fault_kind && fake.fault_count > 0) {
         fake.fault_count--;

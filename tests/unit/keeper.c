@@ -343,7 +343,11 @@ ask_events(uint16_t slice, struct event_scan *scan)
 
 TEST(pages_of_events_join_without_gap_or_overlap)
 {
-    struct event_scan scan = {.from = {.ms = INT64_MIN}, .to = {.ms = INT64_MAX}, .count_max = 7};
+    struct event_scan scan = {.from = {.ms = INT64_MIN},
+                              .to = {.ms = INT64_MAX},
+                              .count_max = 7,
+                              .texts = UINT32_MAX,
+                              .bytes_max = UINT64_MAX};
     struct event_place last = {.event_time = {.ms = INT64_MAX}};
     uint32_t total = 0;
 
@@ -383,7 +387,9 @@ TEST(events_are_filtered_and_those_of_members_only_are_theirs)
     struct member members[] = {member_of(4), member_of(1), member_of(8)};
     struct event_scan scan = {.from = {.ms = T0 + MINUTE},
                               .to = {.ms = T0 + 3 * MINUTE},
+                              .texts = UINT32_MAX,
                               .count_max = 100,
+                              .bytes_max = UINT64_MAX,
                               .members = members,
                               .member_count = COUNT_OF(members)};
     struct question question;
@@ -423,7 +429,8 @@ TEST(events_are_filtered_and_those_of_members_only_are_theirs)
 
 TEST(an_event_is_found_by_its_id_and_the_newest_of_two)
 {
-    struct question question = {.kind = QUESTION_EVENT, .target = 0, .ask.event.event_id = TEXT("twice")};
+    struct question question = {
+        .kind = QUESTION_EVENT, .target = 0, .ask.event = {.event_id = TEXT("twice"), .texts = UINT32_MAX}};
 
     given_a_world(1, 64, 8);
     send_event(4, T0 + MINUTE, "old", (struct extra){.id = "twice"});
@@ -433,7 +440,8 @@ TEST(an_event_is_found_by_its_id_and_the_newest_of_two)
     CHECK_EQ(question.answer.events->count, 1);
     CHECK_TEXT(event_text(question.answer.events->rows[0].record, EVENT_EVENT_TYPE), "new");
     release(&question);
-    question = (struct question){.kind = QUESTION_EVENT, .target = 0, .ask.event.event_id = TEXT("never")};
+    question = (struct question){
+        .kind = QUESTION_EVENT, .target = 0, .ask.event = {.event_id = TEXT("never"), .texts = UINT32_MAX}};
     ask(&question);
     CHECK_EQ(question.answer.events->count, 0);
     release(&question);
@@ -445,7 +453,9 @@ TEST(sessions_are_listed_latest_first_with_those_archived_elsewhere)
     struct member members[] = {member_of(1), member_of(2)};
     struct session_scan scan = {.from = {.ms = INT64_MIN},
                                 .to = {.ms = INT64_MAX},
+                                .with = UINT32_MAX,
                                 .count_max = 10,
+                                .bytes_max = UINT64_MAX,
                                 .members = members,
                                 .member_count = 2};
     struct question question;
@@ -479,6 +489,7 @@ TEST(sessions_are_listed_latest_first_with_those_archived_elsewhere)
     question.ask.event_session.members = members;
     question.ask.event_session.member_count = 2;
     question.ask.event_session.person = 1;
+    question.ask.event_session.with = UINT32_MAX;
     question.ask.event_session.event_time.ms = T0;
     ask(&question);
     CHECK_EQ(question.answer.sessions->count, 1);

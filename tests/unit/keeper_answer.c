@@ -9,7 +9,11 @@ TEST(what_nobody_wants_stops_between_two_slices)
     static struct question questions[3];
     struct scatter scatter = {.is_unwanted = false};
     struct subquery message = {.scatter = &scatter, .first = questions, .unanswered = 3};
-    struct event_scan scan = {.from = {.ms = INT64_MIN}, .to = {.ms = INT64_MAX}, .count_max = 1000};
+    struct event_scan scan = {.from = {.ms = INT64_MIN},
+                              .to = {.ms = INT64_MAX},
+                              .count_max = 1000,
+                              .texts = UINT32_MAX,
+                              .bytes_max = UINT64_MAX};
 
     given_a_world(1, 4096, 8);
     for (uint32_t i = 0; i < 1000; i++) {
@@ -76,7 +80,11 @@ TEST(a_small_question_is_answered_before_a_large_one_that_came_first)
     struct question small = {.kind = QUESTION_PROFILE, .target = 0, .ask.profile.canonical = canonical_of(4)};
     struct subquery message = {.first = large, .unanswered = COUNT_OF(large)};
     struct subquery other;
-    struct event_scan scan = {.from = {.ms = INT64_MIN}, .to = {.ms = INT64_MAX}, .count_max = 1000};
+    struct event_scan scan = {.from = {.ms = INT64_MIN},
+                              .to = {.ms = INT64_MAX},
+                              .count_max = 1000,
+                              .texts = UINT32_MAX,
+                              .bytes_max = UINT64_MAX};
 
     given_a_world(1, 4096, 8);
     for (uint32_t i = 0; i < 1000; i++) {

@@ -167,8 +167,16 @@ note_people(struct digest *digest, uint16_t slice)
 static void
 note_slice(struct digest *digest, uint16_t slice)
 {
-    struct event_scan events = {.from = {.ms = INT64_MIN}, .to = {.ms = INT64_MAX}, .count_max = 5000};
-    struct session_scan sessions = {.from = {.ms = INT64_MIN}, .to = {.ms = INT64_MAX}, .count_max = 5000};
+    struct event_scan events = {.from = {.ms = INT64_MIN},
+                                .to = {.ms = INT64_MAX},
+                                .count_max = 5000,
+                                .texts = UINT32_MAX,
+                                .bytes_max = UINT64_MAX};
+    struct session_scan sessions = {.from = {.ms = INT64_MIN},
+                                    .to = {.ms = INT64_MAX},
+                                    .count_max = 5000,
+                                    .with = UINT32_MAX,
+                                    .bytes_max = UINT64_MAX};
     struct question question = {.kind = QUESTION_OPEN_SESSIONS, .target = slice};
 
     note_events(digest, (struct question){.kind = QUESTION_EVENTS, .target = slice, .ask.events = &events});
@@ -186,12 +194,16 @@ note_person(struct digest *digest, uint32_t person)
     struct member member = member_of(person);
     struct event_scan events = {.from = {.ms = INT64_MIN},
                                 .to = {.ms = INT64_MAX},
+                                .texts = UINT32_MAX,
                                 .count_max = 5000,
+                                .bytes_max = UINT64_MAX,
                                 .members = &member,
                                 .member_count = 1};
     struct session_scan sessions = {.from = {.ms = INT64_MIN},
                                     .to = {.ms = INT64_MAX},
+                                    .with = UINT32_MAX,
                                     .count_max = 5000,
+                                    .bytes_max = UINT64_MAX,
                                     .members = &member,
                                     .member_count = 1};
     struct question question = ask_profile_of(person);
@@ -213,6 +225,7 @@ note_person(struct digest *digest, uint32_t person)
                                       .ask.event_session = {.members = &member,
                                                             .member_count = 1,
                                                             .person = person,
+                                                            .with = UINT32_MAX,
                                                             .event_time = {.ms = T0 + hour * MS_PER_HOUR}}});
     }
 }
@@ -224,9 +237,10 @@ digest_answers(uint32_t people)
 
     for (uint16_t slice = 0; slice < WORLD_SLICES; slice++) {
         note_slice(&digest, slice);
-        note_events(
-            &digest,
-            (struct question){.kind = QUESTION_EVENT, .target = slice, .ask.event.event_id = TEXT("twice")});
+        note_events(&digest,
+                    (struct question){.kind = QUESTION_EVENT,
+                                      .target = slice,
+                                      .ask.event = {.event_id = TEXT("twice"), .texts = UINT32_MAX}});
     }
     for (uint32_t person = 0; person < people; person++) {
         note_person(&digest, person);

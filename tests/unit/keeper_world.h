@@ -464,7 +464,7 @@ ask_profile_of(uint32_t person)
     struct question question = {
         .kind = QUESTION_PROFILE,
         .target = slice_of(person),
-        .ask.profile.canonical = canonical_of(person),
+        .ask.profile = {.canonical = canonical_of(person), .with = UINT32_MAX},
     };
 
     ask(&question);
