@@ -5,6 +5,8 @@
 
 #include <errno.h>
 
+#define LOST_COUNT_FIRST 8u
+
 /* Somebody who took part in one. */
 struct party {
     uint32_t person;
@@ -18,6 +20,8 @@ merges_init(struct merges *merges, struct region *region)
     table_init(&merges->rows, region, sizeof(struct merge));
     table_init(&merges->parties, region, sizeof(struct party));
     map_init(&merges->by_person, region);
+    merges->lost = NULL;
+    merges->lost_count = 0;
 }
 
 void
@@ -25,6 +29,9 @@ merges_deinit(struct merges *merges)
 {
     table_deinit(&merges->rows);
     table_deinit(&merges->parties);
+    region_put(merges->rows.region, merges->lost, merges->lost_count * sizeof(*merges->lost));
+    merges->lost = NULL;
+    merges->lost_count = 0;
     map_deinit(&merges->by_person);
 }
 
@@ -66,6 +73,38 @@ add_party(struct merges *merges, uint32_t person)
     return merges->parties.count - 1;
 }
 
+static inline bool
+has_lost(const struct merges *merges, uint32_t person)
+{
+    uint32_t word = person / 64;
+
+    return word < merges->lost_count && (merges->lost[word] >> person % 64 & 1) != 0;
+}
+
+/* Room for this person's bit. */
+static int
+reserve_lost(struct merges *merges, uint32_t person)
+{
+    uint32_t count = merges->lost_count == 0 ? LOST_COUNT_FIRST : merges->lost_count;
+    uint64_t *lost;
+
+    while (count <= person / 64) {
+        count *= 2;
+    }
+    if (count == merges->lost_count) {
+        return 0;
+    }
+    lost = region_resize(merges->rows.region, merges->lost, merges->lost_count * sizeof(*lost),
+                         count * sizeof(*lost));
+    if (lost == NULL) {
+        return fault_new(-ENOMEM);
+    }
+    memset(lost + merges->lost_count, 0, (count - merges->lost_count) * sizeof(*lost));
+    merges->lost = lost;
+    merges->lost_count = count;
+    return 0;
+}
+
 static const struct party *
 living_party(const struct merges *merges, struct party *party)
 {
@@ -88,7 +127,8 @@ merges_add(struct merges *merges, struct merge merge)
     uint32_t winner = add_party(merges, merge.winner);
     struct merge *row = table_add(&merges->rows);
 
-    if (loser == MERGES_NONE || winner == MERGES_NONE || row == NULL) {
+    if (loser == MERGES_NONE || winner == MERGES_NONE || row == NULL ||
+        reserve_lost(merges, merge.loser) != 0) {
         return fault_new(-ENOMEM);
     }
     ASSERT(loser != winner);
@@ -98,26 +138,23 @@ merges_add(struct merges *merges, struct merge merge)
     row->before = party_at(merges, winner)->newest;
     party_at(merges, winner)->newest = merges->rows.count - 1;
     party_at(merges, loser)->into = winner;
+    merges->lost[merge.loser / 64] |= UINT64_C(1) << merge.loser % 64;
     return 0;
 }
 
 uint32_t
 merges_living(const struct merges *merges, uint32_t person)
 {
-    struct party *party = party_of(merges, person);
-
-    return party == NULL ? person : living_party(merges, party)->person;
+    return has_lost(merges, person) ? living_party(merges, party_of(merges, person))->person : person;
 }
 
 struct who
 merges_winner(const struct merges *merges, struct who who)
 {
-    struct party *party = party_of(merges, who.person);
-
-    if (party == NULL || party->into == MERGES_NONE) {
+    if (LIKELY(!has_lost(merges, who.person))) {
         return who;
     }
-    const struct party *winner = living_party(merges, party);
+    const struct party *winner = living_party(merges, party_of(merges, who.person));
     return (struct who){.person = winner->person, .uuid = merges_at(merges, winner->newest)->winner_uuid};
 }
 

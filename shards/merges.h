@@ -8,7 +8,8 @@
  * is theirs. A merge never changes, so the first N of them are what was known when there were N.
  *
  * Threads  Home shard only.
- * Memory   Region: 80 bytes a merge, and up to 30 for each who took part.
+ * Memory   Region: 80 bytes a merge, and up to 30 for each who took part; with the first merge a bit for everybody.
+ * Limits   People are numbered from 0 on, without gaps.
  */
 
 #include "core/map.h"
@@ -36,6 +37,8 @@ struct merges {
     struct table rows;    /* struct merge */
     struct table parties; /* struct party */
     struct map by_person; /* of parties */
+    uint64_t *lost;       /* bit for bit, by person; most questions end here */
+    uint32_t lost_count;  /* words; all people beyond them live */
 };
 
 void merges_init(struct merges *merges, struct region *region);

@@ -89,6 +89,19 @@ TEST(a_merge_leads_to_the_winner_and_is_listed)
     then_nothing_is_left();
 }
 
+TEST(who_comes_late_is_told_from_his_neighbours)
+{
+    given_no_merges(1 << 20);
+    CHECK_EQ(try_merge(3, 70000), 0);
+    CHECK_EQ(try_merge(70001, 70002), 0);
+    CHECK_EQ(try_merge(70000, 70002), 0);
+    for (uint32_t i = 69000; i < 72000; i++) {
+        CHECK_EQ(winner_of(i), i == 70000 || i == 70001 ? 70002 : i);
+    }
+    CHECK_EQ(winner_of(3), 70002);
+    then_nothing_is_left();
+}
+
 TEST(a_chain_ends_at_the_one_that_lives)
 {
     enum { COUNT = 5000 };
