@@ -6,6 +6,7 @@
 #include <errno.h>
 
 #define RING_COUNT_FIRST 1024u
+#define AHEAD_COUNT 8u     /* entries that are fetched from memory ahead */
 #define ROWS_A_LOOK 256u   /* between two looks at the clock */
 #define COPIES_FIRST 1024u /* room for copies of entries that leave */
 #define HASH_ENTRY_COUNT 64u
@@ -309,6 +310,15 @@ dedup_find(struct dedup *dedup, struct hash128 id_hash, struct wall_ms now)
     return number == MAP_NONE ? NULL : entry_at(dedup, number);
 }
 
+/* Of the entry so far behind the oldest; any number will do. */
+static inline uint32_t
+slot_at(const struct dedup *dedup, uint32_t number)
+{
+    uint64_t slot = (uint64_t)dedup->head + number;
+
+    return (uint32_t)(slot < dedup->ring_count_max ? slot : slot % dedup->ring_count_max);
+}
+
 /* At the young end of the ring. */
 static int
 push_newest(struct dedup *dedup, const struct dedup_entry *entry)
@@ -320,9 +330,10 @@ push_newest(struct dedup *dedup, const struct dedup_entry *entry)
         }
     }
 
-    uint32_t slot = (uint32_t)(((uint64_t)dedup->head + dedup->count) % dedup->ring_count_max);
+    uint32_t slot = slot_at(dedup, dedup->count);
     dedup->ring[slot] = *entry;
     dedup->count++;
+    prefetch_line_to_write(&dedup->ring[slot_at(dedup, dedup->count + AHEAD_COUNT)]);
     return map_insert(&dedup->index, entry->id_hash.lo, slot);
 }
 
