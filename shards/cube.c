@@ -22,21 +22,24 @@ cube_seek(const struct cube *cube, int64_t hour)
     return low;
 }
 
+static bool
+is_in(const struct cube_hour *hour, struct event_ms at)
+{
+    return (uint64_t)at.ms - (uint64_t)(hour->hour * MS_PER_HOUR) < MS_PER_HOUR;
+}
+
 static struct cube_hour *
 find_hour(struct memory *memory, struct cube *cube, struct event_ms at)
 {
-    if (cube->last < cube->hour_count) {
-        struct cube_hour *last = cube->hours[cube->last];
-        if ((uint64_t)at.ms - (uint64_t)(last->hour * MS_PER_HOUR) < MS_PER_HOUR) {
-            return last;
-        }
+    if (LIKELY(cube->last != NULL && is_in(cube->last, at))) {
+        return cube->last;
     }
     int64_t number = floor_div(at.ms, MS_PER_HOUR);
     uint32_t index = cube_seek(cube, number);
 
-    cube->last = index;
     if (index < cube->hour_count && cube->hours[index]->hour == number) {
-        return cube->hours[index];
+        cube->last = cube->hours[index];
+        return cube->last;
     }
     struct cube_hour *hour = memory_take_zero(memory, sizeof(*hour));
     hour->hour = number;
@@ -47,6 +50,7 @@ find_hour(struct memory *memory, struct cube *cube, struct event_ms at)
     memmove(&cube->hours[index + 1], &cube->hours[index], (cube->hour_count - index) * sizeof(*cube->hours));
     cube->hours[index] = hour;
     cube->hour_count++;
+    cube->last = hour;
     return hour;
 }
 
@@ -172,62 +176,144 @@ add_user(struct memory *memory, struct cube_hour *hour, struct cube_user user)
     }
 }
 
-void
-cube_add_event(struct memory *memory, struct cube *cube, struct event_ms at, const uint32_t *code,
-               uint32_t person)
+/* What is known of an addition from one step to the next. */
+struct ahead {
+    const struct cube_hour *hour; /* where it probably belongs; NULL: nothing is known */
+    uint64_t code_hash;
+    uint64_t pair_hash;
+};
+
+static struct ahead
+look_ahead(const struct cube_addition *row)
 {
-    struct cube_hour *hour = find_hour(memory, cube, at);
-    struct pair pair = {.code = code, .person = person};
-    uint64_t code_hash = hash_of_code(code);
-    uint32_t known = find_pair(hour, &pair, hash_of_pair(code_hash, person));
+    uint64_t code_hash = hash_of_code(row->code);
+
+    return (struct ahead){.code_hash = code_hash, .pair_hash = hash_of_pair(code_hash, row->person)};
+}
+
+static void
+add(struct memory *memory, const struct cube_addition *row, const struct ahead *ahead)
+{
+    struct cube_hour *hour = find_hour(memory, row->cube, row->at);
+
+    if (row->is_session) {
+        uint32_t index = find_cell(memory, hour, row->code, ahead->code_hash); /* may move the cells */
+
+        hour->cells[index].sessions++;
+        return;
+    }
+    struct pair pair = {.code = row->code, .person = row->person};
+    uint32_t known = find_pair(hour, &pair, ahead->pair_hash);
 
     if (known != MAP_NONE) {
         hour->cells[hour->users[known].cell].events++;
         return;
     }
-    uint32_t index = find_cell(memory, hour, code, code_hash);
+    uint32_t index = find_cell(memory, hour, row->code, ahead->code_hash);
 
     hour->cells[index].events++;
-    add_user(memory, hour, (struct cube_user){.cell = index, .person = person});
+    add_user(memory, hour, (struct cube_user){.cell = index, .person = row->person});
 }
 
-/* The hour is nearly always the one used last. */
-void
-cube_prefetch(const struct cube *cube, struct event_ms at, const uint32_t *code, uint32_t person,
-              uint32_t step, struct cube_ahead *ahead)
-{
-    if (cube->last >= cube->hour_count || step > 3) {
-        return;
-    }
-    if (step == 0) {
-        prefetch_line(&cube->hours[cube->last]);
-        return;
-    }
-    const struct cube_hour *hour = cube->hours[cube->last];
+/* Each of these asks for what is known where to find after the one before. */
 
-    if (step == 1) {
-        prefetch_lines(hour, sizeof(*hour));
-        return;
+static void
+fetch_hour(const struct cube_addition *row)
+{
+    if (row->cube->last != NULL) {
+        prefetch_lines(row->cube->last, sizeof(*row->cube->last));
     }
-    if ((uint64_t)at.ms - (uint64_t)(hour->hour * MS_PER_HOUR) >= MS_PER_HOUR) {
-        return; /* it is another one's */
-    }
-    if (step == 2) {
-        ahead->code_hash = hash_of_code(code);
-        ahead->pair_hash = hash_of_pair(ahead->code_hash, person);
+}
+
+static void
+fetch_maps(const struct cube_addition *row, struct ahead *ahead)
+{
+    const struct cube_hour *hour = row->cube->last;
+
+    *ahead = look_ahead(row);
+    if (hour != NULL && is_in(hour, row->at)) {
+        ahead->hour = hour;
         map_prefetch(&hour->cell_map, ahead->code_hash);
         map_prefetch(&hour->user_map, ahead->pair_hash);
+    }
+}
+
+static void
+fetch_rows(const struct ahead *ahead)
+{
+    const struct cube_hour *hour = ahead->hour;
+
+    if (hour == NULL) {
         return;
     }
     uint32_t cell = map_guess(&hour->cell_map, ahead->code_hash);
     uint32_t user = map_guess(&hour->user_map, ahead->pair_hash);
 
     if (cell != MAP_NONE) {
-        prefetch_lines(&hour->cells[cell], sizeof(hour->cells[cell]));
+        prefetch_lines(&hour->cells[cell], offsetof(struct cube_cell, sessions));
     }
     if (hour->user_count > 0) {
         prefetch_line_to_write(&hour->users[user != MAP_NONE ? user : hour->user_count]);
     }
+}
+
+void
+cube_queue_run(struct memory *memory, struct cube_queue *queue)
+{
+    struct ahead ahead[CUBE_QUEUE_COUNT];
+
+    for (uint32_t i = 0; i < queue->count; i++) {
+        prefetch_line(queue->rows[i].cube);
+    }
+    for (uint32_t i = 0; i < queue->count; i++) {
+        fetch_hour(&queue->rows[i]);
+    }
+    for (uint32_t i = 0; i < queue->count; i++) {
+        fetch_maps(&queue->rows[i], &ahead[i]);
+    }
+    for (uint32_t i = 0; i < queue->count; i++) {
+        fetch_rows(&ahead[i]);
+    }
+    for (uint32_t i = 0; i < queue->count; i++) {
+        add(memory, &queue->rows[i], &ahead[i]);
+    }
+    queue->count = 0;
+}
+
+static void
+take(struct memory *memory, struct cube_addition row)
+{
+    struct cube_queue *queue = row.cube->queue;
+
+    if (queue == NULL) {
+        struct ahead ahead = look_ahead(&row);
+
+        add(memory, &row, &ahead);
+        return;
+    }
+    if (queue->count == CUBE_QUEUE_COUNT) {
+        cube_queue_run(memory, queue);
+    }
+    queue->rows[queue->count++] = row;
+}
+
+void
+cube_add_event(struct memory *memory, struct cube *cube, struct event_ms at, const uint32_t *code,
+               uint32_t person)
+{
+    struct cube_addition row = {.cube = cube, .at = at, .person = person};
+
+    memcpy(row.code, code, sizeof(row.code));
+    take(memory, row);
+}
+
+void
+cube_add_session(struct memory *memory, struct cube *cube, struct event_ms start, const uint32_t *code)
+{
+    struct cube_addition row = {.cube = cube, .at = start, .is_session = true};
+
+    memcpy(row.code, code, sizeof(row.code));
+    take(memory, row);
 }
 
 struct cube_cell *

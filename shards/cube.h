@@ -9,6 +9,10 @@
  * correction is an addition with a sign, so a cell may be zero again. Cells and pairs are only ever appended:
  * (hour, index) names a place to go on from.
  *
+ * Nearly every event adds where nobody was for a long time: a cell, a pair and the maps that lead to them. So events and
+ * new sessions may wait in a queue, which all cubes of a keeper share, and are added together: then their waits for
+ * memory overlap. Whoever reads a cube runs the queue first; sums do not mind that corrections came earlier.
+ *
  * Threads  Home shard only.
  * Memory   Region.
  */
@@ -42,25 +46,38 @@ struct cube_hour {
     struct map user_map;
 };
 
+struct cube_queue;
+
 struct cube {
     struct cube_hour **hours; /* ascending */
     uint32_t hour_count;
     uint32_t hour_capacity;
-    uint32_t last; /* index of the hour used last */
+    struct cube_hour *last;   /* the hour used last; NULL: none */
+    struct cube_queue *queue; /* borrowed as long as it is there; NULL: what comes is added at once */
+};
+
+#define CUBE_QUEUE_COUNT 64u
+
+/* An event, or a session by its start. */
+struct cube_addition {
+    struct cube *cube;
+    struct event_ms at;
+    uint32_t code[DIMENSION_COUNT];
+    uint32_t person;
+    bool is_session;
+};
+
+struct cube_queue {
+    uint32_t count;
+    struct cube_addition rows[CUBE_QUEUE_COUNT];
 };
 
 /* Home. */
 void cube_add_event(struct memory *memory, struct cube *cube, struct event_ms at, const uint32_t *code,
                     uint32_t person);
-/* What cube_prefetch() knows of an event from one step to the next. */
-struct cube_ahead {
-    uint64_t code_hash;
-    uint64_t pair_hash;
-};
-
-/* Home. Such an event will be added soon: the steps of fetching from memory what it touches. */
-void cube_prefetch(const struct cube *cube, struct event_ms at, const uint32_t *code, uint32_t person,
-                   uint32_t step, struct cube_ahead *ahead);
+void cube_add_session(struct memory *memory, struct cube *cube, struct event_ms start, const uint32_t *code);
+/* Home. Adds what waits, in the order in which it came. */
+void cube_queue_run(struct memory *memory, struct cube_queue *queue);
 /* Home. The cell of a time and codes, made when it is not there; lent until the next call. */
 struct cube_cell *cube_cell(struct memory *memory, struct cube *cube, struct event_ms at,
                             const uint32_t *code);

@@ -245,6 +245,7 @@ keeper_share(struct keeper *keeper, uint16_t partition, uint32_t tenant_no, uint
         share->partition = partition;
         share->tenant_no = tenant_no;
         share->gap_ms = keeper->partitions[partition].rules.gap_ms;
+        share->cube.queue = &keeper->cube_queue;
         history_init(&share->history, &keeper->memory, keeper->seed);
         share->next = keeper->shares;
         keeper->shares = share;
@@ -526,6 +527,7 @@ keeper_step(struct keeper *keeper, struct mono_ns until)
             has_more = read_lanes(keeper);
         }
         has_more = !keeper_run_queues(keeper, until) || has_more;
+        cube_queue_run(&keeper->memory, &keeper->cube_queue);
         wake_questions(keeper);
     } while (has_more && !is_over(keeper, until));
     has_more = run_queue_run(&keeper->tasks) == STEP_MORE || has_more;

@@ -27,7 +27,6 @@ struct ahead {
     const struct applied_event *event;
     struct person **person; /* NULL: not there now */
     const struct share *share;
-    struct cube_ahead cube;
 };
 
 static struct store_key
@@ -57,8 +56,6 @@ fetch_share(struct ahead *ahead, uint32_t step)
         return;
     }
     history_prefetch(&ahead->share->history, event->record->id_hash, step);
-    cube_prefetch(&ahead->share->cube, event->record->event_time, event->code, event->person, step,
-                  &ahead->cube);
 }
 
 static void

@@ -20,7 +20,6 @@
  */
 
 #define BATCH_COUNT 16u /* items whose waits for memory overlap */
-#define STEP_COUNT 4u   /* items between two steps of one wait */
 #define NUMBER_NONE UINT32_MAX
 
 struct entries {
@@ -587,36 +586,19 @@ find_number(const struct numbers *numbers, uint32_t number)
     return NUMBER_NONE;
 }
 
-/* An event that will be counted soon, and where: each step when what it looks at has come. */
-static void
-prefetch_event(const struct cube *cube, const struct entries *events, uint32_t index,
-               struct cube_ahead places[2 * STEP_COUNT])
-{
-    if (index + 4 * STEP_COUNT < events->count) {
-        prefetch_lines(order_pointer(&events->rows[index + 4 * STEP_COUNT]), sizeof(struct kept_event));
-    }
-    for (uint32_t step = 2; step <= 3; step++) {
-        uint32_t ahead = index + (4 - step) * STEP_COUNT;
-        if (ahead < events->count) {
-            const struct kept_event *event = order_pointer(&events->rows[ahead]);
-            cube_prefetch(cube, (struct event_ms){.ms = events->rows[ahead].time}, event->code, event->person,
-                          step, &places[ahead % (2 * STEP_COUNT)]);
-        }
-    }
-}
-
 /* Counts events where the cube does, and says whose each of them is. False: somebody's who is not there. */
 static bool
 count_events(struct memory *memory, struct restoring *restoring, const struct numbers *numbers,
              uint32_t *owners, uint32_t *counts)
 {
     const struct entries *events = &restoring->events;
-    struct cube_ahead places[2 * STEP_COUNT] = {0};
 
     for (uint32_t i = 0; i < events->count; i++) {
         const struct kept_event *event = order_pointer(&events->rows[i]);
 
-        prefetch_event(&restoring->share->cube, events, i, places);
+        if (i + BATCH_COUNT < events->count) {
+            prefetch_lines(order_pointer(&events->rows[i + BATCH_COUNT]), sizeof(*event));
+        }
         owners[i] = find_number(numbers, event->person);
         if (owners[i] == NUMBER_NONE) {
             return false;
@@ -764,6 +746,7 @@ keeper_restore_end(struct slice_restore *restore)
         free_entries(&keeper->memory, &restoring->sessions);
         memory_put(&keeper->memory, restoring, sizeof(*restoring));
     }
+    cube_queue_run(&keeper->memory, &keeper->cube_queue);
     int r = restore->is_bad ? fault_new(-EUCLEAN) : 0;
 
     memory_put(&keeper->memory, restore, sizeof(*restore));

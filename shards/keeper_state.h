@@ -187,10 +187,11 @@ struct keeper {
     uint32_t asked_count;         /* questions that are unanswered */
     uint32_t asked_waiting_count; /* of those, in lists of partitions */
 
-    struct share *shares;       /* all */
-    struct share *round;        /* where the closing round goes on; NULL: none is running */
-    bool wants_round;           /* the clock moved since it began */
-    uint64_t round_event_count; /* events there were when it began */
+    struct cube_queue cube_queue; /* of all shares */
+    struct share *shares;         /* all */
+    struct share *round;          /* where the closing round goes on; NULL: none is running */
+    bool wants_round;             /* the clock moved since it began */
+    uint64_t round_event_count;   /* events there were when it began */
     uint64_t profile_count;
     uint64_t event_count;
 };

@@ -106,7 +106,7 @@ add_closing(struct memory *memory, struct share *share, struct person *person, c
 static void
 count_in(struct memory *memory, struct share *share, struct session *session)
 {
-    cube_cell(memory, &share->cube, session->start, session->code)->sessions++;
+    cube_add_session(memory, &share->cube, session->start, session->code);
     share->session_count++;
     share->open_count++;
 }

@@ -51,6 +51,70 @@ TEST(cells_and_users_come_once_however_many)
     then_memory_ends();
 }
 
+static uint32_t
+sum_sessions(const struct cube_hour *hour)
+{
+    int64_t sum = 0;
+
+    for (uint32_t i = 0; i < hour->cell_count; i++) {
+        sum += hour->cells[i].sessions;
+    }
+    return (uint32_t)sum;
+}
+
+static void
+then_both_are_the_same(const struct cube *a, const struct cube *b)
+{
+    CHECK_EQ(a->hour_count, b->hour_count);
+    for (uint32_t i = 0; i < a->hour_count; i++) {
+        CHECK_EQ(a->hours[i]->hour, b->hours[i]->hour);
+        CHECK_EQ(a->hours[i]->cell_count, b->hours[i]->cell_count);
+        CHECK_EQ(a->hours[i]->user_count, b->hours[i]->user_count);
+        CHECK_BYTES(a->hours[i]->cells, b->hours[i]->cells,
+                    a->hours[i]->cell_count * sizeof(struct cube_cell));
+        CHECK_BYTES(a->hours[i]->users, b->hours[i]->users,
+                    a->hours[i]->user_count * sizeof(struct cube_user));
+    }
+}
+
+TEST(what_waited_is_added_as_if_it_had_not)
+{
+    struct cube_queue *queue = calloc(1, sizeof(*queue));
+    struct cube waiting[2];
+
+    given_memory();
+    for (uint32_t i = 0; i < COUNT_OF(waiting); i++) {
+        waiting[i] = (struct cube){.queue = queue};
+    }
+    cube = (struct cube){0};
+    cube_queue_run(&memory, queue); /* nothing */
+    for (uint32_t i = 0; i < 10000; i++) {
+        struct event_ms at = {.ms = T0 + (i % 7 == 0 ? (int64_t)(i % 5) * MS_PER_HOUR : i)};
+        uint32_t codes[DIMENSION_COUNT] = {i % 130, 7, i % 3};
+
+        cube_add_event(&memory, &cube, at, codes, i % 70);
+        cube_add_event(&memory, &waiting[0], at, codes, i % 70);
+        cube_add_event(&memory, &waiting[1], at, codes, i % 70);
+        if (i % 11 == 0) {
+            cube_add_session(&memory, &cube, at, codes);
+            cube_add_session(&memory, &waiting[0], at, codes);
+            cube_add_session(&memory, &waiting[1], at, codes);
+        }
+        if (i % 1000 == 999) {
+            cube_queue_run(&memory, queue);
+            CHECK_EQ(queue->count, 0);
+        }
+    }
+    CHECK_EQ(cube.hour_count, 5);
+    CHECK_EQ(sum_sessions(cube.hours[0]) + sum_sessions(cube.hours[1]) + sum_sessions(cube.hours[2]) +
+                 sum_sessions(cube.hours[3]) + sum_sessions(cube.hours[4]),
+             910);
+    then_both_are_the_same(&cube, &waiting[0]);
+    then_both_are_the_same(&cube, &waiting[1]);
+    then_memory_ends();
+    free(queue);
+}
+
 TEST(a_correction_takes_away_what_was_added)
 {
     uint32_t codes[DIMENSION_COUNT] = {1};
