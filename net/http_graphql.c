@@ -27,6 +27,8 @@
 #define QUERIES_RUNNING_MAX 128u
 #define QUERIES_BYTES_SMALL (64u << 20)
 #define QUERIES_PACE_NS (10 * NS_PER_MS)
+/* A query for whose answers there was no memory begins again when others have given half of it back, or after this. */
+#define QUERIES_STARVED_NS NS_PER_S
 
 struct work {
     struct http_call *call;
@@ -36,6 +38,7 @@ struct work {
     const struct json_tree *variables;
     struct query *running; /* NULL: not begun, or over */
     struct http_call *next_waiting;
+    struct mono_ns starved;
     bool is_over;
 };
 
@@ -141,43 +144,101 @@ has_place(const struct http_call *call)
             call->shard->arenas.bytes_taken + call->shard->answers.bytes_taken < QUERIES_BYTES_SMALL);
 }
 
-static enum step start_waiting(struct http_call *call, struct mono_ns until);
+static bool
+has_memory(const struct http_call *call)
+{
+    uint64_t bytes_max = call->shard->answers.bytes_max / 2;
+
+    for (uint32_t i = 0; i < call->shared->shard_count; i++) {
+        if (atomic_load_explicit(&call->shared->bodies[i].answer_bytes, memory_order_relaxed) > bytes_max) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void
+append(struct http_queue *queue, struct http_call *call)
+{
+    ((struct work *)call->work)->next_waiting = NULL;
+    if (queue->first == NULL) {
+        queue->first = call;
+    } else {
+        ((struct work *)queue->last->work)->next_waiting = call;
+    }
+    queue->last = call;
+}
 
 /* The next one begins in a later turn, so that a row of short ones does not grow the stack. */
 static void
-let_in(struct http_queries *queries)
+let_in(struct http_queries *queries, struct http_queue *queue,
+       enum step (*begin)(struct http_call *call, struct mono_ns until))
 {
-    struct http_call *next = queries->first_waiting;
+    struct http_call *next = queue->first;
 
-    queries->first_waiting = ((struct work *)next->work)->next_waiting;
+    queue->first = ((struct work *)next->work)->next_waiting;
     queries->running++;
-    http_call_queue(next, start_waiting);
+    http_call_queue(next, begin);
+}
+
+static enum step start_waiting(struct http_call *call, struct mono_ns until);
+
+static enum step
+start_starved(struct http_call *call, struct mono_ns until)
+{
+    struct work *work = call->work;
+
+    (void)until;
+    query_resume(work->running);
+    return STEP_DONE;
+}
+
+/* At most one, which may take as much as there is. */
+static void
+let_starved_in(struct http_queries *queries)
+{
+    const struct http_call *call = queries->starved.first;
+
+    if (call == NULL || queries->running == QUERIES_RUNNING_MAX) {
+        return;
+    }
+    if (has_memory(call) ||
+        call->shard->now.ns - ((struct work *)call->work)->starved.ns > QUERIES_STARVED_NS) {
+        let_in(queries, &queries->starved, start_starved);
+    }
 }
 
 static void let_one_in(struct timer *timer);
 
 /* Where there is no timer left they wait for those that run. */
 static void
-let_one_in_later(struct http_queries *queries)
+let_one_in_later(struct http_queries *queries, struct shard *shard)
 {
-    struct shard *shard = queries->first_waiting->shard;
-
     if (queries->timer.heap_index == 0) {
         (void)timer_start(&shard->timers, &queries->timer,
                           (struct mono_ns){.ns = shard->now.ns + QUERIES_PACE_NS}, let_one_in);
     }
 }
 
+/* One of each line. */
 static void
 let_one_in(struct timer *timer)
 {
     struct http_queries *queries = CONTAINER_OF(timer, struct http_queries, timer);
+    struct http_call *first =
+        queries->starved.first != NULL ? queries->starved.first : queries->waiting.first;
+    struct shard *shard;
 
-    if (queries->first_waiting != NULL && queries->running < QUERIES_RUNNING_MAX) {
-        let_in(queries);
+    if (first == NULL) {
+        return;
     }
-    if (queries->first_waiting != NULL) {
-        let_one_in_later(queries);
+    shard = first->shard;
+    let_starved_in(queries);
+    if (queries->waiting.first != NULL && queries->running < QUERIES_RUNNING_MAX) {
+        let_in(queries, &queries->waiting, start_waiting);
+    }
+    if (queries->starved.first != NULL || queries->waiting.first != NULL) {
+        let_one_in_later(queries, shard);
     }
 }
 
@@ -187,9 +248,23 @@ leave_place(const struct http_call *call)
     struct http_queries *queries = queries_of(call);
 
     queries->running--;
-    while (queries->first_waiting != NULL && has_place(call)) {
-        let_in(queries);
+    let_starved_in(queries);
+    while (queries->waiting.first != NULL && has_place(call)) {
+        let_in(queries, &queries->waiting, start_waiting);
     }
+}
+
+/* It waits without a place. */
+static void
+starved(void *context)
+{
+    struct work *work = context;
+    struct http_queries *queries = queries_of(work->call);
+
+    work->starved = work->call->shard->now;
+    leave_place(work->call);
+    append(&queries->starved, work->call);
+    let_one_in_later(queries, work->call->shard);
 }
 
 static void
@@ -228,6 +303,7 @@ start(struct work *work)
         .now_ms = env_wall(call->shard->env).ms,
         .answered = answered,
         .finished = finished,
+        .starved = starved,
         .context = work,
     };
     struct query *query;
@@ -267,18 +343,13 @@ run(struct work *work)
     struct http_queries *queries = queries_of(call);
 
     http_call_hold(call); /* until finished */
-    if (queries->first_waiting == NULL && has_place(call)) {
+    if (queries->waiting.first == NULL && has_place(call)) {
         queries->running++;
         start(work);
         return;
     }
-    if (queries->first_waiting == NULL) {
-        queries->first_waiting = call;
-    } else {
-        ((struct work *)queries->last_waiting->work)->next_waiting = call;
-    }
-    queries->last_waiting = call;
-    let_one_in_later(queries);
+    append(&queries->waiting, call);
+    let_one_in_later(queries, call->shard);
 }
 
 /* ---- Reading the request. ---- */

@@ -41,12 +41,17 @@ struct http_bodies {
     _Atomic uint64_t answer_bytes; /* of shards to each other's queries; too */
 };
 
+struct http_queue {
+    struct http_call *first;
+    struct http_call *last;
+};
+
 /* Queries of a shard: some run, the others wait for their turn in the order in which they came. Its shard's alone. */
 struct http_queries {
     alignas(CACHE_LINE_BYTES) uint32_t running;
     struct timer timer; /* while some wait */
-    struct http_call *first_waiting;
-    struct http_call *last_waiting;
+    struct http_queue waiting;
+    struct http_queue starved; /* they had begun, and wait for memory */
 };
 
 /* What the servers of a node share. Boot writes. */

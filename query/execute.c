@@ -187,7 +187,8 @@ begin_root_field(struct execute *execute, struct load *load)
 bool
 execute_begin(struct execute *execute, const struct execute_options *options)
 {
-    *execute = (struct execute){.plan = options->plan, .may_restart = options->may_restart};
+    *execute = (struct execute){
+        .plan = options->plan, .may_restart = options->may_restart, .may_wait = options->may_wait};
     graphql_errors_init(&execute->errors, options->arena);
     if (!loads_begin(&execute->loads, options->shard, options->arena, options->principal, options->now,
                      options->done, options->context)) {
@@ -350,6 +351,9 @@ execute_round(struct execute *execute, const struct time_slice *time)
     } while (execute->has_moved);
     if (loads->is_stale && execute->may_restart) {
         return EXECUTE_STALE;
+    }
+    if (loads->is_starved && execute->may_wait) {
+        return EXECUTE_STARVED;
     }
     if (loads_send(loads) > 0) {
         return 0;

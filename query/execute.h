@@ -25,6 +25,7 @@ enum execute_answer {
     EXECUTE_READY = 1, /* everything is here and settled */
     EXECUTE_FULL,      /* the arena is */
     EXECUTE_STALE,     /* end it and begin again */
+    EXECUTE_STARVED,   /* the same, when there is memory for its answers */
     EXECUTE_MORE,      /* its time is over: call again */
 };
 
@@ -33,6 +34,7 @@ struct execute {
     const struct graphql_plan *plan;
     struct graphql_errors errors; /* of fields */
     bool may_restart;
+    bool may_wait;
 
     /* The pass over what waits, while a round is prepared. */
     struct load **at; /* NULL: none is on its way */
@@ -47,6 +49,7 @@ struct execute_options {
     const struct principal *principal;
     struct event_ms now;
     bool may_restart;
+    bool may_wait;                         /* for memory */
     void (*done)(struct scatter *scatter); /* a round is back: call execute_arrived() and execute_round() */
     void *context;
 };

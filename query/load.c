@@ -331,6 +331,7 @@ load_fail(struct loads *loads, struct load *load, int fault)
         load_refuse(load, GRAPHQL_CODE_MEMORY, "The answer needs more memory than one request may use.");
         return;
     case ENOMEM:
+        loads->is_starved = true;
         load_refuse(load, LOAD_CODE_UNAVAILABLE,
                     "Queries have no more memory than those that run now take: try again.");
         return;

@@ -186,8 +186,9 @@ struct loads {
     struct load_tenant *tenants;
     struct load *first_pending;
     struct load *last_pending;
-    uint32_t round; /* how many have come back */
-    bool is_stale;  /* somebody was merged away between two rounds */
+    uint32_t round;  /* how many have come back */
+    bool is_stale;   /* somebody was merged away between two rounds */
+    bool is_starved; /* some answers had no room beside those to others */
 };
 
 /* Home. False: arena full. `done` is the scatter's. */

@@ -16,6 +16,9 @@
  *                 v                                      |
  *              answer -----> finish <--------------------+
  *
+ * Where there was no memory for answers, it gives back those that came and is PAUSED, until whoever asked resumes it: then
+ * it begins again. After QUERY_PATIENCE_NS it does not wait any more.
+ *
  * What it works on (rounds, then the writing of the answer) is a task of the shard, a slice at a time. When its
  * deadline comes in between, it is a zombie, and its next slice finishes it.
  *
@@ -38,6 +41,8 @@
     "{\"data\":null,\"errors\":[{\"message\":\"Too many queries are running: try again.\"," \
     "\"extensions\":{\"code\":\"" LOAD_CODE_UNAVAILABLE "\"}}]}"
 
+#define QUERY_PATIENCE_NS NS_PER_S
+
 struct query {
     struct query_request request;
     struct graphql_plan plan;
@@ -47,6 +52,8 @@ struct query {
     struct writer *writer; /* NULL: not everything is here yet */
     struct json_out out;
     uint32_t start_count;
+    struct mono_ns started;
+    bool is_paused;
     bool is_zombie;
     bool *is_over; /* for query_start(), which wants to know */
 };
@@ -85,6 +92,8 @@ begin(struct query *query)
         .principal = &query->request.principal,
         .now = {.ms = request->now_ms},
         .may_restart = query->start_count + 1 < EXECUTE_STARTS_MAX,
+        .may_wait = request->starved != NULL && query->start_count + 1 < EXECUTE_STARTS_MAX &&
+                    request->shard->now.ns - query->started.ns < QUERY_PATIENCE_NS,
         .done = round_done,
         .context = query,
     };
@@ -156,6 +165,11 @@ work(struct query *query, const struct time_slice *time)
                 continue;
             }
             break;
+        case EXECUTE_STARVED:
+            scatter_end(&query->execute.loads.scatter);
+            query->is_paused = true;
+            query->request.starved(query->request.context);
+            return STEP_DONE;
         case EXECUTE_FULL:
             break;
         }
@@ -183,13 +197,13 @@ round_done(struct scatter *scatter)
     run_queue_add(&query->request.shard->queries, &query->task, work_on);
 }
 
-/* Its questions are out, so round_done() will come; or it has another slice. */
+/* Its questions are out, so round_done() will come; or it has another slice, or will be resumed. */
 static void
 deadline_passed(struct timer *timer)
 {
     struct query *query = CONTAINER_OF(timer, struct query, timer);
 
-    ASSERT(query->execute.loads.scatter.outstanding > 0 || query->task.is_queued);
+    ASSERT(query->execute.loads.scatter.outstanding > 0 || query->task.is_queued || query->is_paused);
     query->is_zombie = true;
     scatter_abandon(&query->execute.loads.scatter);
     answer(query, QUERY_DEADLINE, TEXT(BODY_DEADLINE));
@@ -277,6 +291,7 @@ query_start(const struct query_request *request)
         return NULL;
     }
     query->request = *request;
+    query->started = shard->now;
     r = graphql_prepare(request->arena, request->text, request->operation_name, request->variables,
                         &query->plan);
     if (is_forbidden(query)) {
@@ -297,6 +312,20 @@ query_start(const struct query_request *request)
         return NULL;
     }
     return begin_working(query);
+}
+
+void
+query_resume(struct query *query)
+{
+    REQUIRE(query->is_paused);
+    query->is_paused = false;
+    if (query->is_zombie) {
+        finish(query);
+    } else if (begin(query)) {
+        run_queue_add(&query->request.shard->queries, &query->task, work_on);
+    } else {
+        answer_too_large(query);
+    }
 }
 
 void

@@ -41,11 +41,16 @@ struct query_request {
     void (*answered)(void *context, enum query_answer_kind kind, struct text response);
     /* Nothing of the query is in use any more: the arena may go. Always called once, after `answered` if that is. */
     void (*finished)(void *context);
+    /* There was no memory for its answers. It has given back what it had, and waits for query_resume(), also when it was
+       abandoned or its deadline has passed. NULL: it does not wait, and the fields concerned are UNAVAILABLE. */
+    void (*starved)(void *context);
     void *context;
 };
 
 /* Home. Both callbacks may come before this returns, or in a later turn. The query itself lives in the arena;
    NULL (and both were called) when it is already over. */
 struct query *query_start(const struct query_request *request);
+/* Home. Of one that starved: it begins again. It may be over when this returns. */
+void query_resume(struct query *query);
 /* Home. The client is gone: `answered` will not be called, `finished` will. */
 void query_abandon(struct query *query);

@@ -111,6 +111,8 @@ static struct {
     struct query *query;
     uint32_t answered_count;
     uint32_t finished_count;
+    bool waits_for_memory;
+    uint32_t starved_count;
     enum query_answer_kind kind;
     char response[65536];
 } fake;
@@ -732,6 +734,13 @@ fake_finished(void *context)
     arena_reset(&fake.arena);
 }
 
+static inline void
+fake_starved(void *context)
+{
+    (void)context;
+    fake.starved_count++;
+}
+
 /* The round that is out comes back, and is not worked on yet. False: none is. */
 static inline bool
 fake_reply(void)
@@ -773,6 +782,7 @@ start(const char *text, const char *variables)
         .now_ms = fake.now_ms,
         .answered = fake_answered,
         .finished = fake_finished,
+        .starved = fake.waits_for_memory ? fake_starved : NULL,
     };
 
     arena_init(&fake.arena, &fake.pool, fake.arena_bytes_max);

@@ -295,3 +295,99 @@ TEST(a_query_whose_client_is_gone_stops_at_its_next_slice)
     CHECK_EQ(fake.answered_count, 0);
     then_nothing_is_left();
 }
+
+static void
+given_no_memory_for_answers(uint32_t count)
+{
+    given_a_lot();
+    fake.waits_for_memory = true;
+    fake.fault_kind = QUESTION_EVENTS;
+    fake.fault = -ENOMEM;
+    fake.fault_count = count;
+}
+
+static void
+go_on(void)
+{
+    while (run_queue_run(&fake.shard.queries) == STEP_MORE) {
+    }
+    while (fake_round()) {
+    }
+}
+
+TEST(a_query_without_memory_for_answers_gives_back_what_it_has_and_begins_again)
+{
+    static char whole[sizeof(fake.response)];
+
+    given_a_lot();
+    ask(everything, NULL);
+    memcpy(whole, said(), sizeof(whole));
+    given_no_memory_for_answers(1);
+    start(everything, NULL);
+    go_on();
+    CHECK_EQ(fake.starved_count, 1);
+    CHECK_EQ(fake.answered_count, 0);
+    CHECK_EQ(fake.ended_count, 1);
+    CHECK_EQ(fake.answers.bytes_used, 0);
+    query_resume(fake.query);
+    CHECK_DIES(query_resume(fake.query));
+    go_on();
+    CHECK_EQ(fake.starved_count, 1);
+    CHECK_TEXT(said(), whole);
+    CHECK_EQ(fake.finished_count, 1);
+    then_nothing_is_left();
+}
+
+TEST(who_has_waited_for_memory_long_enough_is_told_so)
+{
+    given_no_memory_for_answers(UINT32_MAX);
+    start(everything, NULL);
+    go_on();
+    CHECK_EQ(fake.starved_count, 1);
+    fake.shard.now.ns += 2 * NS_PER_S;
+    query_resume(fake.query);
+    go_on();
+    CHECK_EQ(fake.starved_count, 1);
+    CHECK_EQ(fake.answered_count, 1);
+    CHECK(said_error("UNAVAILABLE", "[\"events\"]"));
+    then_nothing_is_left();
+}
+
+TEST(who_finds_no_memory_again_and_again_is_told_so)
+{
+    given_no_memory_for_answers(UINT32_MAX);
+    start(everything, NULL);
+    while (fake.answered_count == 0) {
+        go_on();
+        if (fake.answered_count == 0) {
+            query_resume(fake.query);
+        }
+    }
+    CHECK(fake.starved_count < 20);
+    CHECK(said_error("UNAVAILABLE", "[\"events\"]"));
+    then_nothing_is_left();
+}
+
+TEST(the_deadline_and_the_end_of_a_client_come_while_a_query_waits_for_memory_too)
+{
+    given_no_memory_for_answers(1);
+    start(everything, NULL);
+    go_on();
+    CHECK_EQ(timer_run(&fake.shard.timers, (struct mono_ns){.ns = 1000 + 5 * NS_PER_S}, 10), 1);
+    CHECK_EQ(fake.kind, QUERY_DEADLINE);
+    CHECK_EQ(fake.finished_count, 0); /* it stands in line */
+    query_resume(fake.query);
+    CHECK_EQ(fake.answered_count, 1);
+    CHECK_EQ(fake.finished_count, 1);
+    then_nothing_is_left();
+
+    given_no_memory_for_answers(1);
+    start(everything, NULL);
+    go_on();
+    query_abandon(fake.query);
+    CHECK_EQ(fake.finished_count, 0);
+    query_resume(fake.query);
+    CHECK_EQ(fake.answered_count, 0);
+    CHECK_EQ(fake.finished_count, 1);
+    then_nothing_is_left();
+}
