@@ -56,7 +56,7 @@ map_insert(struct map *map, uint64_t hash, uint32_t value)
 {
     REQUIRE(value < MAP_NONE);
 
-    if (map->count + 1 > map->capacity - map->capacity / 8) {
+    if (map->count + 1 > map->capacity - map->capacity / 4) {
         int r = grow(map);
         if (r != 0) {
             return fault_up(r);

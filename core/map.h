@@ -5,7 +5,7 @@
  * map - finds numbers by hash: open addressing, 8 bytes an entry
  *
  * The map holds (hash, number) pairs; what a number stands for is the owner's, who says in a callback
- * whether it is the one looked for. Linear probing, removal without marks, doubled at 7/8 full.
+ * whether it is the one looked for. Linear probing, removal without marks, doubled at 3/4 full.
  *
  * Threads  Home shard only.
  * Memory   From a region. Growing moves all entries at once (about 10 ns each).

@@ -270,22 +270,20 @@ add_value(struct dictionary *dictionary, struct text text, uint64_t hash, int64_
     return put_value(dictionary, text, hash, day);
 }
 
-/* Of one value, of which it is known who it probably is (map_guess()). */
-static int
-code_of(struct dictionary *dictionary, struct text text, const struct wanted *wanted, uint32_t number,
-        int64_t day, uint32_t *out_code)
+/* Of one value whose code cannot be said at once. */
+static __attribute__((noinline)) int
+code_of(struct dictionary *dictionary, struct text text, const struct wanted *wanted, int64_t day,
+        uint32_t *out_code)
 {
-    if (number != MAP_NONE && !is_same_text(dictionary, number, wanted)) {
-        number = map_find(&dictionary->by_text, wanted->hash, is_same_text, dictionary, wanted);
-    }
+    uint32_t number = map_find(&dictionary->by_text, wanted->hash, is_same_text, dictionary, wanted);
+
     if (number == MAP_NONE) {
         return add_value(dictionary, text, wanted->hash, day, out_code);
     }
     struct dictionary_value *value = value_at(dictionary, number);
 
     *out_code = number + CODE_FIRST;
-    return LIKELY(value->newest_day == day) ? 0
-                                            : admit(dictionary, value, number + CODE_FIRST, day, out_code);
+    return value->newest_day == day ? 0 : admit(dictionary, value, number + CODE_FIRST, day, out_code);
 }
 
 int
@@ -293,7 +291,8 @@ dictionary_codes(struct dictionary *dictionaries, const struct text *texts, uint
                  uint32_t *out_codes)
 {
     struct wanted wanted[DICTIONARY_TOGETHER_MAX];
-    uint32_t numbers[DICTIONARY_TOGETHER_MAX];
+    const struct dictionary_value
+        *guesses[DICTIONARY_TOGETHER_MAX]; /* whom the maps alone name; NULL: nobody */
 
     REQUIRE(count <= DICTIONARY_TOGETHER_MAX);
     for (uint32_t i = 0; i < count; i++) {
@@ -304,23 +303,26 @@ dictionary_codes(struct dictionary *dictionaries, const struct text *texts, uint
         }
     }
     for (uint32_t i = 0; i < count; i++) {
-        numbers[i] = MAP_NONE;
-        if (out_codes[i] == CODE_UNKNOWN) {
-            numbers[i] = map_guess(&dictionaries[i].by_text, wanted[i].hash);
-        }
-        if (numbers[i] != MAP_NONE) {
-            prefetch_line(value_at(&dictionaries[i], numbers[i]));
-        }
-    }
-    for (uint32_t i = 0; i < count; i++) {
-        if (numbers[i] != MAP_NONE && texts[i].bytes > SHORT_TEXT_ROOM) {
-            prefetch_line(short_text(&value_at(&dictionaries[i], numbers[i])->text).data);
+        uint32_t number =
+            out_codes[i] == CODE_UNKNOWN ? map_guess(&dictionaries[i].by_text, wanted[i].hash) : MAP_NONE;
+
+        guesses[i] = NULL;
+        if (number != MAP_NONE) {
+            guesses[i] = value_at(&dictionaries[i], number);
+            prefetch_line(guesses[i]);
+            out_codes[i] = number + CODE_FIRST;
         }
     }
     for (uint32_t i = 0; i < count; i++) {
-        int r = out_codes[i] != CODE_UNKNOWN
-                    ? 0
-                    : code_of(&dictionaries[i], texts[i], &wanted[i], numbers[i], day, &out_codes[i]);
+        if (guesses[i] != NULL && texts[i].bytes > SHORT_TEXT_ROOM) {
+            prefetch_line(short_text(&guesses[i]->text).data);
+        }
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        bool is_known = guesses[i] == NULL ? out_codes[i] != CODE_UNKNOWN
+                                           : guesses[i]->newest_day == day &&
+                                                 short_text_equal(&guesses[i]->text, &wanted[i].text);
+        int r = LIKELY(is_known) ? 0 : code_of(&dictionaries[i], texts[i], &wanted[i], day, &out_codes[i]);
 
         if (r != 0) {
             return fault_up(r);
