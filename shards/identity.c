@@ -822,6 +822,26 @@ apply_one(struct identity *identity, struct identity_case *of, struct identity_o
                    : link_device(identity, of, outcome->who.person);
 }
 
+/* Whom an identifier stood for has lost: the winner stands in it from now on, and the next event need not ask. */
+static int
+catch_up(struct identity *identity, struct identity_look_up *linked, struct who who)
+{
+    struct identifier *identifier = linked->record;
+    int r;
+
+    if (LIKELY(identifier == NULL || identifier->person == who.person)) {
+        return 0;
+    }
+    r = change(identity, linked, linked->bytes);
+    if (r != 0) {
+        return fault_up(r);
+    }
+    identifier = linked->record;
+    identifier->person = who.person;
+    identifier->uuid = who.uuid;
+    return 0;
+}
+
 int
 identity_apply(struct identity *identity, struct identity_case *of, uint64_t position,
                struct identity_outcome *out_outcome)
@@ -832,7 +852,10 @@ identity_apply(struct identity *identity, struct identity_case *of, uint64_t pos
     REQUIRE(of->identity == identity);
     REQUIRE(of->is_complete);
     *out_outcome = (struct identity_outcome){.who = of->who};
-    if (of->who.person == IDENTITY_NONE) {
+    if (of->who.person != IDENTITY_NONE) {
+        r = catch_up(identity, &of->user, of->who);
+        r = r != 0 ? r : catch_up(identity, &of->device, of->who);
+    } else {
         r = of->previous_id.bytes > 0 ? apply_alias(identity, of, position, out_outcome) : 0;
         if (r == 0) {
             r = of->user_id.bytes > 0 && of->anonymous_id.bytes > 0

@@ -263,6 +263,32 @@ TEST(a_device_of_merged_people_can_be_relinked)
     then_nothing_is_left();
 }
 
+static uint32_t
+written_in_device(const char *anonymous_id)
+{
+    const struct identifier *identifier = record_of(IDENTITY_ANONYMOUS, text_of(anonymous_id));
+
+    CHECK(uuid_equal(identifier->uuid, uuid_of(identifier->person)));
+    return identifier->person;
+}
+
+TEST(a_device_of_the_merged_names_the_winner_from_its_next_event_on)
+{
+    given_nobody();
+    event("d", NULL);
+    event(NULL, "u");
+    event("d", "u");
+    CHECK_EQ(written_in_device("d"), 0);
+    CHECK_EQ(event("d", "u"), 1);
+    CHECK_EQ(written_in_device("d"), 1);
+    CHECK_EQ(event("d", NULL), 1);
+    CHECK_TEXT(names_of(1), "u d");
+    CHECK_EQ(event("d", "v"), 2); /* and can change hands as before */
+    CHECK_TEXT(names_of(1), "u");
+    CHECK_TEXT(names_of(2), "v d");
+    then_nothing_is_left();
+}
+
 /* Alias. */
 
 TEST(an_alias_without_a_user_is_an_ordinary_event)
