@@ -6,7 +6,6 @@
 #include "net/http_origin.h"
 #include "net/http_server.h"
 #include "net/query_string.h"
-#include "query/graphql_request.h"
 #include "query/query.h"
 #include "shards/metrics_table.h"
 #include "shards/shard.h"
@@ -50,8 +49,7 @@ content_type_of(enum http_media media)
 }
 
 static void
-refuse(struct http_call *call, enum http_media media, int status, const char *allow, const char *code,
-       const char *message)
+refuse(struct http_call *call, enum http_media media, int status, const char *code, const char *message)
 {
     struct json_out out;
     struct text body;
@@ -80,20 +78,19 @@ refuse(struct http_call *call, enum http_media media, int status, const char *al
                                .content_type = content_type_of(media),
                                .body = body,
                                .is_busy = status == 503,
-                               .allow = allow,
                            });
 }
 
 static void
 refuse_request(struct work *work, const char *message)
 {
-    refuse(work->call, work->media, 400, NULL, "BAD_REQUEST", message);
+    refuse(work->call, work->media, 400, "BAD_REQUEST", message);
 }
 
 void
 http_graphql_refuse(struct http_call *call, int status, const char *code, const char *why)
 {
-    refuse(call, http_accept_graphql(http_call_header(call, TEXT("accept"))), status, NULL, code, why);
+    refuse(call, http_accept_graphql(http_call_header(call, TEXT("accept"))), status, code, why);
 }
 
 /* ---- Running. ---- */
@@ -101,6 +98,9 @@ http_graphql_refuse(struct http_call *call, int status, const char *code, const 
 static int
 status_of(enum http_media media, enum query_answer_kind kind)
 {
+    if (kind == QUERY_UNSAFE) {
+        return 405;
+    }
     if (media != HTTP_MEDIA_GRAPHQL || kind == QUERY_OK) {
         return 200;
     }
@@ -113,6 +113,7 @@ answered(void *context, enum query_answer_kind kind, struct text response)
     static const enum metric rows[] = {[QUERY_OK] = METRIC_QUERIES_OK,
                                        [QUERY_REFUSED] = METRIC_QUERIES_ERROR,
                                        [QUERY_FORBIDDEN] = METRIC_QUERIES_ERROR,
+                                       [QUERY_UNSAFE] = METRIC_QUERIES_ERROR,
                                        [QUERY_DEADLINE] = METRIC_QUERIES_DEADLINE};
     struct work *work = context;
     struct http_call *call = work->call;
@@ -125,6 +126,7 @@ answered(void *context, enum query_answer_kind kind, struct text response)
                                .status = status_of(work->media, kind),
                                .content_type = content_type_of(work->media),
                                .body = response,
+                               .allow = kind == QUERY_UNSAFE ? "POST" : NULL,
                            });
 }
 
@@ -300,6 +302,7 @@ start(struct work *work)
         .operation_name = work->operation_name,
         .variables = work->variables,
         .principal = call->principal,
+        .only_asks = call->method != HTTP_POST,
         .now_ms = env_wall(call->shard->env).ms,
         .answered = answered,
         .finished = finished,
@@ -329,7 +332,7 @@ start_waiting(struct http_call *call, struct mono_ns until)
         return STEP_DONE;
     }
     if (call->request != NULL) {
-        refuse(call, work->media, 503, NULL, "UNAVAILABLE", "too many queries are running: try again");
+        refuse(call, work->media, 503, "UNAVAILABLE", "too many queries are running: try again");
     }
     leave_place(call);
     http_call_let_go(call);
@@ -401,9 +404,9 @@ parse(struct work *work, struct text json, const char *what_it_is_not, struct js
     int r = json_tree_parse(&work->call->arena, json, out_value);
 
     if (r == JSON_TREE_FULL && work->call->arena.is_starved) {
-        refuse(work->call, work->media, 503, NULL, "UNAVAILABLE", "no memory for this request");
+        refuse(work->call, work->media, 503, "UNAVAILABLE", "no memory for this request");
     } else if (r == JSON_TREE_FULL) {
-        refuse(work->call, work->media, 413, NULL, "TOO_LARGE", "the request needs too much memory");
+        refuse(work->call, work->media, 413, "TOO_LARGE", "the request needs too much memory");
     } else if (r != 0) {
         refuse_request(work, what_it_is_not);
     }
@@ -418,16 +421,16 @@ open_post(struct work *work)
     struct json_tree *value;
 
     if (!http_content_type_is(http_call_header(call, TEXT("content-type")), TEXT("application/json"))) {
-        refuse(call, work->media, 415, NULL, "UNSUPPORTED_MEDIA_TYPE",
+        refuse(call, work->media, 415, "UNSUPPORTED_MEDIA_TYPE",
                "the body must be application/json, in UTF-8");
         return;
     }
     if (http_call_header(call, TEXT("content-encoding")).bytes > 0) {
-        refuse(call, work->media, 415, NULL, "UNSUPPORTED_MEDIA_TYPE", "the body must not be compressed");
+        refuse(call, work->media, 415, "UNSUPPORTED_MEDIA_TYPE", "the body must not be compressed");
         return;
     }
     if (body.bytes > GRAPHQL_BODY_BYTES_MAX) {
-        refuse(call, work->media, 413, NULL, "TOO_LARGE", "the body is over 1 MiB");
+        refuse(call, work->media, 413, "TOO_LARGE", "the body is over 1 MiB");
         return;
     }
     body = arena_text(&call->arena, body); /* the query may outlive the client */
@@ -462,7 +465,6 @@ open_get(struct work *work)
 {
     struct http_call *call = work->call;
     struct text query_string = arena_text(&call->arena, call->query); /* it may outlive the client */
-    struct graphql_plan plan;
 
     if (!query_string_find(query_string, TEXT("query"), &call->arena, &work->query)) {
         refuse_request(work, "query: missing");
@@ -472,12 +474,6 @@ open_get(struct work *work)
         work->operation_name = (struct text){.bytes = 0};
     }
     if (!take_variables(work, query_string)) {
-        return;
-    }
-    /* A link or an image can make a browser GET. */
-    if (graphql_prepare(&call->arena, work->query, work->operation_name, work->variables, &plan) >= 0 &&
-        plan.has_operation && plan.operation == GRAPHQL_MUTATION) {
-        refuse(call, work->media, 405, "POST", "METHOD_NOT_ALLOWED", "mutations are for POST");
         return;
     }
     run(work);
@@ -509,27 +505,26 @@ http_graphql_open(struct http_call *call)
     struct work *work;
 
     if (!is_from_our_page(call)) {
-        refuse(call, media, 403, NULL, "FORBIDDEN", "pages of other hosts may not ask here (net.origins)");
+        refuse(call, media, 403, "FORBIDDEN", "pages of other hosts may not ask here (net.origins)");
         return;
     }
     if (!is_ours(call)) {
-        refuse(call, media, 403, NULL, "FORBIDDEN", "Host: not a name of this node (net.hosts)");
+        refuse(call, media, 403, "FORBIDDEN", "Host: not a name of this node (net.hosts)");
         return;
     }
     if (media == HTTP_MEDIA_NONE) {
-        refuse(call, media, 406, NULL, "NOT_ACCEPTABLE",
+        refuse(call, media, 406, "NOT_ACCEPTABLE",
                "there is application/graphql-response+json and application/json");
         return;
     }
     if (http_call_is_overloaded(call)) { /* also by answers that their clients do not read */
-        refuse(call, media, 503, NULL, "UNAVAILABLE", "too much is under way: try again");
+        refuse(call, media, 503, "UNAVAILABLE", "too much is under way: try again");
         return;
     }
     call->arena.bytes_max = ARENA_BYTES_MAX; /* more is for bodies */
     work = arena_take_zero(&call->arena, sizeof(*work));
     if (why_not != NULL || work == NULL) {
-        refuse(call, media, 503, NULL, "UNAVAILABLE",
-               why_not != NULL ? why_not : "no memory for this request");
+        refuse(call, media, 503, "UNAVAILABLE", why_not != NULL ? why_not : "no memory for this request");
         return;
     }
     *work = (struct work){.call = call, .media = media};

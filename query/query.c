@@ -27,6 +27,7 @@
  */
 
 #define CODE_DEADLINE "DEADLINE"
+#define CODE_UNSAFE "METHOD_NOT_ALLOWED"
 #define BODY_TOO_LARGE \
     "{\"data\":null,\"errors\":[{\"message\":\"The answer needs more memory than one request may use.\"," \
     "\"extensions\":{\"code\":\"" GRAPHQL_CODE_MEMORY "\"}}]}"
@@ -231,23 +232,24 @@ refuse(const struct query_request *request, enum query_answer_kind kind, const s
     request->finished(request->context);
 }
 
-/* Also of a mutation that is no good otherwise: who may not change anything learns nothing about how. */
 static bool
-is_forbidden(const struct query *query)
+is_mutation(const struct query *query)
 {
-    return query->plan.has_operation && query->plan.operation == GRAPHQL_MUTATION &&
-           !query->request.principal.may_administer;
+    return query->plan.has_operation && query->plan.operation == GRAPHQL_MUTATION;
 }
 
+/* Also one that is no good otherwise: who may not change anything learns nothing about how. */
 static void
 refuse_mutation(struct query *query)
 {
+    bool is_unsafe = query->request.only_asks;
     struct graphql_errors errors;
 
     graphql_errors_init(&errors, query->request.arena);
-    graphql_error_add(&errors, (struct graphql_place){.line = 0}, LOAD_CODE_FORBIDDEN,
-                      "Mutations need the right admin.");
-    refuse(&query->request, QUERY_FORBIDDEN, &errors);
+    graphql_error_add(&errors, (struct graphql_place){.line = 0},
+                      is_unsafe ? CODE_UNSAFE : LOAD_CODE_FORBIDDEN, "%s",
+                      is_unsafe ? "Mutations are for POST." : "Mutations need the right admin.");
+    refuse(&query->request, is_unsafe ? QUERY_UNSAFE : QUERY_FORBIDDEN, &errors);
 }
 
 static void
@@ -294,7 +296,7 @@ query_start(const struct query_request *request)
     query->started = shard->now;
     r = graphql_prepare(request->arena, request->text, request->operation_name, request->variables,
                         &query->plan);
-    if (is_forbidden(query)) {
+    if (is_mutation(query) && (request->only_asks || !request->principal.may_administer)) {
         refuse_mutation(query);
         return NULL;
     }

@@ -26,6 +26,7 @@ enum query_answer_kind {
     QUERY_OK,        /* data, perhaps with field errors */
     QUERY_REFUSED,   /* no data: the request is at fault */
     QUERY_FORBIDDEN, /* no data: not for this principal */
+    QUERY_UNSAFE,    /* no data: a mutation, where only questions are allowed */
     QUERY_DEADLINE,  /* no data: it took too long */
 };
 
@@ -36,6 +37,7 @@ struct query_request {
     struct text operation_name;        /* bytes 0: none */
     const struct json_tree *variables; /* NULL: none */
     struct principal principal;
+    bool only_asks; /* a link or an image can make a browser send it: mutations are QUERY_UNSAFE */
     int64_t now_ms; /* the server's clock, for windows without asOf */
     /* The answer is ready; lends response until `finished`. Not called after query_abandon(). */
     void (*answered)(void *context, enum query_answer_kind kind, struct text response);

@@ -112,6 +112,7 @@ static struct {
     uint32_t answered_count;
     uint32_t finished_count;
     bool waits_for_memory;
+    bool only_asks;
     uint32_t starved_count;
     enum query_answer_kind kind;
     char response[65536];
@@ -782,6 +783,7 @@ start(const char *text, const char *variables)
         .now_ms = fake.now_ms,
         .answered = fake_answered,
         .finished = fake_finished,
+        .only_asks = fake.only_asks,
         .starved = fake.waits_for_memory ? fake_starved : NULL,
     };
 

@@ -71,6 +71,23 @@ TEST(who_may_not_administer_may_not_change_anything)
     CHECK_EQ(fake.round_count, 0);
 }
 
+TEST(a_mutation_where_only_questions_are_allowed_is_refused_whoever_asks)
+{
+    given_shards();
+    fake.only_asks = true;
+    for (uint32_t i = 0; i < 2; i++) {
+        fake.principal.may_administer = i == 0;
+        ask("mutation{nothing}", NULL);
+        CHECK_EQ(fake.kind, QUERY_UNSAFE);
+        CHECK_TEXT(said(), "{\"errors\":[{\"message\":\"Mutations are for POST.\",\"extensions\":{\"code\":"
+                           "\"METHOD_NOT_ALLOWED\"}}]}");
+    }
+    ask("{tenants{id} nothing}", NULL);
+    CHECK_EQ(fake.kind, QUERY_REFUSED);
+    ask("{tenants{id}}", NULL);
+    CHECK_EQ(fake.kind, QUERY_OK);
+}
+
 TEST(who_asks_for_nothing_has_the_answer_at_once)
 {
     given_shards();
