@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +19,7 @@
 #include "net/ingest_answer.h"
 #include "net/produce_client.h"
 #include "net/progress.h"
+#include "net/stop_signal.h"
 
 /*
  *   fill()      reads a batch behind the position, and gives it an Idempotency-Key: the file's hash, the place, and
@@ -98,18 +98,6 @@ struct importer {
     uint64_t lines_began;
     struct import_batch batch;
 };
-
-static volatile sig_atomic_t stop_count;
-
-static void
-stop_signalled(int signal_number)
-{
-    (void)signal_number;
-    stop_count++;
-    if (stop_count > 1) {
-        _Exit(1);
-    }
-}
 
 /* Options. */
 
@@ -398,7 +386,7 @@ fill(void *context, char *body, struct produce_batch *out_batch)
 {
     struct importer *importer = context;
 
-    while (!importer->is_out && !importer->is_at_end && !importer->has_failed && stop_count == 0) {
+    while (!importer->is_out && !importer->is_at_end && !importer->has_failed && !stop_signal_has_come()) {
         int r = import_file_next(importer->file, &importer->position.limits, body, &importer->batch,
                                  importer->problem);
 
@@ -625,7 +613,7 @@ send_file(struct importer *importer)
         uint64_t patience_ns = importer->is_dirty ? 0 : TURN_NS;
         int r;
 
-        if (stop_count > 0) {
+        if (stop_signal_has_come()) {
             stopped.ns = stopped.ns == 0 ? now.ns : stopped.ns;
             if (!importer->is_out || now.ns - stopped.ns > PATIENCE_STOPPED_NS) {
                 break;
@@ -718,7 +706,7 @@ import_all(struct importer *importer, char **paths, int count)
         fprintf(stderr, "millrace import: %s\n", r < 0 ? strerror(-r) : importer->problem);
         return r < 0 ? 1 : 2;
     }
-    for (int i = 0; i < count && stop_count == 0; i++) {
+    for (int i = 0; i < count && !stop_signal_has_come(); i++) {
         is_good &= import_one(importer, paths[i]) && importer->position.rejected == 0;
         /* What is wrong with a file is not wrong with the next; what the node refuses is. */
         if (importer->has_failed && importer->is_out) {
@@ -729,14 +717,13 @@ import_all(struct importer *importer, char **paths, int count)
         fprintf(stderr, "rejected: %" PRIu64 " in all, the first %" PRIu64 " are shown\n",
                 importer->reject_count, importer->options.rejects_shown);
     }
-    return is_good && stop_count == 0 ? 0 : 1;
+    return is_good && !stop_signal_has_come() ? 0 : 1;
 }
 
 int
 import_main(int argc, char **argv)
 {
     static struct importer importer; /* its batch is large */
-    struct sigaction action = {.sa_handler = stop_signalled};
     int file_count = 0;
     int status;
 
@@ -749,9 +736,7 @@ import_main(int argc, char **argv)
         fputs(help, stdout);
         return 0;
     }
-    stop_count = 0;
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
+    stop_signal_take(1);
     status = import_all(&importer, argv, file_count);
     produce_client_close(importer.client);
     json_in_destroy(importer.json);

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -19,6 +18,7 @@
 #include "net/produce_people.h"
 #include "net/produce_sorter.h"
 #include "net/progress.h"
+#include "net/stop_signal.h"
 
 #define PATH "/v1/events"
 #define ANSWER_BYTES_BASE 4096u
@@ -77,18 +77,6 @@ struct producer {
     struct progress progress; /* of a history */
 };
 
-static volatile sig_atomic_t stop_count;
-
-static void
-stop_signalled(int signal_number)
-{
-    (void)signal_number;
-    stop_count++;
-    if (stop_count > 1) {
-        _Exit(0);
-    }
-}
-
 /* Times of answers. */
 
 static uint32_t
@@ -145,7 +133,7 @@ is_at_end(const struct producer *producer, struct mono_ns now)
 {
     const struct produce_options *options = &producer->options;
 
-    return stop_count > 0 || now.ns >= producer->ends.ns ||
+    return stop_signal_has_come() || now.ns >= producer->ends.ns ||
            (options->event_count > 0 && producer->made >= options->event_count) ||
            (options->is_history && produce_people_time(producer->people).ms >= options->to.ms);
 }
@@ -664,7 +652,7 @@ is_over(const struct producer *producer, struct mono_ns now, struct mono_ns *end
     if (counts.unanswered == 0 && producer->handed == producer->made) {
         return true;
     }
-    if (stop_count > 0) {
+    if (stop_signal_has_come()) {
         return (counts.in_flight == 0 && producer->handed == producer->made) ||
                now.ns - ended_at->ns > PATIENCE_STOPPED_NS;
     }
@@ -748,20 +736,10 @@ produce_run(struct producer *producer)
 static bool
 is_whole(const struct producer *producer)
 {
-    if (stop_count > 0 || producer->client == NULL) {
+    if (stop_signal_has_come() || producer->client == NULL) {
         return true;
     }
     return producer->made == producer->answered && (producer->made > 0 || producer->options.is_history);
-}
-
-static void
-take_signals(void)
-{
-    struct sigaction action = {.sa_handler = stop_signalled};
-
-    stop_count = 0;
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
 }
 
 int
@@ -782,7 +760,7 @@ produce_main(int argc, char **argv)
         produce_options_help(stdout);
         return 0;
     }
-    take_signals();
+    stop_signal_take(0);
     r = produce_open(&producer, problem);
     if (r == PRODUCE_CLIENT_REFUSED) {
         fprintf(stderr, "millrace produce: %s\n", problem);

@@ -56,14 +56,6 @@ arguments_of(enum graphql_field field)
 }
 
 static bool
-finish(struct load *load)
-{
-    load->has_rows = true;
-    load->is_done = true;
-    return true;
-}
-
-static bool
 refuse_cursor(struct load *load)
 {
     load_refuse(load, LOAD_CODE_CURSOR, "Argument \"after\" is not a cursor of this list.");
@@ -468,7 +460,7 @@ ask(struct loads *loads, struct load *load)
         return load->is_done;
     }
     if (is_surely_empty(load)) {
-        return finish(load);
+        return load_finish(load, load->row_count);
     }
     load->stage = PAGE_WAIT_ANSWERS;
     load->round_due = loads->round + 1;
@@ -699,7 +691,7 @@ take_merges(struct loads *loads, struct load *load)
         answer = load->probes.at[0].answer.merges;
         load->has_previous = answer->count > 0 && answer->rows[0].ordinal >= load->before;
     }
-    return finish(load);
+    return load_finish(load, load->row_count);
 }
 
 /* The rows are somebody's, but who are they now? */
@@ -731,7 +723,7 @@ take_answers(struct loads *loads, struct load *load)
     }
     load->has_previous = has_previous(load);
     if (!wants_people(load)) {
-        return finish(load);
+        return load_finish(load, load->row_count);
     }
     persons = arena_take(loads->arena, load->row_count * sizeof(*persons));
     if (persons == NULL) {
@@ -759,7 +751,7 @@ take_people(struct loads *loads, struct load *load)
             return false;
         }
     }
-    return finish(load);
+    return load_finish(load, load->row_count);
 }
 
 bool

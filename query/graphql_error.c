@@ -18,6 +18,17 @@ graphql_errors_full(struct graphql_errors *errors)
     errors->is_full = true;
 }
 
+void *
+graphql_errors_take(struct graphql_errors *errors, uint64_t bytes)
+{
+    void *memory = arena_take_zero(errors->arena, bytes);
+
+    if (memory == NULL) {
+        graphql_errors_full(errors);
+    }
+    return memory;
+}
+
 static void
 add(struct graphql_errors *errors, const struct graphql_place *places, uint32_t place_count,
     const struct graphql_path *path, const char *code, struct text message)

@@ -85,6 +85,8 @@ void graphql_error_add_at(struct graphql_errors *errors, struct graphql_place pl
                           const struct graphql_path *path, const char *code, const char *format, ...);
 /* Home. From now on the list says TOO_LARGE. */
 void graphql_errors_full(struct graphql_errors *errors);
+/* Home. Zeroed memory of the arena. NULL when that is full, which the list says from now on. */
+MUST_USE void *graphql_errors_take(struct graphql_errors *errors, uint64_t bytes);
 
 /* Home. What is added now is only counted. */
 static inline bool

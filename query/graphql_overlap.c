@@ -97,12 +97,9 @@ static void compare_sets(struct overlap *overlap, struct conflicts *conflicts, e
 static void *
 take(struct overlap *overlap, uint64_t bytes)
 {
-    void *memory = arena_take_zero(overlap->errors->arena, bytes);
+    void *memory = graphql_errors_take(overlap->errors, bytes);
 
-    if (memory == NULL) {
-        graphql_errors_full(overlap->errors);
-        overlap->is_over = true;
-    }
+    overlap->is_over |= memory == NULL;
     return memory;
 }
 

@@ -25,17 +25,6 @@ enum constness {
 static bool read_selections(struct parser *parser, struct graphql_ast_selection **out_selections);
 static bool read_value(struct parser *parser, enum constness constness, struct graphql_ast_value **out_value);
 
-static void *
-take(struct parser *parser, uint64_t bytes)
-{
-    void *memory = arena_take_zero(parser->errors->arena, bytes);
-
-    if (memory == NULL) {
-        graphql_errors_full(parser->errors);
-    }
-    return memory;
-}
-
 static bool
 advance(struct parser *parser)
 {
@@ -186,7 +175,7 @@ read_word_value(struct parser *parser, struct graphql_ast_value *value)
 static bool
 read_value(struct parser *parser, enum constness constness, struct graphql_ast_value **out_value)
 {
-    struct graphql_ast_value *value = take(parser, sizeof(*value));
+    struct graphql_ast_value *value = graphql_errors_take(parser->errors, sizeof(*value));
 
     if (value == NULL) {
         return false;
@@ -231,7 +220,7 @@ read_arguments(struct parser *parser, enum constness constness, struct graphql_a
         return false;
     }
     do {
-        struct graphql_ast_argument *argument = take(parser, sizeof(*argument));
+        struct graphql_ast_argument *argument = graphql_errors_take(parser->errors, sizeof(*argument));
 
         if (argument == NULL) {
             return false;
@@ -251,7 +240,7 @@ static bool
 read_directives(struct parser *parser, enum constness constness, struct graphql_ast_directive **tail)
 {
     while (is_at(parser, "@")) {
-        struct graphql_ast_directive *directive = take(parser, sizeof(*directive));
+        struct graphql_ast_directive *directive = graphql_errors_take(parser->errors, sizeof(*directive));
 
         if (directive == NULL) {
             return false;
@@ -334,7 +323,7 @@ read_selections(struct parser *parser, struct graphql_ast_selection **tail)
         return false;
     }
     do {
-        struct graphql_ast_selection *selection = take(parser, sizeof(*selection));
+        struct graphql_ast_selection *selection = graphql_errors_take(parser->errors, sizeof(*selection));
 
         if (selection == NULL) {
             return false;
@@ -409,7 +398,7 @@ read_variables(struct parser *parser, struct graphql_ast_variable **tail)
         return false;
     }
     do {
-        struct graphql_ast_variable *variable = take(parser, sizeof(*variable));
+        struct graphql_ast_variable *variable = graphql_errors_take(parser->errors, sizeof(*variable));
 
         if (variable == NULL) {
             return false;
@@ -556,7 +545,7 @@ graphql_parse(struct text source, struct graphql_errors *errors, struct graphql_
         return GRAPHQL_PARSER_BAD;
     }
     do {
-        struct graphql_ast_definition *definition = take(&parser, sizeof(*definition));
+        struct graphql_ast_definition *definition = graphql_errors_take(parser.errors, sizeof(*definition));
 
         if (definition == NULL || !read_definition(&parser, definition)) {
             return GRAPHQL_PARSER_BAD;

@@ -13,17 +13,6 @@ struct reach {
     uint32_t done;
 };
 
-static void *
-take(struct graphql_errors *errors, uint64_t bytes)
-{
-    void *memory = arena_take_zero(errors->arena, bytes);
-
-    if (memory == NULL) {
-        graphql_errors_full(errors);
-    }
-    return memory;
-}
-
 static void
 wrong(const struct reach *reach, const struct graphql_place *places, uint32_t count,
       const struct graphql_words *words)
@@ -49,7 +38,7 @@ graphql_reach_ref(const struct graphql_ast_type *type, struct graphql_type_ref *
 struct graphql_uses *
 graphql_uses_create(struct graphql_errors *errors)
 {
-    struct graphql_uses *uses = take(errors, sizeof(*uses));
+    struct graphql_uses *uses = graphql_errors_take(errors, sizeof(*uses));
 
     if (uses != NULL) {
         uses->variables_end = &uses->variables;
@@ -61,7 +50,7 @@ void
 graphql_uses_variable(struct graphql_uses *uses, struct graphql_errors *errors,
                       const struct graphql_ast_value *value, struct graphql_location location)
 {
-    struct graphql_variable_use *use = take(errors, sizeof(*use));
+    struct graphql_variable_use *use = graphql_errors_take(errors, sizeof(*use));
 
     if (use != NULL) {
         *use = (struct graphql_variable_use){.value = value, .location = location};
@@ -87,7 +76,7 @@ collect(struct graphql_errors *errors, const struct graphql_ast_selection *selec
 
     for (const struct graphql_ast_selection *at = selections; at != NULL; at = at->next) {
         if (at->kind == GRAPHQL_AST_SPREAD) {
-            struct graphql_spread_use *use = take(errors, sizeof(*use));
+            struct graphql_spread_use *use = graphql_errors_take(errors, sizeof(*use));
 
             if (use == NULL) {
                 break;
@@ -414,7 +403,7 @@ collect_root(struct reach *reach, struct root_fields *fields, const struct graph
         }
         switch (at->kind) {
         case GRAPHQL_AST_FIELD:
-            field = take(reach->errors, sizeof(*field));
+            field = graphql_errors_take(reach->errors, sizeof(*field));
             if (field == NULL) {
                 return;
             }

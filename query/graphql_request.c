@@ -54,17 +54,6 @@ struct groups {
 static bool gather(struct planner *planner, enum graphql_type parent, struct groups *groups,
                    struct graphql_ast_selection *selections);
 
-static void *
-take(struct graphql_errors *errors, uint64_t bytes)
-{
-    void *memory = arena_take_zero(errors->arena, bytes);
-
-    if (memory == NULL) {
-        graphql_errors_full(errors);
-    }
-    return memory;
-}
-
 static bool
 spend_visit(struct planner *planner, struct graphql_place place)
 {
@@ -154,7 +143,7 @@ coerce_arguments(struct planner *planner, struct graphql_ast_selection *node, ui
     if (node->values != NULL || count == 0) {
         return true;
     }
-    node->values = take(planner->errors, count * sizeof(*node->values));
+    node->values = graphql_errors_take(planner->errors, count * sizeof(*node->values));
     if (node->values == NULL) {
         return false;
     }
@@ -173,8 +162,8 @@ static struct group *
 add_group(struct planner *planner, enum graphql_type parent, struct groups *groups,
           struct graphql_ast_selection *node)
 {
-    struct group *group = take(planner->errors, sizeof(*group));
-    struct graphql_selection *selection = take(planner->errors, sizeof(*selection));
+    struct group *group = graphql_errors_take(planner->errors, sizeof(*group));
+    struct graphql_selection *selection = graphql_errors_take(planner->errors, sizeof(*selection));
     uint32_t argument_count = graphql_argument_count(node->field);
 
     if (group == NULL || selection == NULL || !coerce_arguments(planner, node, argument_count)) {
@@ -225,7 +214,7 @@ gather_field(struct planner *planner, enum graphql_type parent, struct groups *g
     if (!node->has_selections) {
         return true;
     }
-    more = take(planner->errors, sizeof(*more));
+    more = graphql_errors_take(planner->errors, sizeof(*more));
     if (more == NULL) {
         return false;
     }
@@ -475,7 +464,7 @@ coerce_variables(struct planner *planner, const struct graphql_ast_definition *o
     for (const struct graphql_ast_variable *at = operation->variables; at != NULL; at = at->next) {
         count++;
     }
-    variable = take(planner->errors, (count + 1) * sizeof(*variable));
+    variable = graphql_errors_take(planner->errors, (count + 1) * sizeof(*variable));
     if (variable == NULL) {
         return false;
     }

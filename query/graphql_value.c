@@ -113,12 +113,7 @@ coerce_leaf(enum graphql_type type, struct leaf leaf, struct graphql_value *valu
 static struct graphql_value *
 take_values(struct graphql_errors *errors, uint32_t count)
 {
-    struct graphql_value *values = arena_take_zero(errors->arena, (uint64_t)(count + 1u) * sizeof(*values));
-
-    if (values == NULL) {
-        graphql_errors_full(errors);
-    }
-    return values;
+    return graphql_errors_take(errors, (uint64_t)(count + 1u) * sizeof(struct graphql_value));
 }
 
 struct graphql_value
@@ -309,11 +304,10 @@ literal_object(const struct graphql_coercion *coercion, struct graphql_type_ref 
 static struct json_tree *
 json_of_literal(const struct graphql_coercion *coercion, const struct graphql_ast_value *literal)
 {
-    struct json_tree *json = arena_take_zero(coercion->errors->arena, sizeof(*json));
+    struct json_tree *json = graphql_errors_take(coercion->errors, sizeof(*json));
     struct json_tree **tail;
 
     if (json == NULL) {
-        graphql_errors_full(coercion->errors);
         return NULL;
     }
     json->name = literal->name;

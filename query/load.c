@@ -315,6 +315,15 @@ load_winner(const struct load *load, uint32_t person)
     return load_people_find(load->tenant, person);
 }
 
+bool
+load_finish(struct load *load, uint32_t row_count)
+{
+    load->row_count = row_count;
+    load->has_rows = true;
+    load->is_done = true;
+    return true;
+}
+
 void
 load_refuse(struct load *load, const char *code, const char *message)
 {

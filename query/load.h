@@ -243,6 +243,8 @@ void load_people_want(struct loads *loads, struct load_tenant *tenant, uint32_t 
 /* Home. NULL: not answered yet, or a fault. */
 const struct member *load_people_find(const struct load_tenant *tenant, uint32_t person);
 
+/* Home. The load is done and has so many rows. True. */
+bool load_finish(struct load *load, uint32_t row_count);
 /* Home. The load is done and has no value. Texts are constants. */
 void load_refuse(struct load *load, const char *code, const char *message);
 /* Home. The same for a fault of an answer. */

@@ -17,15 +17,6 @@ enum object_stage {
     OBJECT_WAIT_MORE,
 };
 
-static bool
-finish(struct load *load, uint32_t row_count)
-{
-    load->row_count = row_count;
-    load->has_rows = true;
-    load->is_done = true;
-    return true;
-}
-
 static void
 wait_answers(struct loads *loads, struct load *load, enum object_stage stage)
 {
@@ -130,7 +121,7 @@ take_open_sessions(struct loads *loads, struct load *load)
     for (uint32_t i = 0; i < load->questions.count; i++) {
         load->open_sessions[i / slice_count] += load->questions.at[i].answer.open_sessions;
     }
-    return finish(load, load->row_count);
+    return load_finish(load, load->row_count);
 }
 
 static bool
@@ -143,7 +134,7 @@ take_tenants(struct loads *loads, struct load *load)
         return false;
     }
     if (load->row_count == 0 || !load_has_child(load->selection, FIELD_TENANT_ACTIVE_SESSIONS)) {
-        return finish(load, load->row_count);
+        return load_finish(load, load->row_count);
     }
     return ask_open_sessions(loads, load);
 }
@@ -155,7 +146,7 @@ take_tenant(struct loads *loads, struct load *load)
         return load->is_done;
     }
     if (!load->tenant->answer->row.reading.is_known) {
-        return finish(load, 0);
+        return load_finish(load, 0);
     }
     load->tenants = arena_take(loads->arena, sizeof(*load->tenants));
     if (load->tenants == NULL) {
@@ -164,7 +155,7 @@ take_tenant(struct loads *loads, struct load *load)
     load->tenants[0] = &load->tenant->answer->row;
     load->row_count = 1;
     if (!load_has_child(load->selection, FIELD_TENANT_ACTIVE_SESSIONS)) {
-        return finish(load, 1);
+        return load_finish(load, 1);
     }
     return ask_open_sessions(loads, load);
 }
@@ -285,10 +276,10 @@ ask_profile(struct loads *loads, struct load *load)
         return true;
     }
     if (!load->person->answer->is_known) {
-        return finish(load, 0);
+        return load_finish(load, 0);
     }
     if (!wants_profile(load)) {
-        return finish(load, 1);
+        return load_finish(load, 1);
     }
     question = load_question(loads, QUESTION_PROFILE, winner->slice, &load->tenant->reading);
     if (question == NULL) {
@@ -314,7 +305,7 @@ take_profile(struct loads *loads, struct load *load)
         load_fail(loads, load, -ESTALE); /* the sequencer knows it: then it is somewhere else by now */
         return true;
     }
-    return finish(load, 1);
+    return load_finish(load, 1);
 }
 
 static bool
@@ -341,14 +332,14 @@ step_current_session(struct loads *loads, struct load *load)
         return false;
     }
     if (profile->error_code != NULL || profile->profile->current_session == NULL) {
-        return finish(load, 0);
+        return load_finish(load, 0);
     }
     load->sessions = arena_take(loads->arena, sizeof(*load->sessions));
     if (load->sessions == NULL) {
         return false;
     }
     load->sessions[0] = profile->profile->current_session;
-    return finish(load, 1);
+    return load_finish(load, 1);
 }
 
 /* ---- event ---- */
@@ -362,7 +353,7 @@ ask_event(struct loads *loads, struct load *load)
         return load->is_done;
     }
     if (!load->tenant->reading.is_known) {
-        return finish(load, 0);
+        return load_finish(load, 0);
     }
     question.reading = load->tenant->reading;
     question.ask.event.event_id = graphql_argument(load->selection, ARGUMENT_QUERY_EVENT_EVENT_ID)->text;
@@ -400,7 +391,7 @@ take_event(struct loads *loads, struct load *load)
     }
     row = latest_event(load);
     if (row == NULL) {
-        return finish(load, 0);
+        return load_finish(load, 0);
     }
     load->events = arena_take(loads->arena, sizeof(*load->events));
     if (person == NULL || load->events == NULL) {
@@ -409,7 +400,7 @@ take_event(struct loads *loads, struct load *load)
     load->events[0] = row;
     if (!load_has_child(load->selection, FIELD_EVENT_CANONICAL_ID) &&
         !load_has_child(load->selection, FIELD_EVENT_SESSION)) {
-        return finish(load, 1);
+        return load_finish(load, 1);
     }
     *person = row->person;
     load_people_want(loads, load->tenant, person, 1);
@@ -424,7 +415,7 @@ take_event_person(struct loads *loads, struct load *load)
         load_fail(loads, load, load->tenant->people_fault);
         return true;
     }
-    return load_people_find(load->tenant, load->events[0]->person) != NULL && finish(load, 1);
+    return load_people_find(load->tenant, load->events[0]->person) != NULL && load_finish(load, 1);
 }
 
 static bool
@@ -465,7 +456,7 @@ try_bracket(struct load *load)
         right->row_count == 1 && uuid_equal(left->sessions[0]->session_id, right->sessions[0]->session_id)) {
         load->sessions = left->sessions;
         load->person = left->person;
-        return finish(load, 1);
+        return load_finish(load, 1);
     }
     return true;
 }
@@ -476,7 +467,7 @@ begin_event_session(struct loads *loads, struct load *load)
     const struct event_row *event = event_of(load);
 
     if (!event->is_in_session) {
-        return finish(load, 0);
+        return load_finish(load, 0);
     }
     if (load->left != NULL) {
         return try_bracket(load);
@@ -502,7 +493,7 @@ ask_event_session(struct loads *loads, struct load *load)
     }
     person = load->person->answer;
     if (!person->is_known) {
-        return finish(load, 0);
+        return load_finish(load, 0);
     }
     question.reading = load->tenant->reading;
     question.ask.event_session.members = person->members;
@@ -537,14 +528,14 @@ take_event_session(struct loads *loads, struct load *load)
         }
     }
     if (best == NULL) {
-        return finish(load, 0);
+        return load_finish(load, 0);
     }
     load->sessions = arena_take(loads->arena, sizeof(*load->sessions));
     if (load->sessions == NULL) {
         return false;
     }
     load->sessions[0] = best;
-    return finish(load, 1);
+    return load_finish(load, 1);
 }
 
 static bool

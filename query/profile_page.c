@@ -9,14 +9,6 @@ enum page_stage {
     PAGE_WAIT_ANSWERS,
 };
 
-static bool
-finish(struct load *load)
-{
-    load->has_rows = true;
-    load->is_done = true;
-    return true;
-}
-
 /* ---- arguments ---- */
 
 static enum profile_order
@@ -99,7 +91,7 @@ ask(struct loads *loads, struct load *load)
         return load->is_done;
     }
     if (!load->tenant->reading.is_known) {
-        return finish(load);
+        return load_finish(load, load->row_count);
     }
     question.reading = load->tenant->reading;
     load->stage = PAGE_WAIT_ANSWERS;
@@ -154,7 +146,7 @@ take_answers(struct loads *loads, struct load *load)
         load->places[load->row_count++] = next_place(load, used);
     }
     load->has_next = next_place(load, used) != NULL;
-    return finish(load);
+    return load_finish(load, load->row_count);
 }
 
 bool

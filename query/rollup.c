@@ -44,15 +44,6 @@ rollup_mean_seconds(uint64_t duration_ms, uint64_t count)
     return count == 0 ? 0 : (double)duration_ms / 1000.0 / (double)count;
 }
 
-static bool
-finish(struct load *load)
-{
-    load->row_count = 1;
-    load->has_rows = true;
-    load->is_done = true;
-    return true;
-}
-
 /* ---- arguments ---- */
 
 enum dimension
@@ -259,7 +250,7 @@ ask_cube(struct loads *loads, struct load *load)
         return false;
     }
     if (rollup->is_empty || !load->tenant->reading.is_known || !set_filters(rollup, filters)) {
-        return finish(load); /* zeros */
+        return load_finish(load, 1); /* zeros */
     }
     question.reading = load->tenant->reading;
     load->stage = ROLLUP_WAIT_CUBE;
@@ -598,7 +589,7 @@ ask_codes(struct loads *loads, struct load *load)
         rollup->cell_count++;
     }
     if (rollup->cell_count == 0) {
-        return rollup->has_other ? ask_points(loads, load) : finish(load);
+        return rollup->has_other ? ask_points(loads, load) : load_finish(load, 1);
     }
     codes = arena_take(loads->arena, rollup->cell_count * sizeof(*codes));
     question = load_question(loads, QUESTION_CODES, tenant->partition, &tenant->reading);
@@ -636,10 +627,10 @@ take_values(struct load *load)
     }
     if (rollup->groups != NULL) {
         series_take(rollup);
-        return finish(load);
+        return load_finish(load, 1);
     }
     if (!rollup->scan.has_dimension) {
-        return finish(load);
+        return load_finish(load, 1);
     }
     begin_sort(rollup);
     load->stage = ROLLUP_SORT;
@@ -707,7 +698,7 @@ sort_keys(struct loads *loads, struct load *load)
     if (rollup->cell_count > rollup->first) {
         rollup->cell_count = rollup->first;
     }
-    return rollup->is_series ? ask_points(loads, load) : finish(load);
+    return rollup->is_series ? ask_points(loads, load) : load_finish(load, 1);
 }
 
 bool
