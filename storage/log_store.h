@@ -167,6 +167,7 @@ struct log_store_counts {
     uint64_t written_bytes; /* to disk, ever */
     uint64_t changed_bytes; /* by the owner, ever: written / changed is write amplification */
     uint64_t cold_reads;
-    uint64_t late; /* look-ups that wait for log_store_arrive() */
+    uint64_t reused_pages; /* opened where another one was before, since the start */
+    uint64_t late;         /* look-ups that wait for log_store_arrive() */
 };
 struct log_store_counts log_store_counts(const struct log_store *store);

@@ -186,6 +186,7 @@ page_open(struct log_store *store, enum log_stream stream)
     if (frame == NULL) {
         return LOG_SLOT_NONE;
     }
+    store->counts.reused_pages += store->free != LOG_SLOT_NONE;
     if (store->free == LOG_SLOT_NONE && add_slot(store) != 0) {
         log_frame_put(store, piece);
         return LOG_SLOT_NONE;

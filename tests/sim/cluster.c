@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "shards/checkpoint.h"
+#include "shards/keeper_state.h"
 #include "shards/sequencer_state.h"
 
 #define SEGMENT_BYTES (1u << 20)
@@ -84,6 +86,9 @@ cluster_init(struct cluster *cluster, uint64_t seed)
         cluster->rules.session_horizon_ms = 3600000;
     }
     cluster->segment_bytes = SEGMENT_BYTES;
+    cluster->partition_count = 5;
+    cluster->slice_count = 7;
+    cluster->checkpoint_events = 150;
     if (dice_chance(&cluster->dice, CHECKPOINT_PERCENT)) {
         cluster->checkpoint_interval_ns = (1 + dice_below(&cluster->dice, 400)) * NS_PER_MS;
     }
@@ -100,9 +105,12 @@ cluster_init_copy(struct cluster *cluster, const struct cluster *of, struct sim_
         .clock = {.mono = of->clock.mono, .wall = of->clock.wall},
         .rules = of->rules,
         .segment_bytes = of->segment_bytes,
+        .partition_count = of->partition_count,
+        .slice_count = of->slice_count,
         .late_percent = of->late_percent,
         .is_frozen = true,
     };
+    log_archive_begin(&cluster->archive, &of->archive);
 }
 
 void
@@ -132,21 +140,21 @@ cluster_start(struct cluster *cluster, uint32_t shard_count)
 
     cluster->has_failed = false;
     /* The start may overwrite what the manifest does not need any more. */
-    if (cluster->checkpoint_interval_ns > 0) {
+    if (cluster->checkpoint_interval_ns > 0 || cluster->archive.before != NULL) {
         log_archive_add(&cluster->archive, cluster->disk);
     }
     r = node_open(&cluster->node, sim_disk_interface(cluster->disk),
                   (struct node_options){
                       .shard_count = shard_count,
-                      .partition_count = 5,
-                      .slice_count = 7,
+                      .partition_count = cluster->partition_count,
+                      .slice_count = cluster->slice_count,
                       .rules = cluster->rules,
                       .deadline_ns = UINT64_MAX / 4,
                       .dictionary_day_count_max = DICTIONARY_DAY_COUNT,
                       .credit_bytes = CREDIT_BYTES,
                       .accept_loss = cluster->accept_loss,
                       .checkpoint_interval_ns = cluster->checkpoint_interval_ns,
-                      .checkpoint_events = 150,
+                      .checkpoint_events = cluster->checkpoint_events,
                       .dice = roll_for_node,
                       .dice_context = &cluster->dice,
                       .fatal = node_failed,
@@ -363,4 +371,37 @@ cluster_state_hash(struct cluster *cluster)
         hash += keeper_state_hash(cluster->shards[i].keeper);
     }
     return hash;
+}
+
+static uint64_t
+reused_pages(const struct log_store *store)
+{
+    return store == NULL ? 0 : log_store_counts(store).reused_pages;
+}
+
+uint64_t
+cluster_reused_pages(const struct cluster *cluster)
+{
+    uint64_t sum = 0;
+
+    for (uint32_t i = 0; i < cluster->shard_count; i++) {
+        const struct shard *shard = &cluster->shards[i];
+
+        for (uint32_t p = 0; p < cluster->node.partition_count; p++) {
+            const struct partition *partition = shard->sequencer->partitions[p];
+            sum += partition == NULL ? 0 : reused_pages(partition->identities);
+        }
+        for (uint32_t s = 0; s < cluster->node.slice_count; s++) {
+            sum += reused_pages(shard->keeper->slices[s].state.people);
+        }
+    }
+    return sum;
+}
+
+bool
+cluster_is_in_checkpoint(const struct cluster *cluster)
+{
+    const struct checkpoint_round *round = cluster->shard_count > 0 ? cluster->node.round : NULL;
+
+    return round != NULL && round->begun > round->settled;
 }

@@ -34,11 +34,14 @@ struct cluster {
     uint64_t segment_bytes; /* of each file of the log */
     struct node node;
     struct shard shards[SHARD_COUNT_MAX];
-    uint32_t shard_count;  /* 0: not running */
-    uint32_t late_percent; /* look-ups that answer later */
-    uint64_t ns_per_look;  /* so that long work is done in slices */
-    bool is_frozen;        /* no time passes: nothing new comes into the log by itself */
-    uint64_t checkpoint_interval_ns;
+    uint32_t shard_count;     /* 0: not running */
+    uint32_t late_percent;    /* look-ups that answer later */
+    uint64_t ns_per_look;     /* so that long work is done in slices */
+    bool is_frozen;           /* no time passes: nothing new comes into the log by itself */
+    uint32_t partition_count; /* of a new store */
+    uint32_t slice_count;
+    uint64_t checkpoint_interval_ns; /* 0: none are made */
+    uint64_t checkpoint_events;
     bool accept_loss;
     uint64_t checkpoints; /* that became durable, or were found at a start */
     uint64_t newest_checkpoint;
@@ -51,7 +54,7 @@ struct cluster {
 
 void cluster_init(struct cluster *cluster, uint64_t seed);
 /* Another node, not running, with the settings and at the time of `of`, on a disk of its own, which is taken. No time
-   passes for it. */
+   passes for it, and it makes no checkpoints. Borrows the archive of `of`. */
 void cluster_init_copy(struct cluster *cluster, const struct cluster *of, struct sim_disk *disk,
                        uint64_t seed);
 void cluster_deinit(struct cluster *cluster);
@@ -70,5 +73,9 @@ bool cluster_step(struct cluster *cluster);
 bool cluster_drain(struct cluster *cluster);
 bool cluster_is_dead(const struct cluster *cluster);
 uint64_t cluster_state_hash(struct cluster *cluster);
+/* Of the stores, in this life: where an older page was, there is a newer one. */
+uint64_t cluster_reused_pages(const struct cluster *cluster);
+/* A checkpoint is being made. */
+bool cluster_is_in_checkpoint(const struct cluster *cluster);
 /* Of the clocks in the newest blocks that each partition saw: the same as long as there was none. */
 uint64_t cluster_wall_sum(const struct cluster *cluster);

@@ -5,8 +5,8 @@
  *
  *     crash_points [SEED [OPERATIONS]]
  *
- * A node with small segments is sent hostile batches, dies, is killed and comes back, until it has made OPERATIONS disk
- * operations. Before each change of the disk (an operation that begins, a durable write that ends) four pictures are
+ * A node with small segments and a checkpoint every now and then is sent hostile batches, dies, is killed and comes
+ * back, until it has made OPERATIONS disk operations. Before each change of the disk (an operation that begins, a durable write that ends) four pictures are
  * taken of the disk as a crash could leave it: everything written, nothing that was not synced, some of it, and
  * everything but half of the last sector. A node is started on each, with any number of shards. Every event that was
  * answered by then is in its log exactly once, and its answers equal the model's.
@@ -14,11 +14,14 @@
  * Thousands of pictures hold some hundreds of different logs, and state follows from the log alone: whatever the way a
  * node came by a log, the hash of its state is the same. A fifth of the nodes that are the first with a log, and some
  * others, are asked everything, which takes ten times as long as all the rest; the first of the other logs crash once
- * more, and come back with another number of shards to the same state.
+ * more, and come back with another number of shards to the same state. Some lose their newest checkpoint and come back
+ * to it from the one before.
  */
 
+#include "core/log_line.h"
 #include "tests/sim/check_run.h"
 #include "tests/sim/clients.h"
+#include "tests/sim/damage.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,9 +29,13 @@
 
 #define SEGMENT_BYTES (256u << 10)
 #define OPERATION_COUNT 2000u
+#define PARTITION_COUNT 3u
+#define SLICE_COUNT 2u /* so that pages of their stores are filled, die, and serve again */
+#define CHECKPOINT_EVENTS 20u
 #define NEW_ASKED_PERMILLE 200u
 #define KNOWN_ASKED_PERMILLE 10u
 #define CRASHED_AGAIN_PERMILLE 60u
+#define DAMAGED_PERMILLE 100u
 #define SHARDS_MAX 4u
 #define BATCH_MAX 3u /* so that the log is written often and is not long */
 #define BURST_PERCENT 3u
@@ -58,6 +65,9 @@ struct run {
     uint64_t pictures;
     uint64_t asked;
     uint64_t crashed_again;
+    uint64_t damaged;
+    uint64_t cut_in_checkpoints;
+    uint64_t reused_pages;
     uint32_t lives;
     char why[CLIENT_WHY_BYTES];
 };
@@ -124,24 +134,13 @@ is_as_known(struct run *run, bool *out_is_new)
     return true;
 }
 
+/* Once more from what is on the disk now: the same log, the same state. */
 static bool
-is_picture_good(struct run *run)
+is_same_again(struct run *run)
 {
-    uint64_t log_hash;
+    uint64_t log_hash = run->census.log_hash;
     bool is_new;
 
-    if (!start_picture(run) || !is_as_known(run, &is_new)) {
-        return false;
-    }
-    if (is_permille(run, is_new ? NEW_ASKED_PERMILLE : KNOWN_ASKED_PERMILLE)) {
-        return ask_everything(run);
-    }
-    if (!is_new && !is_permille(run, CRASHED_AGAIN_PERMILLE)) {
-        return true;
-    }
-    run->crashed_again++;
-    log_hash = run->census.log_hash;
-    cluster_crash(&run->picture);
     if (!start_picture(run) || !is_as_known(run, &is_new)) {
         return false;
     }
@@ -150,6 +149,30 @@ is_picture_good(struct run *run)
         return false;
     }
     return true;
+}
+
+static bool
+is_picture_good(struct run *run)
+{
+    bool is_new;
+
+    if (!start_picture(run) || !is_as_known(run, &is_new)) {
+        return false;
+    }
+    if (is_permille(run, DAMAGED_PERMILLE)) {
+        run->damaged += run->picture.node.manifest->checkpoint_count == MANIFEST_CHECKPOINT_COUNT_MAX;
+        cluster_crash(&run->picture);
+        return damage_newest_checkpoint(&run->picture, run->why) && is_same_again(run);
+    }
+    if (is_permille(run, is_new ? NEW_ASKED_PERMILLE : KNOWN_ASKED_PERMILLE)) {
+        return ask_everything(run);
+    }
+    if (!is_new && !is_permille(run, CRASHED_AGAIN_PERMILLE)) {
+        return true;
+    }
+    run->crashed_again++;
+    cluster_crash(&run->picture);
+    return is_same_again(run);
 }
 
 static void
@@ -191,6 +214,7 @@ cut(void *context, enum sim_change change)
         }
     }
     run->points++;
+    run->cut_in_checkpoints += cluster_is_in_checkpoint(&run->cluster);
     here = home;
 }
 
@@ -253,6 +277,7 @@ live(struct run *run, uint64_t operations)
         if (!start(run) || !work(run, now + 50 + dice_below(&cluster->dice, 400))) {
             return false;
         }
+        run->reused_pages += cluster_reused_pages(cluster);
         if (dice_chance(&cluster->dice, 40) && !sim_disk_is_dead(cluster->disk)) {
             cluster_kill(cluster);
         } else {
@@ -272,10 +297,13 @@ main(int argc, char **argv)
     uint64_t operations = argc > 2 ? strtoull(argv[2], NULL, 10) : OPERATION_COUNT;
     bool is_good;
 
+    log_open(STDERR_FILENO, LOG_FORMAT_AUTO, LOG_LEVEL_ERROR); /* a lost checkpoint is said often */
     cluster_init(&run.cluster, seed);
     run.cluster.segment_bytes = SEGMENT_BYTES;
-    run.cluster.checkpoint_interval_ns =
-        0; /* the model reads the whole log, and a picture has no older one beside it */
+    run.cluster.partition_count = PARTITION_COUNT;
+    run.cluster.slice_count = SLICE_COUNT;
+    run.cluster.checkpoint_interval_ns = UINT64_MAX / 4;
+    run.cluster.checkpoint_events = CHECKPOINT_EVENTS;
     run.dice.state = seed * 2;
     traffic_init(&run.traffic, &run.cluster.dice, run.cluster.clock.wall);
     arena_pool_init(&run.arenas, 4u << 20);
@@ -284,14 +312,21 @@ main(int argc, char **argv)
     run.clients.burst_percent = BURST_PERCENT;
     sim_disk_watch(run.cluster.disk, cut, &run);
     is_good = live(&run, operations);
-    printf("seed %llu: %llu operations in %u lives, cut %llu times: %llu pictures, %u logs, %llu asked "
-           "everything, "
-           "%llu crashed again, %llu events answered: %s%s\n",
-           (unsigned long long)seed, (unsigned long long)sim_disk_operation_count(run.cluster.disk),
-           run.lives, (unsigned long long)run.points, (unsigned long long)run.pictures, run.known_count,
-           (unsigned long long)run.asked, (unsigned long long)run.crashed_again,
-           (unsigned long long)run.clients.answered,
-           is_good ? "every answer equal to the model's" : "FAILED\n  ", is_good ? "" : run.why);
+    if (is_good && operations >= OPERATION_COUNT &&
+        (run.cut_in_checkpoints == 0 || run.reused_pages == 0 || run.damaged == 0)) {
+        snprintf(run.why, sizeof(run.why), "no checkpoint was cut, no page reused, or no checkpoint lost");
+        is_good = false;
+    }
+    printf(
+        "seed %llu: %llu operations in %u lives, cut %llu times, %llu of them in %llu checkpoints: %llu "
+        "pictures, %u logs, %llu asked everything, %llu crashed again, %llu without the newest checkpoint, "
+        "%llu pages reused, %llu events answered: %s%s\n",
+        (unsigned long long)seed, (unsigned long long)sim_disk_operation_count(run.cluster.disk), run.lives,
+        (unsigned long long)run.points, (unsigned long long)run.cut_in_checkpoints,
+        (unsigned long long)run.cluster.checkpoints, (unsigned long long)run.pictures, run.known_count,
+        (unsigned long long)run.asked, (unsigned long long)run.crashed_again, (unsigned long long)run.damaged,
+        (unsigned long long)run.reused_pages, (unsigned long long)run.clients.answered,
+        is_good ? "every answer equal to the model's" : "FAILED\n  ", is_good ? "" : run.why);
     /* Without the leak check: a process that dies in the middle leaves memory lent, and so does its simulation. */
     fflush(stdout);
     _exit(is_good ? 0 : 1);

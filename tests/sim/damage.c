@@ -312,3 +312,32 @@ damage_try(const struct cluster *cluster, struct traffic *traffic, struct dice *
     }
     return is_good;
 }
+
+bool
+damage_newest_checkpoint(struct cluster *cluster, char *out_why)
+{
+    const struct manifest_checkpoint *newest;
+    char reason[MANIFEST_REASON_BYTES];
+    struct manifest manifest;
+    bool has_refused = true;
+
+    if (manifest_load(sim_disk_interface(cluster->disk), &manifest, reason) != 0) {
+        snprintf(out_why, WHY_BYTES, "the manifest: %s", reason);
+        return false;
+    }
+    newest = manifest_newest_checkpoint(&manifest);
+    if (manifest.checkpoint_count == MANIFEST_CHECKPOINT_COUNT_MAX) {
+        const struct manifest_file *file = &newest->files[dice_below(&cluster->dice, newest->file_count)];
+
+        sim_disk_flip(cluster->disk, file->name, dice_below(&cluster->dice, (uint32_t)file->bytes),
+                      dice_below(&cluster->dice, 8));
+        has_refused = !cluster_start(cluster, 2) && strstr(cluster->failure, file->name) != NULL;
+        cluster->has_failed = false;
+        cluster->accept_loss = true;
+    }
+    manifest_deinit(&manifest);
+    if (!has_refused) {
+        snprintf(out_why, WHY_BYTES, "a damaged checkpoint: %.200s", cluster->failure);
+    }
+    return has_refused;
+}

@@ -27,3 +27,7 @@ struct damage_counts {
 /* The cluster is down and its disk at rest; the disk stays as it is. False: *out_why (512 bytes) says what is wrong. */
 bool damage_try(const struct cluster *cluster, struct traffic *traffic, struct dice *dice,
                 struct damage_counts *counts, char *out_why);
+
+/* The cluster is down. When there are two checkpoints, a bit of the newest one's files flips: a start refuses, and says
+   where. From then on the cluster's starts accept the loss. False: *out_why says what is wrong. */
+bool damage_newest_checkpoint(struct cluster *cluster, char *out_why);

@@ -156,10 +156,36 @@ read_files(struct log_tap *tap, struct sim_disk *disk)
     free(names);
 }
 
+static int
+compare_archived(const void *a, const void *b)
+{
+    struct log_tap_block left = {.header = *(const void *const *)a};
+    struct log_tap_block right = {.header = *(const void *const *)b};
+
+    return compare_blocks(&left, &right);
+}
+
+/* Among the first `count`, which are in order. */
+static bool
+is_archived(const struct log_archive *archive, uint32_t count, const struct log_block_header *header)
+{
+    return count > 0 && bsearch(&header, archive->blocks, count, sizeof(*archive->blocks), compare_archived);
+}
+
+void
+log_archive_begin(struct log_archive *archive, const struct log_archive *before)
+{
+    *archive = (struct log_archive){.before = before};
+    if (manifest_copy(&before->manifest, &archive->manifest) != 0) {
+        abort();
+    }
+}
+
 void
 log_archive_add(struct log_archive *archive, struct sim_disk *disk)
 {
     struct log_tap tap = {.archive = archive};
+    uint32_t count = archive->count;
     char reason[MANIFEST_REASON_BYTES];
 
     if (manifest_load(sim_disk_interface(disk), &tap.manifest, reason) == 0) {
@@ -168,12 +194,18 @@ log_archive_add(struct log_archive *archive, struct sim_disk *disk)
     for (uint32_t i = 0; i < tap.count; i++) {
         uint32_t bytes = tap.blocks[i].header->length;
 
+        if (is_archived(archive, count, tap.blocks[i].header)) {
+            continue;
+        }
         if (archive->count == archive->count_max) {
             archive->count_max = archive->count_max * 2 + 64;
             archive->blocks = realloc(archive->blocks, archive->count_max * sizeof(*archive->blocks));
         }
         archive->blocks[archive->count] = malloc(bytes);
         memcpy(archive->blocks[archive->count++], tap.blocks[i].header, bytes);
+    }
+    if (archive->count > count) {
+        qsort(archive->blocks, archive->count, sizeof(*archive->blocks), compare_archived);
     }
     log_tap_free(&tap);
 }
@@ -224,8 +256,10 @@ read_all(struct log_tap *tap, struct sim_disk *disk, const struct log_archive *a
         return;
     }
     read_files(tap, disk);
-    for (uint32_t i = 0; archive != NULL && i < archive->count; i++) {
-        add_block(tap, archive->blocks[i], "", 0);
+    for (; archive != NULL; archive = archive->before) {
+        for (uint32_t i = 0; i < archive->count; i++) {
+            add_block(tap, archive->blocks[i], "", 0);
+        }
     }
     if (tap->count > 0) {
         qsort(tap->blocks, tap->count, sizeof(*tap->blocks), compare_blocks);

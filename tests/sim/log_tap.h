@@ -22,7 +22,8 @@ struct log_tap_block {
 
 /* Blocks whose files the node may have overwritten since, and what epochs were when they were in the manifest. */
 struct log_archive {
-    uint8_t **blocks; /* each starts with its header */
+    const struct log_archive *before; /* NULL, or borrowed: what was archived before this one was begun */
+    uint8_t **blocks;                 /* each starts with its header; none twice */
     uint32_t count;
     uint32_t count_max;
     struct manifest manifest; /* only its epochs: all there ever were */
@@ -42,7 +43,9 @@ struct log_tap {
 
 /* Reads what is on the disk, also what is void; notes no problem but a manifest that cannot be read. */
 void log_tap_read_raw(struct log_tap *tap, struct sim_disk *disk);
-/* Copies every block on the disk; to be called before files are overwritten. */
+/* Of another disk, that begins as a copy of the one of `before`. */
+void log_archive_begin(struct log_archive *archive, const struct log_archive *before);
+/* Copies every block on the disk that is not here yet; to be called before files are overwritten. */
 void log_archive_add(struct log_archive *archive, struct sim_disk *disk);
 /* Notes where the epochs of this manifest end. */
 void log_archive_note(struct log_archive *archive, const struct manifest *manifest);

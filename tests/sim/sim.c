@@ -227,37 +227,15 @@ check(struct day *day)
            clients_check(&day->clients, &day->census, day->why);
 }
 
-/* A bit of the newest checkpoint flips. A start refuses, and says where; told to accept it, it takes the one before and
-   knows the same. */
+/* Told to accept the loss of the newest checkpoint, a start takes the one before and knows the same. */
 static bool
 start_without_newest_checkpoint(struct day *day, uint64_t walls)
 {
     struct cluster *cluster = &day->cluster;
-    struct disk *disk = sim_disk_interface(cluster->disk);
-    const struct manifest_checkpoint *newest;
-    char reason[MANIFEST_REASON_BYTES];
-    struct manifest manifest;
-    bool has_refused = true;
 
     cluster_crash(cluster);
     forget_requests(day);
-    if (manifest_load(disk, &manifest, reason) != 0) {
-        snprintf(day->why, sizeof(day->why), "the manifest: %s", reason);
-        return false;
-    }
-    newest = manifest_newest_checkpoint(&manifest);
-    if (manifest.checkpoint_count == MANIFEST_CHECKPOINT_COUNT_MAX) {
-        const struct manifest_file *file = &newest->files[dice_below(&cluster->dice, newest->file_count)];
-
-        sim_disk_flip(cluster->disk, file->name, dice_below(&cluster->dice, (uint32_t)file->bytes),
-                      dice_below(&cluster->dice, 8));
-        has_refused = !cluster_start(cluster, 2) && strstr(cluster->failure, file->name) != NULL;
-        cluster->has_failed = false;
-        cluster->accept_loss = true;
-    }
-    manifest_deinit(&manifest);
-    if (!has_refused) {
-        snprintf(day->why, sizeof(day->why), "a damaged checkpoint: %s", cluster->failure);
+    if (!damage_newest_checkpoint(cluster, day->why)) {
         return false;
     }
     if (!cluster_start(cluster, 1 + dice_below(&cluster->dice, 4)) || !check(day)) {
