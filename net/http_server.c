@@ -343,7 +343,9 @@ set_gauges(struct http_server *server)
     struct metrics *metrics = server->shard->metrics;
 
     if (metrics != NULL && server->shard->keeper != NULL) {
-        metrics_set(metrics, METRIC_PROFILES, keeper_counts(server->shard->keeper).profiles);
+        struct keeper_counts counts = keeper_counts(server->shard->keeper);
+        metrics_set(metrics, METRIC_PROFILES, counts.profiles);
+        metrics_set(metrics, METRIC_PROFILES_BYTES, counts.people_bytes);
     }
 }
 

@@ -3,6 +3,7 @@
 
 #include "shards/keeper_state.h"
 #include "shards/profile_codec.h"
+#include "shards/slice_record.h"
 
 #include <errno.h>
 
@@ -94,6 +95,7 @@ keeper_slice_options(struct keeper *keeper, uint16_t slice)
         .memory = &keeper->memory,
         .env = keeper->options.env,
         .seed = {keeper->seed[0], keeper->seed[1]},
+        .persons = &keeper->persons[slice],
         .slice = slice,
         .on_fatal = storage_failed,
         .context = keeper,
@@ -136,6 +138,7 @@ keeper_open(struct keeper_options options, struct keeper **out_keeper)
         .magic = KEEPER_MAGIC,
         .options = options,
         .memory = {.region = options.region, .node = options.node},
+        .people_bytes_max = options.people_bytes_max,
     };
     run_queue_init(&keeper->tasks, options.now, options.context);
     init_secrets(keeper);
@@ -516,6 +519,7 @@ keeper_step(struct keeper *keeper, struct mono_ns until)
     REQUIRE(keeper->magic == KEEPER_MAGIC);
     REQUIRE_HERE(keeper->options.home);
     uint64_t event_count = keeper->event_count;
+    bool was_behind = keeper_is_behind(keeper);
     bool has_more;
 
     keeper_free_outgoing(keeper);
@@ -524,17 +528,20 @@ keeper_step(struct keeper *keeper, struct mono_ns until)
         has_more = false;
         if (!keeper->is_paused) {
             drain_handovers(keeper);
-            has_more = read_lanes(keeper);
+            has_more = !was_behind && read_lanes(keeper);
         }
         has_more = !keeper_run_queues(keeper, until) || has_more;
         cube_queue_run(&keeper->memory, &keeper->cube_queue);
         wake_questions(keeper);
+        has_more = keeper_relieve(keeper) || has_more;
     } while (has_more && !is_over(keeper, until));
     has_more = run_queue_run(&keeper->tasks) == STEP_MORE || has_more;
     has_more = go_round(keeper, keeper->event_count != event_count) || has_more;
     has_more = step_slices(keeper, until) || has_more;
-    /* Nobody rings when a hand-over lane has room again. */
-    has_more = keeper->giving != NULL || has_more;
+    /* Nobody rings when a hand-over lane has room again, or when reads have ended in step_slices(). */
+    has_more = keeper->giving != NULL || keeper->ready_first != NULL || !run_queue_is_empty(&keeper->tasks) ||
+               has_more;
+    has_more = (was_behind && !keeper_is_behind(keeper)) || has_more;
     return has_more ? STEP_MORE : STEP_DONE;
 }
 
@@ -605,7 +612,13 @@ keeper_is_idle(const struct keeper *keeper)
 struct keeper_counts
 keeper_counts(const struct keeper *keeper)
 {
-    struct keeper_counts counts = {.profiles = keeper->profile_count, .events = keeper->event_count};
+    struct keeper_counts counts = {
+        .profiles = keeper->profile_count,
+        .events = keeper->event_count,
+        .people_bytes = keeper->people_bytes,
+        .people_left = keeper->people_left,
+        .people_read = keeper->people_read,
+    };
 
     for (const struct share *share = keeper->shares; share != NULL; share = share->next) {
         counts.sessions_open += share->open_count;
@@ -634,6 +647,24 @@ seed_of(const struct share *share, uint64_t kind)
     return hash_piece(0, words, sizeof(words));
 }
 
+/* What is on disk are the bytes that are hashed. */
+static void
+hash_away(struct hashing *hashing, const struct person *person)
+{
+    const struct slice_person *record;
+    const void *found = NULL;
+    void *piece = NULL;
+    uint64_t piece_bytes = 0;
+    uint32_t bytes = 0;
+    int r = slice_state_fetch_now(person->share->state, person, &piece, &piece_bytes, &found, &bytes);
+
+    REQUIRE(r == 0);
+    record = found;
+    REQUIRE(bytes - sizeof(*record) == record->profile_bytes);
+    hashing->sum += hash_piece(seed_of(person->share, 1), record->profile, record->profile_bytes);
+    memory_put(&hashing->keeper->memory, piece, piece_bytes);
+}
+
 static void
 hash_person(void *context, void *record)
 {
@@ -642,8 +673,11 @@ hash_person(void *context, void *record)
     const struct person *person = record;
     struct order_place place = {0};
 
-    if (person->profile != NULL) {
-        struct profile_label label = {.canonical = person->canonical, .person = person->number};
+    if (person->away != NULL) {
+        hash_away(hashing, person);
+    } else if (person->profile != NULL) {
+        struct profile_label label = {
+            .canonical = person->canonical, .person = person->number, .tenant_no = person->share->tenant_no};
         uint64_t bytes = profile_codec_bytes(person->profile);
         void *encoded = memory_take(memory, bytes);
         profile_codec_encode(person->profile, label, encoded);

@@ -10,6 +10,9 @@
  * else. Queues come from a fixed pool for each source lane; when it is empty that lane alone is not read, the
  * hand-over lanes always are. Questions are answered at a position: once everything up to it is applied.
  *
+ * A profile that was not used lately may be on disk alone (keeper_set_people_memory()). What needs it waits in its key's
+ * queue, too; a question that looks at many people comes back when the next one is here.
+ *
  * Threads  Home shard only.
  * Memory   The region of the shard.
  * Limits   KEEPER_WAIT_MAX messages or KEEPER_WAIT_BYTES_MAX of them wait for each source lane.
@@ -37,7 +40,8 @@ struct keeper_options {
     struct region *region;
     struct env *env; /* NULL: nothing is saved */
     struct arena_pool *arenas;
-    struct metrics *metrics; /* may be NULL */
+    struct metrics *metrics;   /* may be NULL */
+    uint64_t people_bytes_max; /* see keeper_set_people_memory() */
     /* Now, for deadlines inside a step. */
     struct mono_ns (*now)(void *context);
     /* The question is answered (or has a fault) and is the caller's again. */
@@ -66,6 +70,9 @@ void keeper_ask(struct keeper *keeper, struct subquery *subquery);
 
 /* Home. For checkpoints: of each apply lane all slots below marks[from] are applied, and nothing waits or was handed over. */
 bool keeper_is_still(const struct keeper *keeper, const uint64_t *marks);
+/* Home. Profiles take about this much memory at most (0: as much as there is): who was not used lately leaves, and comes
+   back from disk when somebody wants to know. Without an env nobody leaves. */
+void keeper_set_people_memory(struct keeper *keeper, uint64_t bytes);
 /* Home. Reads no lane until keeper_resume(); questions go on. */
 void keeper_pause(struct keeper *keeper);
 void keeper_resume(struct keeper *keeper);
@@ -81,5 +88,8 @@ struct keeper_counts {
     uint64_t profiles;
     uint64_t events;
     uint64_t sessions_open;
+    uint64_t people_bytes; /* of profiles in memory */
+    uint64_t people_left;  /* profiles that left memory, */
+    uint64_t people_read;  /* and that came back from disk, ever */
 };
 struct keeper_counts keeper_counts(const struct keeper *keeper);

@@ -161,7 +161,7 @@ gap_of(const struct keeper *keeper, const struct question *question)
     return keeper->partitions[question->reading.partition].rules.gap_ms;
 }
 
-const struct person *
+struct person *
 keeper_person_of(const struct keeper *keeper, const struct question *question, const struct member *member)
 {
     struct store_key key;
@@ -301,7 +301,16 @@ is_stale(const struct keeper *keeper, const struct question *question, const str
 {
     const struct person *winner = count > 0 ? keeper_person_of(keeper, question, &members[count - 1]) : NULL;
 
-    return winner != NULL && winner->profile == NULL;
+    return winner != NULL && winner->profile == NULL && winner->away == NULL;
+}
+
+/* The winner is the only one of the members who may have a profile. */
+static bool
+await_members(struct keeper *keeper, struct asked *asked, const struct member *members, uint32_t count)
+{
+    struct person *winner = count > 0 ? keeper_person_of(keeper, asked->question, &members[count - 1]) : NULL;
+
+    return winner != NULL && keeper_await(keeper, asked, winner);
 }
 
 /* Live sessions are sought anew in each piece: a profile may come and go between two. */
@@ -352,6 +361,9 @@ answer_sessions(struct keeper *keeper, struct asked *asked, const struct time_sl
         keeper_finish(keeper, asked, -ESTALE);
         return STEP_DONE;
     }
+    if (ask->members != NULL && await_members(keeper, asked, ask->members, ask->member_count)) {
+        return STEP_LATER;
+    }
     if (!begin_sessions(keeper, asked, share)) {
         finish_sessions(keeper, asked, false);
         return STEP_DONE;
@@ -360,6 +372,10 @@ answer_sessions(struct keeper *keeper, struct asked *asked, const struct time_sl
     int64_t gap_ms = gap_of(keeper, question);
 
     for (uint32_t count = 1; !keeper_has_enough(asked, ask->count_max, ask->bytes_max); count++) {
+        struct person *person = scan_next_person(asked->scan);
+        if (person != NULL && keeper_await(keeper, asked, person)) {
+            return STEP_LATER;
+        }
         struct session_at at = scan_next_session(asked->scan);
         if (at.session == NULL || at.session->start.ms < ask->from.ms) {
             finish_sessions(keeper, asked, false);
@@ -438,6 +454,9 @@ answer_event_session(struct keeper *keeper, struct asked *asked)
         keeper_finish(keeper, asked, -ESTALE);
         return STEP_DONE;
     }
+    if (await_members(keeper, asked, members, member_count)) {
+        return STEP_LATER;
+    }
     for (uint32_t i = 0; i < member_count; i++) {
         const struct person *person = keeper_person_of(keeper, question, &members[i]);
         if (person == NULL) {
@@ -510,6 +529,20 @@ answer(struct keeper *keeper, struct asked *asked, const struct time_slice *time
     base_die("REQUIRE", "the question is one to a slice", __FILE__, __LINE__);
 }
 
+static enum step
+answer_piece(struct keeper *keeper, struct asked *asked, const struct time_slice *time)
+{
+    struct person *pinned = asked->awaited;
+
+    asked->awaited = NULL;
+    enum step step = answer(keeper, asked, time);
+
+    if (pinned != NULL) {
+        keeper_unpin(pinned);
+    }
+    return step;
+}
+
 static void
 begin(struct keeper *keeper, struct question *question)
 {
@@ -561,9 +594,12 @@ answer_message(struct task *task, const struct time_slice *time)
         const bool is_last = subquery->unanswered == 1; /* behind its answer the message may be gone */
         enum step step = STEP_DONE;
         if (scatter_is_unwanted(subquery->scatter)) {
+            if (asked->awaited != NULL) {
+                keeper_unpin(asked->awaited);
+            }
             keeper_finish(keeper, asked, -ETIMEDOUT);
         } else {
-            step = answer(keeper, asked, time);
+            step = answer_piece(keeper, asked, time);
         }
         if (step == STEP_MORE) {
             asked->next = subquery->first_asked;

@@ -242,8 +242,8 @@ apply_give(struct keeper *keeper, const struct job *job, struct person **out_per
     return JOB_DONE;
 }
 
-enum job_answer
-keeper_apply(struct keeper *keeper, const struct job *job, struct person **person)
+static enum job_answer
+apply(struct keeper *keeper, const struct job *job, struct person **person)
 {
     switch (job->kind) {
     case JOB_EVENT:
@@ -258,6 +258,16 @@ keeper_apply(struct keeper *keeper, const struct job *job, struct person **perso
     }
     keeper_answer_profile(keeper, job->asked, *person);
     return JOB_DONE;
+}
+
+enum job_answer
+keeper_apply(struct keeper *keeper, const struct job *job, struct person **person)
+{
+    uint64_t bytes_before = keeper_profile_bytes(*person);
+    enum job_answer answer = apply(keeper, job, person);
+
+    keeper_note_profile(keeper, *person, bytes_before);
+    return answer;
 }
 
 void

@@ -371,14 +371,14 @@ sum_sessions(struct keeper *keeper, struct cube_work *work, const struct cube_sc
         if (entry == NULL || entry->time >= ask->to.ms) {
             break;
         }
-        const struct session *session = share_session(entry).session;
-        if (takes_code(ask, session->code)) {
-            uint32_t index = find_row(keeper, work, ask, entry->time, session->code); /* may move the rows */
+        struct known_session session = share_known_session(entry);
+        if (takes_code(ask, session.code)) {
+            uint32_t index = find_row(keeper, work, ask, entry->time, session.code); /* may move the rows */
             struct cube_row *row = &work->rows[index];
             row->sessions++;
-            if (session_is_closed(session, watermark, gap_ms)) {
+            if (session.is_archived || watermark.ms > session.end.ms + gap_ms) {
                 row->closed_sessions++;
-                row->closed_duration_ms += (uint64_t)session_duration_ms(session);
+                row->closed_duration_ms += (uint64_t)(session.end.ms - session.start.ms);
             }
         }
         if (is_time_up(count, time)) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "shards/keeper_state.h"
 
+#include "shards/away.h"
 #include "shards/sort.h"
 
 /*
@@ -12,6 +13,9 @@
  * Somebody may change after the scan has looked at them. They are listed where they stood then, once: who did not
  * change is neither missed nor told twice, on this page or the next.
  *
+ * Of who is away, what decides over order and time is in memory. Where a country or a device is asked for, their records
+ * are read, those of a batch at once; nobody comes back to memory for that.
+ *
  * 100 000 people cost 5 ms of processor time, all shards together: 53 ns for each, most of it waiting for memory.
  * A person is three lines of memory far apart, each 100 ns away, so they are fetched for a batch at once.
  */
@@ -19,11 +23,20 @@
 #define BATCH_COUNT 16u
 #define PIECE_COUNT (4 * BATCH_COUNT) /* people between two looks at the clock */
 
+/* Somebody whose record is being read. */
+struct away_read {
+    struct log_store_waiter waiter;
+    struct asked *asked;
+    struct person *person;
+};
+
 struct profiles_work {
     struct profiles_answer answer;
     struct profile_place *heap; /* [count_max], the last in the order at the root */
     uint32_t count;
     uint32_t person_index; /* of the share: who is next */
+    uint32_t read_count;   /* under way */
+    struct away_read reads[BATCH_COUNT];
 };
 
 static int
@@ -46,7 +59,23 @@ value_of(enum profile_order order, const struct profile *profile)
     case PROFILE_ORDER_TOTAL_EVENTS:
         return (int64_t)profile->total_events;
     case PROFILE_ORDER_TOTAL_SESSIONS:
-        return (int64_t)(profile->sessions.archived_count + profile->sessions.rows.count);
+        return (int64_t)profile_session_count(profile);
+    }
+    base_die("REQUIRE", "an order of profiles", __FILE__, __LINE__);
+}
+
+static int64_t
+away_value(enum profile_order order, const struct away *away)
+{
+    switch (order) {
+    case PROFILE_ORDER_LAST_SEEN:
+        return away->last_seen.ms;
+    case PROFILE_ORDER_FIRST_SEEN:
+        return away->first_seen.ms;
+    case PROFILE_ORDER_TOTAL_EVENTS:
+        return (int64_t)away->total_events;
+    case PROFILE_ORDER_TOTAL_SESSIONS:
+        return (int64_t)away->total_sessions;
     }
     base_die("REQUIRE", "an order of profiles", __FILE__, __LINE__);
 }
@@ -58,10 +87,16 @@ text_takes(struct text wanted, const struct pack *pack, const struct latest *lat
 }
 
 static bool
+takes_known(const struct profile_scan *ask, struct event_ms last_seen, bool is_identified)
+{
+    return last_seen.ms >= ask->seen_from.ms && last_seen.ms < ask->seen_to.ms &&
+           (ask->identified == TRI_ANY || (ask->identified == TRI_YES) == is_identified);
+}
+
+static bool
 takes_profile(const struct profile_scan *ask, const struct profile *profile)
 {
-    return profile->last_seen.ms >= ask->seen_from.ms && profile->last_seen.ms < ask->seen_to.ms &&
-           (ask->identified == TRI_ANY || (ask->identified == TRI_YES) == profile->is_identified) &&
+    return takes_known(ask, profile->last_seen, profile->is_identified) &&
            text_takes(ask->country, &profile->pack, &profile->latest[PROFILE_LAST_COUNTRY]) &&
            text_takes(ask->device_type, &profile->pack, &profile->latest[PROFILE_LAST_DEVICE]);
 }
@@ -145,16 +180,80 @@ prefetch(const struct profile_scan *ask, struct person *const *people, uint32_t 
 }
 
 static void
-look_at(struct profiles_work *work, const struct profile_scan *ask, struct person *const *people,
-        uint32_t count)
+look_at_profile(struct profiles_work *work, const struct profile_scan *ask, const struct person *person,
+                const struct profile *profile)
 {
+    if (takes_profile(ask, profile)) {
+        offer(
+            work, ask,
+            &(struct profile_place){.value = value_of(ask->order, profile), .canonical = person->canonical});
+    }
+}
+
+static void
+look_at_record(struct keeper *keeper, struct away_read *read)
+{
+    struct profile *profile =
+        keeper_read_profile(&keeper->memory, read->waiter.record, read->waiter.record_bytes, read->person);
+
+    if (profile != NULL) { /* else merged into somebody else meanwhile */
+        look_at_profile(read->asked->profiles_work, read->asked->question->ask.profiles, read->person,
+                        profile);
+        profile_destroy(&keeper->memory, profile);
+    }
+}
+
+static void
+record_arrived(struct log_store_waiter *waiter)
+{
+    struct away_read *read = CONTAINER_OF(waiter, struct away_read, waiter);
+    struct asked *asked = read->asked;
+    struct keeper *keeper = asked->question->subquery->answerer;
+
+    look_at_record(keeper, read);
+    asked->profiles_work->read_count--;
+    if (asked->profiles_work->read_count == 0) {
+        keeper_make_ready(keeper, asked);
+    }
+}
+
+static void
+look_at_away(struct keeper *keeper, struct asked *asked, struct person *person)
+{
+    const struct profile_scan *ask = asked->question->ask.profiles;
+    struct profiles_work *work = asked->profiles_work;
+    const struct away *away = person->away;
+
+    if (!takes_known(ask, away->last_seen, away->is_identified)) {
+        return;
+    }
+    if (ask->country.bytes == 0 && ask->device_type.bytes == 0) {
+        offer(work, ask,
+              &(struct profile_place){.value = away_value(ask->order, away), .canonical = person->canonical});
+        return;
+    }
+    struct away_read *read = &work->reads[work->read_count];
+
+    *read = (struct away_read){.waiter = {.arrived = record_arrived}, .asked = asked, .person = person};
+    if (slice_state_fetch(person->share->state, person, &read->waiter) == LOG_STORE_LATER) {
+        work->read_count++;
+    } else {
+        look_at_record(keeper, read);
+    }
+}
+
+/* Some of them may be read behind it: then the question waits. */
+static void
+look_at(struct keeper *keeper, struct asked *asked, struct person *const *people, uint32_t count)
+{
+    const struct profile_scan *ask = asked->question->ask.profiles;
+
     prefetch(ask, people, count);
     for (uint32_t i = 0; i < count; i++) {
-        const struct profile *profile = people[i]->profile;
-        if (profile != NULL && takes_profile(ask, profile)) {
-            offer(work, ask,
-                  &(struct profile_place){.value = value_of(ask->order, profile),
-                                          .canonical = people[i]->canonical});
+        if (people[i]->profile != NULL) {
+            look_at_profile(asked->profiles_work, ask, people[i], people[i]->profile);
+        } else if (people[i]->away != NULL) {
+            look_at_away(keeper, asked, people[i]);
         }
     }
 }
@@ -206,8 +305,11 @@ keeper_answer_profiles(struct keeper *keeper, struct asked *asked, const struct 
         uint32_t left = share->person_count - work->person_index;
         uint32_t count = left < BATCH_COUNT ? left : BATCH_COUNT;
 
-        look_at(work, ask, &share->people[work->person_index], count);
+        look_at(keeper, asked, &share->people[work->person_index], count);
         work->person_index += count;
+        if (work->read_count > 0) {
+            return STEP_LATER;
+        }
         if (work->person_index % PIECE_COUNT == 0 && time_slice_is_over(time)) {
             return STEP_MORE;
         }

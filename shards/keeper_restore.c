@@ -33,7 +33,8 @@ struct restoring {
     struct restoring *next;
     struct share *share;
     struct entries events;   /* struct kept_event by time */
-    struct entries sessions; /* as share.h has them, by start; archived ones first, the newest entry last */
+    struct entries sessions; /* as share.h has them, archived ones */
+    struct entries entered;  /* likewise, those that can still change */
 };
 
 struct kept_ahead {
@@ -45,6 +46,7 @@ struct kept_ahead {
 struct large {
     struct store_key key;
     struct large *next;
+    log_store_place place;
     uint32_t bytes;
     uint32_t reserved;
     uint8_t record[];
@@ -60,6 +62,7 @@ struct slice_restore {
     uint32_t people_count;
     struct kept_ahead kept[BATCH_COUNT]; /* not found by ID yet */
     uint32_t kept_count;
+    bool is_joining;            /* who is restored is one of these: they never leave */
     struct large *large_people; /* the first part of each */
     struct store parts;         /* struct large by key: of some people the later parts */
     uint8_t *session;           /* the record of a large one, as far as it came; NULL: none is begun */
@@ -253,23 +256,6 @@ find_people(struct slice_restore *restore)
     restore->people_count = 0;
 }
 
-static struct profile *
-read_profile(struct memory *memory, const struct slice_person *record, const struct person *person)
-{
-    struct profile_label label;
-    struct profile *profile;
-
-    if (profile_codec_decode(memory, record->profile, record->profile_bytes, &label, &profile) != 0) {
-        return NULL;
-    }
-    if (label.person != person->number ||
-        memcmp(&label.canonical, &person->canonical, sizeof(label.canonical)) != 0) {
-        profile_destroy(memory, profile);
-        return NULL;
-    }
-    return profile;
-}
-
 static uint64_t
 large_bytes(const struct large *large)
 {
@@ -277,28 +263,33 @@ large_bytes(const struct large *large)
 }
 
 static struct large *
-copy_large(struct slice_restore *restore, struct store_key key, const void *record, uint32_t bytes)
+copy_large(struct slice_restore *restore, struct store_key key, const void *record, uint32_t bytes,
+           log_store_place place)
 {
     struct large *large = memory_take(&restore->keeper->memory, sizeof(*large) + bytes);
 
-    *large = (struct large){.key = key, .bytes = bytes};
+    *large = (struct large){.key = key, .place = place, .bytes = bytes};
     memcpy(large->record, record, bytes);
     return large;
 }
 
 static void
-keep_part(struct slice_restore *restore, struct store_key key, const void *record, uint32_t bytes)
+keep_part(struct slice_restore *restore, struct store_key key, const void *record, uint32_t bytes,
+          log_store_place place)
 {
-    struct large *part = copy_large(restore, key, record, bytes);
+    struct large *part = copy_large(restore, key, record, bytes, place);
     void *known;
     int r = store_add_new(&restore->parts, part, &known);
 
     if (r == STORE_THERE) {
         restore->is_bad = true;
         memory_put(&restore->keeper->memory, part, large_bytes(part));
-    } else if (r != 0) {
+        return;
+    }
+    if (r != 0) {
         memory_exhausted(&restore->keeper->memory);
     }
+    slice_state_place_part(&restore->keeper->slices[restore->slice].state, key, place);
 }
 
 static void
@@ -327,7 +318,7 @@ join_person(struct slice_restore *restore, const struct large *first)
         done += part->bytes;
     }
     if (done == bytes) {
-        keeper_restore_person(restore, first->key, whole, (uint32_t)bytes);
+        keeper_restore_person(restore, first->key, whole, (uint32_t)bytes, first->place);
     } else {
         restore->is_bad = true;
     }
@@ -339,6 +330,7 @@ join_people(struct slice_restore *restore)
 {
     struct memory *memory = &restore->keeper->memory;
 
+    restore->is_joining = true;
     while (restore->large_people != NULL) {
         struct large *first = restore->large_people;
         restore->large_people = first->next;
@@ -349,9 +341,22 @@ join_people(struct slice_restore *restore)
     store_deinit(&restore->parts);
 }
 
+/* The sessions that can still change. */
+static void
+add_sessions(struct memory *memory, struct entries *sessions, const struct person *person)
+{
+    const struct profile *profile = person->profile;
+
+    for (uint32_t i = 0; profile != NULL && i < profile->sessions.rows.count; i++) {
+        struct session *session = &session_set_rows(&profile->pack, &profile->sessions)[i];
+        session->is_entered = true;
+        add_entry(memory, sessions, share_entry(person, session));
+    }
+}
+
 void
 keeper_restore_person(struct slice_restore *restore, struct store_key canonical, const void *bytes,
-                      uint32_t byte_count)
+                      uint32_t byte_count, log_store_place place)
 {
     struct keeper *keeper = restore->keeper;
     struct memory *memory = &keeper->memory;
@@ -359,7 +364,7 @@ keeper_restore_person(struct slice_restore *restore, struct store_key canonical,
     uint8_t kind = slice_record_kind(bytes, byte_count);
 
     if (kind == SLICE_PART && slice_record_is_part_key(canonical)) {
-        keep_part(restore, canonical, bytes, byte_count);
+        keep_part(restore, canonical, bytes, byte_count, place);
         return;
     }
     if (kind != SLICE_PERSON || slice_record_is_part_key(canonical)) {
@@ -367,7 +372,7 @@ keeper_restore_person(struct slice_restore *restore, struct store_key canonical,
         return;
     }
     if (UNLIKELY(byte_count - sizeof(*record) < record->profile_bytes)) {
-        struct large *first = copy_large(restore, canonical, bytes, byte_count);
+        struct large *first = copy_large(restore, canonical, bytes, byte_count, place);
         first->next = restore->large_people;
         restore->large_people = first;
         return;
@@ -382,8 +387,9 @@ keeper_restore_person(struct slice_restore *restore, struct store_key canonical,
 
     memcpy(&person->canonical, &canonical, sizeof(person->canonical));
     person->number = record->number;
+    person->place = place;
     if (record->profile_bytes > 0) {
-        person->profile = read_profile(memory, record, person);
+        person->profile = keeper_read_profile(memory, bytes, byte_count, person);
         if (person->profile == NULL) {
             memory_put(memory, person, sizeof(*person));
             restore->is_bad = true;
@@ -394,6 +400,11 @@ keeper_restore_person(struct slice_restore *restore, struct store_key canonical,
     person->profile_bytes = person->profile != NULL ? person->profile->pack.used : 0;
     person->share = restoring->share;
     share_add_person(memory, restoring->share, person);
+    add_sessions(memory, &restoring->entered, person);
+    keeper_note_profile(keeper, person, 0);
+    if (!restore->is_joining) {
+        keeper_let_go_early(keeper, person);
+    }
     restore->people[restore->people_count++] = person;
     if (restore->people_count == BATCH_COUNT) {
         find_people(restore);
@@ -668,27 +679,13 @@ archive(struct memory *memory, struct session_archive *archive, struct session_b
     archive->duration_ms_max = duration > archive->duration_ms_max ? duration : archive->duration_ms_max;
 }
 
-/* Those that can still change. */
-static void
-add_sessions(struct memory *memory, struct entries *sessions, const struct person *person)
-{
-    const struct profile *profile = person->profile;
-
-    for (uint32_t i = 0; profile != NULL && i < profile->sessions.rows.count; i++) {
-        struct session *session = &session_set_rows(&profile->pack, &profile->sessions)[i];
-        session->is_entered = true;
-        add_entry(memory, sessions, share_entry(person, session));
-    }
-}
-
 static bool
 make_sessions(struct memory *memory, struct restoring *restoring, const struct numbers *numbers)
 {
     struct entries *sessions = &restoring->sessions;
     struct share *share = restoring->share;
-    const uint32_t archived_count = sessions->count;
 
-    for (uint32_t i = 0; i < archived_count; i++) {
+    for (uint32_t i = 0; i < sessions->count; i++) {
         struct session_block *block = order_pointer(&sessions->rows[i]);
         uint32_t owner = find_number(numbers, block->session.person);
         if (owner == NUMBER_NONE) {
@@ -696,13 +693,8 @@ make_sessions(struct memory *memory, struct restoring *restoring, const struct n
         }
         archive(memory, &share->people[owner]->archive, block);
     }
-    for (uint32_t i = 0; i < share->person_count; i++) {
-        prefetch_person(share, i + 2 * BATCH_COUNT);
-        if (i + BATCH_COUNT < share->person_count) {
-            const struct person *person = share->people[i + BATCH_COUNT];
-            profile_prefetch(person->profile, person->profile_bytes);
-        }
-        add_sessions(memory, sessions, share->people[i]);
+    for (uint32_t i = 0; i < restoring->entered.count; i++) {
+        add_entry(memory, sessions, restoring->entered.rows[i]);
     }
     order_sort(memory, sessions->rows, sessions->count);
     share_fill(memory, share, sessions->rows, sessions->count);
@@ -744,6 +736,7 @@ keeper_restore_end(struct slice_restore *restore)
         restoring->share->restoring = NULL;
         free_entries(&keeper->memory, &restoring->events);
         free_entries(&keeper->memory, &restoring->sessions);
+        free_entries(&keeper->memory, &restoring->entered);
         memory_put(&keeper->memory, restoring, sizeof(*restoring));
     }
     cube_queue_run(&keeper->memory, &keeper->cube_queue);

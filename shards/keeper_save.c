@@ -329,8 +329,7 @@ load_section(struct loading *loading, const struct state_section *section)
 static void
 load_person(void *context, struct store_key key, void *record, uint32_t bytes, log_store_place place)
 {
-    (void)place;
-    keeper_restore_person(context, key, record, bytes);
+    keeper_restore_person(context, key, record, bytes, place);
 }
 
 static void

@@ -5,9 +5,9 @@
  * keeper_state - what the files of the keeper share
  *
  * keeper.c runs the step: lanes, partitions, rounds. keeper_prefetch.c fetches what messages will touch from memory.
- * keeper_wait.c holds what waits for a key. keeper_apply.c applies a job to a person. keeper_answer.c, keeper_events.c,
- * keeper_cube.c and keeper_profiles.c answer questions. keeper_save.c is a slice as a part of a checkpoint,
- * keeper_restore.c makes one from its records.
+ * keeper_wait.c holds what waits for a key. keeper_people.c lets profiles leave memory and come back. keeper_apply.c
+ * applies a job to a person. keeper_answer.c, keeper_events.c, keeper_cube.c and keeper_profiles.c answer questions.
+ * keeper_save.c is a slice as a part of a checkpoint, keeper_restore.c makes one from its records.
  *
  *   lane -> job -> its key waits?  yes -> appended to the key's queue
  *                                  no  -> look-up: found -> applied
@@ -65,7 +65,9 @@ struct key_queue {
     struct store_key key;
     struct keeper *keeper;
     struct store_waiter waiter;
-    struct person *person; /* NULL: there is none. Known once it is not loading. */
+    struct person *person;        /* NULL: there is none. Known once it is not loading. */
+    struct log_store_waiter cold; /* for the person's profile */
+    bool is_pinning;              /* the person, whose profile came from disk for this queue */
     struct waiting *first;
     struct waiting *last;
     struct key_queue *next; /* of the list it is on */
@@ -138,6 +140,7 @@ struct asked {
     struct cube_work *cube_work;
     struct profiles_work *profiles_work; /* in the question's arena */
     struct log_store_waiter waiter;      /* while what it needs is read: STEP_LATER */
+    struct person *awaited;              /* whose profile that is: pinned until the next piece has run */
 };
 
 /* What a checkpoint that is under way still has to write of a slice. */
@@ -187,6 +190,16 @@ struct keeper {
     uint32_t asked_count;         /* questions that are unanswered */
     uint32_t asked_waiting_count; /* of those, in lists of partitions */
 
+    /* People whose profiles are in memory, in no order. The hand goes round: who was not used since it came by leaves. */
+    struct person **residents;
+    uint32_t resident_count;
+    uint32_t resident_capacity;
+    uint32_t hand;
+    uint64_t people_bytes; /* of their profiles */
+    uint64_t people_bytes_max;
+    uint64_t people_left; /* as in keeper_counts */
+    uint64_t people_read;
+
     struct cube_queue cube_queue; /* of all shares */
     struct share *shares;         /* all */
     struct share *round;          /* where the closing round goes on; NULL: none is running */
@@ -232,6 +245,31 @@ void keeper_wake(struct keeper *keeper, struct uuid key);
 void keeper_retry_giving(struct keeper *keeper);
 bool keeper_has_room(const struct keeper *keeper, uint16_t source);
 
+/* keeper_people.c */
+
+/* Boot or home. A profile that took `bytes_before` was made, changed or given away: who has one is listed. */
+void keeper_note_profile(struct keeper *keeper, struct person *person, uint64_t bytes_before);
+/* Bytes of the person's profile in memory. */
+uint64_t keeper_profile_bytes(const struct person *person);
+/* The profile of somebody in a record; NULL: it is none of this person. */
+MUST_USE struct profile *keeper_read_profile(struct memory *memory, const void *record, uint32_t bytes,
+                                             const struct person *person);
+/* Boot. Beyond the limit, a profile that has one record in the store makes way at once. */
+void keeper_let_go_early(struct keeper *keeper, struct person *person);
+/* Reads the profile of somebody who is away: true, and they are here; or false, and the waiter is called, which then gives
+   what it has to keeper_return(). */
+bool keeper_fetch(struct keeper *keeper, struct person *person, struct log_store_waiter *waiter);
+void keeper_return(struct keeper *keeper, struct person *person, const struct log_store_waiter *waiter);
+/* The profile stays in memory until as many unpins. */
+void keeper_pin(struct person *person);
+void keeper_unpin(struct person *person);
+/* True: the person is away, and the question comes back when they are here. */
+bool keeper_await(struct keeper *keeper, struct asked *asked, struct person *person);
+/* Lets profiles leave, some at a time. True: there are more that should. */
+bool keeper_relieve(struct keeper *keeper);
+/* Profiles leave faster than the disk takes them: nobody is changed meanwhile. */
+bool keeper_is_behind(const struct keeper *keeper);
+
 /* keeper_apply.c */
 
 /* *person is NULL when there is none, and is set when one is made. */
@@ -263,7 +301,7 @@ struct slice_restore *keeper_restore_begin(struct keeper *keeper, uint16_t slice
 void keeper_restore_partition(struct slice_restore *restore, const struct slice_partition *row);
 void keeper_restore_tenant(struct slice_restore *restore, const struct slice_tenant *row);
 void keeper_restore_person(struct slice_restore *restore, struct store_key canonical, const void *record,
-                           uint32_t bytes);
+                           uint32_t bytes, log_store_place place);
 void keeper_restore_kept(struct slice_restore *restore, void *record, uint32_t bytes);
 /* Boot. Makes all that is derived. -EUCLEAN: some records make no sense, what they made may be left. */
 MUST_USE int keeper_restore_end(struct slice_restore *restore);
@@ -284,8 +322,8 @@ struct share *keeper_share_of(const struct keeper *keeper, const struct question
 struct event_ms keeper_watermark_of(struct keeper *keeper, const struct question *question);
 
 /* A person of the question's slice; NULL for none. */
-const struct person *keeper_person_of(const struct keeper *keeper, const struct question *question,
-                                      const struct member *member);
+struct person *keeper_person_of(const struct keeper *keeper, const struct question *question,
+                                const struct member *member);
 /* No more rows, or none that are wanted now. */
 bool keeper_has_enough(const struct asked *asked, uint32_t count_max, uint64_t bytes_max);
 /* A zeroed row at the end; NULL when the arena is full. */

@@ -4,7 +4,8 @@
 /*
  * What waits for a key.
  *
- *            look-up is late                    the look-up has answered
+ *            look-up is late,                   the look-up has answered,
+ *            the profile is on disk             the profile is in memory
  *   (none) ------------------> LOADING --------------------------------> ready
  *      |   TAKE without hand-over, GIVE without room                       |
  *      +-------------------------------------------> blocked <------------ + the head is JOB_BLOCKED
@@ -186,13 +187,55 @@ keeper_retry_giving(struct keeper *keeper)
 }
 
 static void
+loaded(struct key_queue *queue)
+{
+    queue->is_loading = false;
+    if (!queue->is_pinning) {
+        queue->is_pinning = true;
+        keeper_pin(queue->person);
+    }
+    list_ready(queue->keeper, queue);
+}
+
+static void
+profile_arrived(struct log_store_waiter *waiter)
+{
+    struct key_queue *queue = CONTAINER_OF(waiter, struct key_queue, cold);
+
+    ASSERT(queue->is_loading);
+    keeper_return(queue->keeper, queue->person, waiter);
+    loaded(queue);
+}
+
+/* The queue's person is away. */
+static void
+load(struct key_queue *queue)
+{
+    queue->is_loading = true;
+    queue->cold.arrived = profile_arrived;
+    if (keeper_fetch(queue->keeper, queue->person, &queue->cold)) {
+        loaded(queue);
+    }
+}
+
+static bool
+is_away(const struct person *person)
+{
+    return person != NULL && person->away != NULL;
+}
+
+static void
 look_up_done(struct store_waiter *waiter, void *record)
 {
     struct key_queue *queue = CONTAINER_OF(waiter, struct key_queue, waiter);
 
     ASSERT(queue->is_loading);
-    queue->is_loading = false;
     queue->person = record;
+    if (is_away(queue->person)) {
+        load(queue);
+        return;
+    }
+    queue->is_loading = false;
     list_ready(queue->keeper, queue);
 }
 
@@ -253,6 +296,13 @@ keeper_dispatch(struct keeper *keeper, const struct job *job, struct uuid canoni
     }
     struct person *person = record;
 
+    if (UNLIKELY(is_away(person))) {
+        queue = add_queue(keeper, job->slice, key);
+        queue->person = person;
+        append(keeper, queue, job);
+        load(queue);
+        return;
+    }
     if (keeper_apply(keeper, job, &person) == JOB_BLOCKED) {
         queue = add_queue(keeper, job->slice, key);
         queue->person = person;
@@ -276,6 +326,10 @@ keeper_wake(struct keeper *keeper, struct uuid canonical)
 static bool
 run_queue(struct keeper *keeper, struct key_queue *queue, uint32_t *count, struct mono_ns until)
 {
+    if (queue->first != NULL && UNLIKELY(is_away(queue->person))) { /* left while it was blocked */
+        load(queue);
+        return true;
+    }
     while (queue->first != NULL) {
         if (keeper_apply(keeper, &queue->first->job, &queue->person) == JOB_BLOCKED) {
             block(keeper, queue);
@@ -286,6 +340,9 @@ run_queue(struct keeper *keeper, struct key_queue *queue, uint32_t *count, struc
             list_ready(keeper, queue); /* empty or not: it is looked at again */
             return false;
         }
+    }
+    if (queue->is_pinning) {
+        keeper_unpin(queue->person);
     }
     store_remove(&keeper->queues, queue);
     memory_put(&keeper->memory, queue, sizeof(*queue));

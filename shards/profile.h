@@ -65,9 +65,15 @@ struct profile {
 struct person {
     struct uuid canonical; /* the key; first */
     uint32_t number;
-    uint32_t profile_bytes;  /* used in it when it was changed last */
-    uint32_t changed_in;     /* slice_state.h: which cut has to save this; 0: the store knows */
-    struct profile *profile; /* NULL: merged into somebody else */
+    uint32_t profile_bytes;   /* used in it when it was changed last */
+    uint32_t changed_in;      /* slice_state.h: on the list of which cut this is; 0: of none */
+    uint32_t pin_count : 29;  /* of those who need the profile in memory, where it is */
+    uint32_t is_changed : 1;  /* the store does not know this state */
+    uint32_t is_used : 1;     /* lately */
+    uint32_t is_resident : 1; /* on the keeper's list of people whose profiles are in memory */
+    struct profile *profile;  /* NULL: on disk, or merged into somebody else */
+    struct away *away;        /* what is left of one that is on disk; else NULL */
+    uint64_t place;           /* of the newest record, in the store; 0: there is none */
     struct share *share;
     struct order events; /* struct kept_event */
     struct session_archive archive;

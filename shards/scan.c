@@ -172,3 +172,9 @@ scan_next_session(struct scan *scan)
 
     return next(scan, &entry) ? share_session(&entry) : (struct session_at){0};
 }
+
+struct person *
+scan_next_person(const struct scan *scan)
+{
+    return scan->heap_count > 0 ? share_entry_person(&scan->cursors[scan->heap[0]].entry) : NULL;
+}

@@ -49,3 +49,5 @@ void scan_resume(struct scan *scan);
 /* Home. NULL at the end. */
 struct kept_event *scan_next_event(struct scan *scan);
 struct session_at scan_next_session(struct scan *scan);
+/* Home. Whose profile scan_next_session() will look into; NULL: nobody's. */
+struct person *scan_next_person(const struct scan *scan);

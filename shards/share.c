@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "shards/share.h"
 
-#include "shards/profile.h"
+#include "shards/away.h"
 #include "shards/slice_state.h"
 
 /* An item is a struct session_block, or a person with this bit set: the session of theirs that begins then. */
@@ -37,14 +37,21 @@ person_of(const struct order_entry *entry)
     return (struct person *)(uintptr_t)(entry->item - ITEM_IS_PERSON);
 }
 
-static struct session *
-find_session(const struct person *person, struct event_ms start)
+static struct known_session
+known_of(struct session *session)
 {
-    const struct profile *profile = person->profile;
+    return (struct known_session){
+        .start = session->start,
+        .end = session->end,
+        .code = session->code,
+        .is_counted_closed = &session->is_counted_closed,
+        .is_archived = session->is_archived,
+    };
+}
 
-    if (profile == NULL) {
-        return NULL;
-    }
+static struct session *
+find_session(const struct profile *profile, struct event_ms start)
+{
     struct session *rows = session_set_rows(&profile->pack, &profile->sessions);
     uint32_t low = 0;
     uint32_t high = profile->sessions.rows.count;
@@ -66,47 +73,89 @@ find_session(const struct person *person, struct event_ms start)
     return NULL;
 }
 
-static struct session *
-find_entry(const struct order_entry *entry)
+static struct known_session
+find_away(struct away *away, struct event_ms start)
+{
+    for (uint32_t i = 0; i < away->session_count; i++) {
+        struct away_session *session = &away->sessions[i];
+        if (session->start.ms == start.ms) {
+            return (struct known_session){
+                .start = session->start,
+                .end = session->end,
+                .code = session->code,
+                .is_counted_closed = &session->is_counted_closed,
+            };
+        }
+    }
+    return (struct known_session){0};
+}
+
+static struct known_session
+find_known(const struct person *person, struct event_ms start)
+{
+    if (person->profile == NULL) {
+        return person->away != NULL ? find_away(person->away, start) : (struct known_session){0};
+    }
+    struct session *session = find_session(person->profile, start);
+
+    return session != NULL ? known_of(session) : (struct known_session){0};
+}
+
+struct known_session
+share_known_session(const struct order_entry *entry)
 {
     struct session_block *block = order_pointer(entry);
 
-    return is_person(entry) ? find_session(person_of(entry), (struct event_ms){.ms = entry->time})
-                            : &block->session;
+    return is_person(entry) ? find_known(person_of(entry), (struct event_ms){.ms = entry->time})
+                            : known_of(&block->session);
+}
+
+struct person *
+share_entry_person(const struct order_entry *entry)
+{
+    return is_person(entry) ? person_of(entry) : NULL;
 }
 
 struct session_at
 share_session(const struct order_entry *entry)
 {
     const struct session_block *block = order_pointer(entry);
-    const struct pack *pack = is_person(entry) ? &person_of(entry)->profile->pack : &block->pack;
 
-    return (struct session_at){.pack = pack, .session = find_entry(entry)};
+    if (!is_person(entry)) {
+        return (struct session_at){.pack = &block->pack, .session = &block->session};
+    }
+    const struct profile *profile = person_of(entry)->profile;
+
+    REQUIRE(profile != NULL);
+    return (struct session_at){
+        .pack = &profile->pack,
+        .session = find_session(profile, (struct event_ms){.ms = entry->time}),
+    };
 }
 
 static void
-count_closed(struct memory *memory, struct share *share, struct session *session, int64_t sign)
+count_closed(struct memory *memory, struct share *share, struct known_session known, int64_t sign)
 {
-    struct cube_cell *cell = cube_cell(memory, &share->cube, session->start, session->code);
+    struct cube_cell *cell = cube_cell(memory, &share->cube, known.start, known.code);
 
     cell->closed_sessions += sign;
-    cell->closed_duration_ms += sign * session_duration_ms(session);
-    session->is_counted_closed = sign > 0;
+    cell->closed_duration_ms += sign * (known.end.ms - known.start.ms);
+    *known.is_counted_closed = sign > 0;
     share->open_count -= (uint64_t)sign;
 }
 
 static void
-add_closing(struct memory *memory, struct share *share, struct person *person, const struct session *session)
+add_closing(struct memory *memory, struct share *share, struct person *person, struct known_session known)
 {
-    closings_add(memory, &share->closings,
-                 (struct closing){
-                     .deadline = session->end.ms + share->gap_ms, .start = session->start, .person = person});
+    closings_add(
+        memory, &share->closings,
+        (struct closing){.deadline = known.end.ms + share->gap_ms, .start = known.start, .person = person});
 }
 
 static void
-count_in(struct memory *memory, struct share *share, struct session *session)
+count_in(struct memory *memory, struct share *share, struct known_session known)
 {
-    cube_add_session(memory, &share->cube, session->start, session->code);
+    cube_add_session(memory, &share->cube, known.start, known.code);
     share->session_count++;
     share->open_count++;
 }
@@ -117,8 +166,8 @@ share_enter(struct memory *memory, struct share *share, struct person *person, s
     ASSERT(!session->is_entered);
     order_insert(memory, &share->sessions, share_entry(person, session));
     session->is_entered = true;
-    count_in(memory, share, session);
-    add_closing(memory, share, person, session);
+    count_in(memory, share, known_of(session));
+    add_closing(memory, share, person, known_of(session));
 }
 
 /* Those of profiles are three waits for memory away, one behind the other. */
@@ -134,7 +183,11 @@ prefetch_entry(const struct order_entry *sessions, uint64_t count, uint64_t inde
     }
     if (index + AHEAD_COUNT < count && is_person(&sessions[index + AHEAD_COUNT])) {
         const struct person *person = person_of(&sessions[index + AHEAD_COUNT]);
-        profile_prefetch(person->profile, person->profile_bytes);
+        if (person->profile != NULL) {
+            profile_prefetch(person->profile, person->profile_bytes);
+        } else {
+            prefetch_line(person->away);
+        }
     }
 }
 
@@ -144,12 +197,12 @@ share_fill(struct memory *memory, struct share *share, const struct order_entry 
     order_fill(memory, &share->sessions, sessions, count);
     for (uint64_t i = 0; i < count; i++) {
         prefetch_entry(sessions, count, i);
-        struct session *session = find_entry(&sessions[i]);
-        count_in(memory, share, session);
+        struct known_session known = share_known_session(&sessions[i]);
+        count_in(memory, share, known);
         if (is_person(&sessions[i])) {
-            add_closing(memory, share, person_of(&sessions[i]), session);
+            add_closing(memory, share, person_of(&sessions[i]), known);
         } else {
-            count_closed(memory, share, session, 1);
+            count_closed(memory, share, known, 1);
         }
     }
 }
@@ -163,7 +216,7 @@ share_leave(struct memory *memory, struct share *share, struct person *person, s
     cube_cell(memory, &share->cube, session->start, session->code)->sessions--;
     share->session_count--;
     if (session->is_counted_closed) {
-        count_closed(memory, share, session, -1);
+        count_closed(memory, share, known_of(session), -1);
     }
     share->open_count--;
 }
@@ -174,7 +227,7 @@ share_archive(struct memory *memory, struct share *share, struct person *person,
     struct session *session = &block->session;
 
     if (!session->is_counted_closed) {
-        count_closed(memory, share, session, 1);
+        count_closed(memory, share, known_of(session), 1);
     }
     session->is_archived = true;
     order_replace(&share->sessions, share_entry(person, session), order_item(block));
@@ -191,14 +244,14 @@ share_close(struct memory *memory, struct share *share, struct event_ms watermar
     struct closing row;
 
     while (count < count_max && closings_pop(&share->closings, watermark, &row)) {
-        struct session *session = find_session(row.person, row.start);
-        if (session == NULL || session->is_counted_closed) {
+        struct known_session known = find_known(row.person, row.start);
+        if (known.is_counted_closed == NULL || *known.is_counted_closed) {
             count++;
-        } else if (session_is_closed(session, watermark, share->gap_ms)) {
-            count_closed(memory, share, session, 1);
+        } else if (watermark.ms > known.end.ms + share->gap_ms) {
+            count_closed(memory, share, known, 1);
             count++;
         } else {
-            add_closing(memory, share, row.person, session);
+            add_closing(memory, share, row.person, known);
         }
     }
     return count;
@@ -219,11 +272,11 @@ share_regap(struct memory *memory, struct share *share, int64_t gap_ms)
         if (!is_person(entry)) {
             continue;
         }
-        struct session *session = find_session(person_of(entry), (struct event_ms){.ms = entry->time});
-        if (session->is_counted_closed) {
-            count_closed(memory, share, session, -1);
+        struct known_session known = share_known_session(entry);
+        if (*known.is_counted_closed) {
+            count_closed(memory, share, known, -1);
         }
-        add_closing(memory, share, person_of(entry), session);
+        add_closing(memory, share, person_of(entry), known);
     }
 }
 

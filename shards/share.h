@@ -10,7 +10,8 @@
  * once, and as closed when share_close() is run, which may be any time after the watermark has passed it.
  *
  * A session that can change lies in its person's profile, which moves. So it is named by the person and its start:
- * sessions of one person that are entered never begin at the same time. Archived ones stay where they are.
+ * sessions of one person that are entered never begin at the same time. Archived ones stay where they are. While the
+ * profile is on disk, what is needed to count it as closed is in the person's `away`.
  * The people themselves are the keeper's.
  *
  * Threads  Home shard only.
@@ -48,6 +49,15 @@ struct share {
     struct restoring *restoring; /* while it is being read from disk: keeper_restore.c */
 };
 
+/* What a share has to know of a session that is entered, wherever that is. */
+struct known_session {
+    struct event_ms start;
+    struct event_ms end;
+    const uint32_t *code;    /* [DIMENSION_COUNT] */
+    bool *is_counted_closed; /* NULL: there is no such session */
+    bool is_archived;
+};
+
 /* Home. A session of the person's profile. */
 void share_enter(struct memory *memory, struct share *share, struct person *person, struct session *session);
 void share_leave(struct memory *memory, struct share *share, struct person *person, struct session *session);
@@ -66,8 +76,12 @@ uint32_t share_close(struct memory *memory, struct share *share, struct event_ms
 void share_regap(struct memory *memory, struct share *share, int64_t gap_ms);
 /* Home. Once for each. */
 void share_add_person(struct memory *memory, struct share *share, struct person *person);
-/* Home. The session of an entry of `sessions`, or of an archive, or of a share_entry(). */
+/* Home. The person's profile is in memory: the session of an entry of `sessions`, or of an archive, or of a share_entry(). */
 struct session_at share_session(const struct order_entry *entry);
+/* Home. The same, wherever the profile is; lent until the person changes. */
+struct known_session share_known_session(const struct order_entry *entry);
+/* Home. Whose profile has it, and must be in memory for that; NULL: it is archived. */
+struct person *share_entry_person(const struct order_entry *entry);
 /* Home. The entry of a session of this person's profile, */
 struct order_entry share_entry(const struct person *person, const struct session *session);
 /* Home. and of one that is archived. */

@@ -119,6 +119,17 @@ slice_record_part_key(struct store_key canonical, uint32_t number)
     return canonical;
 }
 
+struct store_key
+slice_record_canonical(struct store_key part_key, uint32_t *out_number)
+{
+    uint32_t code = key_code(part_key);
+
+    *out_number = code < VERSION_5_CODE ? code + 1 : code;
+    part_key.byte[6] = (uint8_t)((part_key.byte[6] & 0x0f) | (VERSION_5_CODE >> 2) << 4);
+    part_key.byte[8] = (uint8_t)((part_key.byte[8] & 0x3f) | (VERSION_5_CODE & 3) << 6);
+    return part_key;
+}
+
 bool
 slice_record_is_part_key(struct store_key key)
 {

@@ -106,5 +106,7 @@ uint32_t slice_record_write_part(const void *whole, uint32_t bytes, uint32_t byt
 /* Any thread. Keys of a person's parts: canonicals are UUIDs of version 5, these are of none. 0 is the canonical. */
 struct store_key slice_record_part_key(struct store_key canonical, uint32_t number);
 bool slice_record_is_part_key(struct store_key key);
+/* Any thread. Whose part this is the key of, and which one. */
+struct store_key slice_record_canonical(struct store_key part_key, uint32_t *out_number);
 /* Home. The kind of a record, of a version that is known, with no more or less than may be of it here; 0: it is none. */
 uint8_t slice_record_kind(const void *record, uint32_t bytes);

@@ -9,12 +9,19 @@
 #include <stdio.h>
 
 #define NAME_BYTES 32u
-#define AHEAD_COUNT 8u /* people whose waits for memory overlap */
-#define LOOK_COUNT 8u  /* people between two looks at the clock */
+#define PEOPLE_PAGES 4u /* in memory: what is written or read, no more */
+#define AHEAD_COUNT 8u  /* people whose waits for memory overlap */
+#define LOOK_COUNT 8u   /* people between two looks at the clock */
 
 /* Of the stores of one data directory, so that no page is taken for another store's. */
 #define PEOPLE_NUMBER 0x10000u
 #define JOURNAL_NUMBER 0x20000u
+
+/* By canonical. */
+struct large_places {
+    struct store_key key;
+    log_store_place places[SLICE_PART_COUNT_MAX]; /* of the parts; the first one's is in the row */
+};
 
 static void
 store_name(uint16_t slice, bool is_people, char name[NAME_BYTES])
@@ -22,8 +29,32 @@ store_name(uint16_t slice, bool is_people, char name[NAME_BYTES])
     snprintf(name, NAME_BYTES, SLICE_FOLDER "/%03u.%s", slice, is_people ? "people" : "journal");
 }
 
+static log_store_place *
+place_of(void *context, struct store_key key)
+{
+    struct slice_state *state = context;
+
+    if (UNLIKELY(slice_record_is_part_key(key))) {
+        uint32_t number;
+        struct large_places *large = store_peek(&state->large, slice_record_canonical(key, &number));
+        return large != NULL ? &large->places[number] : NULL;
+    }
+    struct person *person = store_peek(state->persons, key);
+
+    return person != NULL ? &person->place : NULL;
+}
+
+static void
+storage_failed(void *context, int fault, const char *what)
+{
+    struct slice_state *state = context;
+
+    state->on_fatal(state->context, fault, what);
+}
+
 static struct log_store_options
-store_options(const struct slice_state_options *options, bool is_people, char name[NAME_BYTES])
+store_options(struct slice_state *state, const struct slice_state_options *options, bool is_people,
+              char name[NAME_BYTES])
 {
     store_name(options->slice, is_people, name);
     return (struct log_store_options){
@@ -34,16 +65,29 @@ store_options(const struct slice_state_options *options, bool is_people, char na
         .number = (is_people ? PEOPLE_NUMBER : JOURNAL_NUMBER) + options->slice,
         .seed = {options->seed[0], options->seed[1]},
         .page_bytes = SLICE_PAGE_BYTES,
+        .memory_bytes = is_people ? PEOPLE_PAGES * SLICE_PAGE_BYTES : 0,
         .is_indexed = is_people,
-        .on_fatal = options->on_fatal,
-        .context = options->context,
+        .place_of = is_people ? place_of : NULL,
+        .on_fatal = storage_failed,
+        .context = state,
     };
 }
 
 static void
 init(struct slice_state *state, const struct slice_state_options *options)
 {
-    *state = (struct slice_state){.memory = options->memory, .generation = 1};
+    *state = (struct slice_state){
+        .memory = options->memory,
+        .persons = options->persons,
+        .on_fatal = options->on_fatal,
+        .context = options->context,
+        .generation = 1,
+    };
+    store_init(&state->large, (struct store_options){
+                                  .region = options->memory->region,
+                                  .seed = {options->seed[0], options->seed[1]},
+                                  .key_offset = offsetof(struct large_places, key),
+                              });
 }
 
 int
@@ -54,10 +98,10 @@ slice_state_open(struct slice_state *state, struct slice_state_options options)
 
     init(state, &options);
     if (options.env != NULL) {
-        r = log_store_open(store_options(&options, true, name), &state->people);
+        r = log_store_open(store_options(state, &options, true, name), &state->people);
     }
     if (r == 0 && options.env != NULL) {
-        r = log_store_open(store_options(&options, false, name), &state->journal);
+        r = log_store_open(store_options(state, &options, false, name), &state->journal);
     }
     if (r != 0) {
         slice_state_close(state);
@@ -75,10 +119,11 @@ slice_state_restore(struct slice_state *state, struct slice_state_options option
     int r;
 
     init(state, &options);
-    r = log_store_restore(store_options(&options, true, name), description->people, description->people_bytes,
-                          visitor.person, visitor.context, &state->people, out_reason);
+    r = log_store_restore(store_options(state, &options, true, name), description->people,
+                          description->people_bytes, visitor.person, visitor.context, &state->people,
+                          out_reason);
     if (r == 0) {
-        r = log_store_restore(store_options(&options, false, name), description->journal,
+        r = log_store_restore(store_options(state, &options, false, name), description->journal,
                               description->journal_bytes, visitor.kept, visitor.context, &state->journal,
                               out_reason);
     }
@@ -109,6 +154,12 @@ slice_state_verify(struct disk *disk, struct uuid store_id, uint16_t slice,
 }
 
 static void
+free_large(void *context, void *record)
+{
+    memory_put(context, record, sizeof(struct large_places));
+}
+
+static void
 free_people(struct memory *memory, struct changed_people *people)
 {
     memory_put(memory, people->rows, (uint64_t)people->capacity * sizeof(*people->rows));
@@ -125,6 +176,8 @@ slice_state_close(struct slice_state *state)
     log_store_close(state->journal);
     state->people = NULL;
     state->journal = NULL;
+    store_each(&state->large, free_large, state->memory);
+    store_deinit(&state->large);
     free_people(state->memory, &state->changed);
     free_people(state->memory, &state->saving);
 }
@@ -148,25 +201,35 @@ list(struct slice_state *state, struct person *person)
     person->changed_in = state->generation;
 }
 
-/* Room for the newest record of a key; NULL: no memory. */
-static void *
-replace(struct slice_state *state, struct store_key key, uint32_t bytes)
+static struct large_places *
+large_places(struct slice_state *state, struct store_key canonical)
 {
-    void *record;
-    uint32_t known_bytes;
-    int r = log_store_find(state->people, key, NULL, &record, &known_bytes);
+    struct large_places *large = store_peek(&state->large, canonical);
 
-    ASSERT(r != LOG_STORE_LATER); /* all pages are in memory */
-    if (r == LOG_STORE_ABSENT) {
-        return log_store_add(state->people, key, bytes);
+    if (large == NULL) {
+        large = memory_take_zero(state->memory, sizeof(*large));
+        large->key = canonical;
+        if (store_add(&state->large, large) != 0) {
+            memory_exhausted(state->memory);
+        }
     }
-    return log_store_change(state->people, key, record, bytes);
+    return large;
+}
+
+void
+slice_state_place_part(struct slice_state *state, struct store_key part_key, log_store_place place)
+{
+    uint32_t number;
+    struct large_places *large = large_places(state, slice_record_canonical(part_key, &number));
+
+    large->places[number] = place;
 }
 
 /* Parts that this person does not need any more stay, and nobody asks for them. */
 static int
-save_large(struct slice_state *state, const struct person *person, struct store_key key, uint32_t bytes)
+save_large(struct slice_state *state, struct person *person, struct store_key key, uint32_t bytes)
 {
+    struct large_places *large = large_places(state, key);
     uint32_t count = slice_record_part_count(bytes, record_bytes_max());
     struct slice_person *whole = region_take(state->memory->region, bytes);
     int r = whole != NULL && count <= SLICE_PART_COUNT_MAX ? 0 : fault_new(-ENOMEM);
@@ -179,7 +242,8 @@ save_large(struct slice_state *state, const struct person *person, struct store_
     }
     for (uint32_t i = 0; r == 0 && i < count; i++) {
         uint32_t part_bytes = slice_record_write_part(whole, bytes, record_bytes_max(), i, NULL);
-        void *part = replace(state, slice_record_part_key(key, i), part_bytes);
+        void *part = log_store_put(state->people, slice_record_part_key(key, i),
+                                   i == 0 ? &person->place : &large->places[i], part_bytes);
         if (part == NULL) {
             r = fault_new(-ENOMEM);
         } else {
@@ -203,33 +267,99 @@ save_person(struct slice_state *state, struct person *person)
             return fault_up(r);
         }
     } else {
-        struct slice_person *record = replace(state, key, bytes);
+        struct slice_person *record = log_store_put(state->people, key, &person->place, bytes);
         if (record == NULL) {
             return fault_new(-ENOMEM);
         }
         slice_record_write_person(person, record);
     }
-    person->changed_in = 0;
+    person->is_changed = false;
     return 0;
 }
 
 static bool
 is_to_be_saved(const struct slice_state *state, const struct person *person)
 {
-    return state->is_saving && person->changed_in == state->generation - 1;
+    return state->is_saving && person->is_changed && person->changed_in == state->generation - 1;
 }
 
-/* Not marked as changed: new, clean, or to be saved as they still are. */
+/* Not on the list of the next cut: new, clean, or to be saved as they still are. */
 void
 slice_state_note(struct slice_state *state, struct person *person)
 {
     if (state->people == NULL) {
         return;
     }
-    if (person->changed_in > 0 && is_to_be_saved(state, person) && save_person(state, person) != 0) {
+    if (is_to_be_saved(state, person) && save_person(state, person) != 0) {
         state->is_spoiled = true;
     }
     list(state, person);
+}
+
+/* Somebody who is split stays: the first part alone is no state. */
+static bool
+is_split(const struct slice_state *state, const struct person *person)
+{
+    struct store_key key;
+
+    memcpy(&key, &person->canonical, sizeof(key));
+    return state->large.count > 0 && store_peek(&state->large, key) != NULL;
+}
+
+/* The cut to come may not have what changed after it. */
+static bool
+may_be_saved(const struct slice_state *state, const struct person *person)
+{
+    bool is_of_next_cut =
+        state->is_saving && !state->has_all_people && person->changed_in == state->generation;
+
+    return !is_of_next_cut && person->profile_bytes <= record_bytes_max() && !slice_state_is_behind(state) &&
+           !log_store_is_disk_full(state->people);
+}
+
+bool
+slice_state_let_go(struct slice_state *state, struct person *person)
+{
+    if (state->people == NULL) {
+        return false;
+    }
+    if (person->is_changed && (!may_be_saved(state, person) || save_person(state, person) != 0)) {
+        return false;
+    }
+    return !is_split(state, person);
+}
+
+int
+slice_state_fetch(struct slice_state *state, const struct person *person, struct log_store_waiter *waiter)
+{
+    struct store_key key;
+    void *record;
+
+    memcpy(&key, &person->canonical, sizeof(key));
+    int r = log_store_find(state->people, key, waiter, &record, &waiter->record_bytes);
+
+    REQUIRE(r != LOG_STORE_ABSENT);
+    if (r == 0) {
+        waiter->record = record;
+    }
+    return r;
+}
+
+int
+slice_state_fetch_now(struct slice_state *state, const struct person *person, void **out_piece,
+                      uint64_t *out_piece_bytes, const void **out_record, uint32_t *out_bytes)
+{
+    struct store_key key;
+
+    memcpy(&key, &person->canonical, sizeof(key));
+    return log_store_read_now(state->people, key, out_piece, out_piece_bytes, out_record, out_bytes);
+}
+
+bool
+slice_state_is_behind(const struct slice_state *state)
+{
+    return state->people != NULL && log_store_is_behind(state->people) &&
+           !log_store_is_disk_full(state->people);
 }
 
 /* The journal. */
@@ -328,6 +458,9 @@ slice_state_save(struct slice_state *state, const struct time_slice *time)
 {
     REQUIRE(state->is_saving);
     while (!state->is_spoiled && state->saved_count < state->saving.count) {
+        if (slice_state_is_behind(state)) {
+            return STEP_MORE;
+        }
         struct person *person = state->saving.rows[state->saved_count];
 
         prefetch(state);

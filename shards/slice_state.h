@@ -12,9 +12,13 @@
  * before that is encoded first: so the store has everybody as they were at the cut.
  *
  *   clean --touch--> changed --cut--> to be saved --save, or touch--> clean, or changed
+ *                       +-- let go, while no cut of the store is to come --> clean
+ *
+ * A profile whose state is in the store may leave memory, and is fetched when it is wanted again. The store keeps only
+ * a few pages in memory; where somebody's record is stands in their row, so that it is replaced without being read.
  *
  * Threads  Home shard only.
- * Memory   Pages and lists from the region.
+ * Memory   Pages and lists from the region. Of who is too large for a page, which never leaves, half a kilobyte of places.
  * Errors   Without memory to encode somebody the cut is spoiled: slice_state_save() says so, and nothing is lost.
  *          Without memory for the journal the node ends, as for everything that was admitted.
  */
@@ -33,6 +37,10 @@ struct changed_people {
 
 struct slice_state {
     struct memory *memory;
+    const struct store *persons;
+    struct store large; /* struct large_places: of those who do not fit into a page */
+    void (*on_fatal)(void *context, int fault, const char *what);
+    void *context;
     struct log_store *people;  /* NULL, as is the journal: nothing is saved (tests of keepers alone) */
     struct log_store *journal; /* of records as slice_record.h has them */
     uint32_t generation;       /* of those who change now; ascends with each cut */
@@ -47,7 +55,8 @@ struct slice_state {
 
 struct slice_state_options {
     struct memory *memory;
-    struct env *env; /* NULL: nothing is saved */
+    const struct store *persons; /* struct person by canonical: everybody of the slice; borrowed */
+    struct env *env;             /* NULL: nothing is saved */
     struct uuid store_id;
     uint64_t seed[2];
     uint16_t slice;
@@ -89,7 +98,21 @@ slice_state_touch(struct slice_state *state, struct person *person)
     if (person->changed_in != state->generation) {
         slice_state_note(state, person);
     }
+    person->is_changed = true;
 }
+
+/* Home. True: the store has this person as they are, and the profile may leave memory. Else not now, or never. */
+MUST_USE bool slice_state_let_go(struct slice_state *state, struct person *person);
+/* Home. The newest record of somebody, by the waiter (see log_store_find(), with places): 0, or LOG_STORE_LATER. */
+MUST_USE int slice_state_fetch(struct slice_state *state, const struct person *person,
+                               struct log_store_waiter *waiter);
+/* Home, blocking: for tests. As log_store_read_now(). */
+MUST_USE int slice_state_fetch_now(struct slice_state *state, const struct person *person, void **out_piece,
+                                   uint64_t *out_piece_bytes, const void **out_record, uint32_t *out_bytes);
+/* Boot. Where a part of somebody's record is, which was visited. */
+void slice_state_place_part(struct slice_state *state, struct store_key part_key, log_store_place place);
+/* Home. People were let go faster than the disk takes them, which has room: change nobody until it is false. */
+bool slice_state_is_behind(const struct slice_state *state);
 
 /* Home. Room for a record of the journal, or of memory alone. It stays where it is. Never NULL. */
 void *slice_state_append(struct slice_state *state, uint32_t bytes);

@@ -380,6 +380,52 @@ log_reads_step(struct log_store *store)
     }
 }
 
+int
+log_store_read_now(struct log_store *store, struct store_key key, void **out_piece, uint64_t *out_piece_bytes,
+                   const void **out_record, uint32_t *out_bytes)
+{
+    const struct log_record *record;
+    struct log_record *known;
+    uint64_t *entry;
+    uint64_t address;
+
+    REQUIRE(log_store_has_places(store));
+    REQUIRE(log_store_seek(store, key, 0, &entry, &known, &address) == 0);
+    *out_piece = NULL;
+    *out_piece_bytes = 0;
+    record = known;
+    if (record == NULL) {
+        uint32_t slot = log_slot_of(store, address);
+        uint32_t offset = log_offset_of(store, address);
+        const struct log_page *page = log_page_at(store, slot);
+        uint64_t from = offset / DISK_SECTOR_BYTES * DISK_SECTOR_BYTES;
+        uint64_t end = align_up((uint64_t)offset + log_place_stride(*entry), DISK_SECTOR_BYTES);
+        uint64_t piece_bytes = end - from + DISK_SECTOR_BYTES;
+        uint8_t *piece = region_take(store->region, piece_bytes);
+
+        if (piece == NULL) {
+            return fault_new(-ENOMEM);
+        }
+        uint8_t *buffer = piece + (align_up((uintptr_t)piece, DISK_SECTOR_BYTES) - (uintptr_t)piece);
+        int r = store->disk->ops->read(store->disk, store->file, buffer, end - from,
+                                       log_place_in_file(store, slot, (uint32_t)from));
+
+        record = (const struct log_record *)(void *)(buffer + (offset - from));
+        if (r == 0 && log_record_check(record, page->seed, offset, page->closed) != 0) {
+            r = fault_new(-EUCLEAN);
+        }
+        if (r != 0) {
+            region_put(store->region, piece, piece_bytes);
+            return fault_up(r);
+        }
+        *out_piece = piece;
+        *out_piece_bytes = piece_bytes;
+    }
+    *out_record = record->payload;
+    *out_bytes = log_record_bytes(record->size);
+    return 0;
+}
+
 static void
 free_all(struct log_store *store, struct log_read *read)
 {

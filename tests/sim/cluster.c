@@ -91,6 +91,8 @@ cluster_init(struct cluster *cluster, uint64_t seed)
     cluster->checkpoint_events = 150;
     if (dice_chance(&cluster->dice, CHECKPOINT_PERCENT)) {
         cluster->checkpoint_interval_ns = (1 + dice_below(&cluster->dice, 400)) * NS_PER_MS;
+        cluster->people_bytes_max =
+            dice_chance(&cluster->dice, 70) ? 1 + dice_below(&cluster->dice, 3) * 20000 : 0;
     }
     cluster->late_percent = dice_below(&cluster->dice, 3) * 10;
     cluster->ns_per_look = dice_chance(&cluster->dice, 60) ? dice_below(&cluster->dice, 150) * NS_PER_US : 0;
@@ -108,6 +110,7 @@ cluster_init_copy(struct cluster *cluster, const struct cluster *of, struct sim_
         .partition_count = of->partition_count,
         .slice_count = of->slice_count,
         .late_percent = of->late_percent,
+        .people_bytes_max = of->people_bytes_max,
         .is_frozen = true,
     };
     log_archive_begin(&cluster->archive, &of->archive);
@@ -126,6 +129,9 @@ close_shards(struct cluster *cluster, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {
         here = (struct shard_id){.n = (uint16_t)i};
+        struct keeper_counts counts = keeper_counts(cluster->shards[i].keeper);
+        cluster->people_left += counts.people_left;
+        cluster->people_read += counts.people_read;
         shard_close(&cluster->shards[i]);
     }
     node_close(&cluster->node);
@@ -182,6 +188,7 @@ cluster_start(struct cluster *cluster, uint32_t shard_count)
                            .id = {.n = (uint16_t)i},
                            .env = env_sim_create(cluster->disk, &cluster->clock, dice_roll(&cluster->dice)),
                            .region_bytes = REGION_BYTES,
+                           .people_bytes_max = cluster->people_bytes_max,
                            .segment_bytes = cluster->segment_bytes,
                            .block_bytes = BLOCK_BYTES,
                            .wall_floor = report.wall_floor,

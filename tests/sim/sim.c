@@ -361,6 +361,7 @@ main(int argc, char **argv)
     uint64_t count = argc > 2 ? strtoull(argv[2], NULL, 10) : 1;
     struct {
         uint64_t crashes, events, lists, failures, refused_full, damages, damages_refused, damages_unseen;
+        uint64_t people_left, people_read;
     } sum = {0};
 
     if (argc <= 2) {
@@ -385,16 +386,21 @@ main(int argc, char **argv)
         sum.lists += day.pager.lists_read;
         sum.failures += day.failures;
         sum.refused_full += day.clients.refused_full;
+        sum.people_left += day.cluster.people_left;
+        sum.people_read += day.cluster.people_read;
         sum.damages += day.damage.tried;
         sum.damages_refused += day.damage.refused;
         sum.damages_unseen += day.damage.unseen;
     }
     printf("%llu seeds, %llu events, %llu crashes, %llu lists paged, %llu failed writes, %llu batches "
            "refused by a full "
-           "disk, %llu damages (%llu refused, %llu unseen): every answer equal to the model's\n",
+           "disk, %llu damages (%llu refused, %llu unseen), %llu profiles left and %llu were read: every "
+           "answer equal "
+           "to the model's\n",
            (unsigned long long)count, (unsigned long long)sum.events, (unsigned long long)sum.crashes,
            (unsigned long long)sum.lists, (unsigned long long)sum.failures,
            (unsigned long long)sum.refused_full, (unsigned long long)sum.damages,
-           (unsigned long long)sum.damages_refused, (unsigned long long)sum.damages_unseen);
+           (unsigned long long)sum.damages_refused, (unsigned long long)sum.damages_unseen,
+           (unsigned long long)sum.people_left, (unsigned long long)sum.people_read);
     leave(0);
 }

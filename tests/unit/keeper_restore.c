@@ -149,7 +149,7 @@ restore_record(struct slice_restore *restore, const struct left_record *record)
         keeper_restore_tenant(restore, copy);
         break;
     case LEFT_PERSON:
-        keeper_restore_person(restore, record->key, copy, record->bytes);
+        keeper_restore_person(restore, record->key, copy, record->bytes, 0);
         break;
     case LEFT_KEPT:
         keeper_restore_kept(restore, copy, record->bytes);

@@ -50,6 +50,7 @@ static struct world world;
 static struct sim_disk *world_disk;
 static struct sim_clock world_clock;
 static struct env *world_envs[WORLD_SHARDS_MAX];
+static uint64_t world_people_bytes; /* of profiles in memory; 0: no limit */
 static struct manifest world_manifest = {.store_id = {.byte = {4, 5, 6}}};
 
 static uint64_t
@@ -161,6 +162,7 @@ given_keepers(uint32_t shard_count, uint32_t apply_slots, uint32_t handover_slot
                          .home = here,
                          .region = &world.regions[i],
                          .env = world_envs[i],
+                         .people_bytes_max = world_people_bytes,
                          .arenas = &world.arenas[i],
                          .now = world_now,
                          .answered = world_answered,

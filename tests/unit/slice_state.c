@@ -20,6 +20,7 @@ static struct env *env;
 static struct slice_state state;
 static struct share share;
 static struct person people[PEOPLE_COUNT];
+static struct store persons;
 
 static struct mono_ns
 now(void *context)
@@ -41,7 +42,7 @@ static struct slice_state_options
 options(void)
 {
     return (struct slice_state_options){
-        .memory = &memory, .env = env, .slice = 3, .seed = {1, 2}, .on_fatal = fatal};
+        .memory = &memory, .persons = &persons, .env = env, .slice = 3, .seed = {1, 2}, .on_fatal = fatal};
 }
 
 static void
@@ -56,6 +57,8 @@ given_a_slice(uint64_t region_bytes)
 
     CHECK_EQ(files->ops->make_folder(files, "slices"), 0);
     env = env_sim_create(disk, &clock_now, 1);
+    store_init(&persons, (struct store_options){.region = &kept_region,
+                                                .key_offset = offsetof(struct person, canonical)});
     CHECK_EQ(slice_state_open(&state, options()), 0);
     share = (struct share){.slice = 3, .partition = 5, .tenant_no = 7, .state = &state};
     for (uint32_t i = 0; i < PEOPLE_COUNT; i++) {
@@ -63,6 +66,7 @@ given_a_slice(uint64_t region_bytes)
         snprintf(name, sizeof(name), "person %u", i);
         people[i] = (struct person){
             .canonical = uuid_v5(UUID_NAMESPACE_OID, text_of(name)), .number = i, .share = &share};
+        CHECK_EQ(store_add(&persons, &people[i]), 0);
     }
 }
 
@@ -112,7 +116,6 @@ static uint32_t seen_count;
 static void
 see_person(void *context, struct store_key key, void *record, uint32_t bytes, log_store_place place)
 {
-    (void)place;
     const struct slice_person *person = record;
 
     (void)context;
@@ -121,6 +124,7 @@ see_person(void *context, struct store_key key, void *record, uint32_t bytes, lo
     for (uint32_t i = 0; i < PEOPLE_COUNT; i++) {
         if (memcmp(&key, &people[i].canonical, sizeof(key)) == 0) {
             seen_numbers[i] = person->number;
+            people[i].place = place;
             seen_count++;
         }
     }
@@ -268,5 +272,121 @@ TEST(without_an_env_records_lie_in_memory_and_nobody_is_noted)
     change(1, 5);
     CHECK_EQ(state.changed.count, 0);
     CHECK(!slice_state_step(&state, (struct mono_ns){.ns = 0}));
+    then_the_slice_ends();
+}
+
+/* People who leave. */
+
+static uint32_t arrived_count;
+static uint32_t arrived_number;
+
+static void
+arrived(struct log_store_waiter *waiter)
+{
+    const struct slice_person *record = waiter->record;
+
+    arrived_count++;
+    arrived_number = record->number;
+}
+
+static uint32_t
+number_on_record(uint32_t index)
+{
+    struct log_store_waiter waiter = {.arrived = arrived};
+    const struct slice_person *record;
+
+    if (slice_state_fetch(&state, &people[index], &waiter) == LOG_STORE_LATER) {
+        uint32_t before = arrived_count;
+        let_it_write();
+        CHECK_EQ(arrived_count, before + 1);
+        return arrived_number;
+    }
+    record = waiter.record;
+    return record->number;
+}
+
+TEST(who_changed_after_a_cut_may_not_leave_before_its_people_are_saved)
+{
+    given_a_slice(64 << 20);
+    for (uint32_t i = 0; i < PEOPLE_COUNT; i++) {
+        change(i, i);
+    }
+    CHECK_EQ(slice_state_cut(&state, 1), 0);
+    change(0, 1000);
+    CHECK(!slice_state_let_go(&state, &people[0]));
+    CHECK(slice_state_let_go(&state, &people[1])); /* as they were at the cut */
+    CHECK(!people[1].is_changed);
+    change(1, 1001);
+    CHECK(!slice_state_let_go(&state, &people[1]));
+    save_all();
+    CHECK(slice_state_let_go(&state, &people[0])); /* behind the cut */
+    CHECK(slice_state_let_go(&state, &people[1]));
+    CHECK_EQ(number_on_record(0), 1000);
+    CHECK_EQ(number_on_record(1), 1001);
+    when_it_starts_again();
+    CHECK_EQ(seen_count, PEOPLE_COUNT);
+    CHECK_EQ(seen_numbers[0], 0);
+    CHECK_EQ(seen_numbers[1], 1);
+    then_the_slice_ends();
+}
+
+TEST(who_comes_and_goes_is_noted_once_and_in_the_next_cut)
+{
+    given_a_slice(64 << 20);
+    for (uint32_t i = 0; i < 100; i++) {
+        change(3, i);
+        CHECK(slice_state_let_go(&state, &people[3]));
+        CHECK(slice_state_let_go(&state, &people[3])); /* the store knows already */
+        CHECK_EQ(number_on_record(3), i);
+    }
+    CHECK_EQ(state.changed.count, 1);
+    change(3, 500);
+    CHECK_EQ(slice_state_cut(&state, 1), 0);
+    save_all();
+    slice_state_end(&state);
+    change(3, 600);
+    CHECK(slice_state_let_go(&state, &people[3]));
+    CHECK_EQ(slice_state_cut(&state, 2), 0);
+    save_all();
+    when_it_starts_again();
+    CHECK_EQ(seen_count, 1);
+    CHECK_EQ(seen_numbers[3], 600);
+    then_the_slice_ends();
+}
+
+TEST(who_left_comes_back_after_a_start)
+{
+    given_a_slice(64 << 20);
+    for (uint32_t i = 0; i < PEOPLE_COUNT; i++) {
+        change(i, 70 + i);
+        CHECK(slice_state_let_go(&state, &people[i]));
+    }
+    CHECK_EQ(slice_state_cut(&state, 1), 0);
+    save_all();
+    when_it_starts_again();
+    for (uint32_t i = 0; i < PEOPLE_COUNT; i++) {
+        void *piece;
+        uint64_t piece_bytes;
+        const void *record;
+        uint32_t bytes;
+
+        CHECK_EQ(number_on_record(i), 70 + i);
+        CHECK_EQ(slice_state_fetch_now(&state, &people[i], &piece, &piece_bytes, &record, &bytes), 0);
+        CHECK_EQ(((const struct slice_person *)record)->number, 70 + i);
+        CHECK_EQ(bytes, sizeof(struct slice_person));
+        region_put(&kept_region, piece, piece_bytes);
+    }
+    then_the_slice_ends();
+}
+
+TEST(without_an_env_nobody_leaves)
+{
+    given_a_slice(64 << 20);
+    env_close(env);
+    slice_state_close(&state);
+    env = NULL;
+    CHECK_EQ(slice_state_open(&state, options()), 0);
+    CHECK(!slice_state_let_go(&state, &people[1]));
+    CHECK(!slice_state_is_behind(&state));
     then_the_slice_ends();
 }
