@@ -29,6 +29,9 @@
 /* A query for whose answers there was no memory begins again when others have given half of it back, or after this. */
 #define QUERIES_STARVED_NS NS_PER_S
 
+#define JSON_OF_OURS ", or it has half a surrogate pair or more than 64 levels"
+static_assert(JSON_TREE_DEPTH_MAX == 64, "as it says");
+
 struct work {
     struct http_call *call;
     enum http_media media;
@@ -363,14 +366,33 @@ is_null(const struct json_tree *value)
     return value == NULL || value->kind == JSON_NULL;
 }
 
-/* False: it was refused. */
+/* NULL for null. False: it was refused. */
+static bool
+take_object(struct work *work, const struct json_tree *value, const char *what_it_is_not,
+            const struct json_tree **out_object)
+{
+    if (!is_null(value) && value->kind != JSON_OBJECT) {
+        refuse_request(work, what_it_is_not);
+        return false;
+    }
+    *out_object = is_null(value) ? NULL : value;
+    return true;
+}
+
+/* The same. Nothing is done with extensions. */
+static bool
+take_variables(struct work *work, const struct json_tree *variables, const struct json_tree *extensions)
+{
+    return take_object(work, variables, "variables: not an object", &work->variables) &&
+           take_object(work, extensions, "extensions: not an object", &extensions);
+}
+
+/* The same. */
 static bool
 take_parameters(struct work *work, const struct json_tree *body)
 {
     const struct json_tree *query = json_tree_member(body, TEXT("query"));
     const struct json_tree *operation_name = json_tree_member(body, TEXT("operationName"));
-    const struct json_tree *variables = json_tree_member(body, TEXT("variables"));
-    const struct json_tree *extensions = json_tree_member(body, TEXT("extensions"));
 
     if (body->kind != JSON_OBJECT) {
         refuse_request(work, "the body is not a JSON object");
@@ -384,18 +406,10 @@ take_parameters(struct work *work, const struct json_tree *body)
         refuse_request(work, "operationName: not a string");
         return false;
     }
-    if (!is_null(variables) && variables->kind != JSON_OBJECT) {
-        refuse_request(work, "variables: not an object");
-        return false;
-    }
-    if (!is_null(extensions) && extensions->kind != JSON_OBJECT) {
-        refuse_request(work, "extensions: not an object");
-        return false;
-    }
     work->query = query->text;
     work->operation_name = is_null(operation_name) ? (struct text){.bytes = 0} : operation_name->text;
-    work->variables = is_null(variables) ? NULL : variables;
-    return true;
+    return take_variables(work, json_tree_member(body, TEXT("variables")),
+                          json_tree_member(body, TEXT("extensions")));
 }
 
 static bool
@@ -434,30 +448,21 @@ open_post(struct work *work)
         return;
     }
     body = arena_text(&call->arena, body); /* the query may outlive the client */
-    if (parse(work, body, "the body is not JSON", &value) && take_parameters(work, value)) {
+    if (parse(work, body, "the body is not JSON" JSON_OF_OURS, &value) && take_parameters(work, value)) {
         run(work);
     }
 }
 
 /* Empty is as good as not there. False: it was refused. */
 static bool
-take_variables(struct work *work, struct text query_string)
+parse_parameter(struct work *work, struct text query_string, struct text name, const char *what_it_is_not,
+                struct json_tree **out_value)
 {
     struct text json;
-    struct json_tree *value;
 
-    if (!query_string_find(query_string, TEXT("variables"), &work->call->arena, &json) || json.bytes == 0) {
-        return true;
-    }
-    if (!parse(work, json, "variables: not JSON", &value)) {
-        return false;
-    }
-    if (!is_null(value) && value->kind != JSON_OBJECT) {
-        refuse_request(work, "variables: not an object");
-        return false;
-    }
-    work->variables = is_null(value) ? NULL : value;
-    return true;
+    *out_value = NULL;
+    return !query_string_find(query_string, name, &work->call->arena, &json) || json.bytes == 0 ||
+           parse(work, json, what_it_is_not, out_value);
 }
 
 static void
@@ -465,6 +470,8 @@ open_get(struct work *work)
 {
     struct http_call *call = work->call;
     struct text query_string = arena_text(&call->arena, call->query); /* it may outlive the client */
+    struct json_tree *variables;
+    struct json_tree *extensions;
 
     if (!query_string_find(query_string, TEXT("query"), &call->arena, &work->query)) {
         refuse_request(work, "query: missing");
@@ -473,10 +480,13 @@ open_get(struct work *work)
     if (!query_string_find(query_string, TEXT("operationName"), &call->arena, &work->operation_name)) {
         work->operation_name = (struct text){.bytes = 0};
     }
-    if (!take_variables(work, query_string)) {
-        return;
+    if (parse_parameter(work, query_string, TEXT("variables"), "variables: not JSON" JSON_OF_OURS,
+                        &variables) &&
+        parse_parameter(work, query_string, TEXT("extensions"), "extensions: not JSON" JSON_OF_OURS,
+                        &extensions) &&
+        take_variables(work, variables, extensions)) {
+        run(work);
     }
-    run(work);
 }
 
 static bool

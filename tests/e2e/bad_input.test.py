@@ -650,6 +650,16 @@ def bad_queries_get_errors_and_not_silence(place):
         said = answer.json()
         check(said.get('errors') and said.get('data') is None, f'{short(body)}: {answer}')
         check(all(each.get('message') for each in said['errors']), f'an error without a message: {answer}')
+    for variables in b'{"a": "\\ud800"}', b'{"a": %b}' % (b'[' * 64 + b']' * 64), b'{"a": [}':
+        answer = place.node.post('/graphql', b'{"query": "{ __typename }", "variables": %b}' % variables,
+                                 content_type='application/json')
+        check_equal(answer.status, 400, short(variables))
+        check(all(word in answer.json()['errors'][0]['message'] for word in ('not JSON', 'surrogate', '64 levels')), repr(answer))
+    for parameter, status in ('variables={}&extensions={}', 200), ('variables=null&extensions=null', 200), ('variables=&extensions=', 200), \
+            ('extensions=7', 400), ('extensions={', 400), ('extensions=[]', 400), ('variables=[]', 400), ('variables={', 400):
+        answer = place.node.get('/graphql?query=%7B__typename%7D&' + parameter)
+        check_equal(answer.status, status, parameter)
+        check_equal('errors' in answer.json(), status == 400, parameter)
     answer = place.node.post('/graphql', b'{"query": "' + b' ' * 5 * MIB + b'"}', content_type='application/json')
     check_equal(answer.status, 413, 'a query of 5 MiB')
 
