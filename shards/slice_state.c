@@ -370,7 +370,8 @@ slice_state_append(struct slice_state *state, uint32_t bytes)
     if (state->journal == NULL) {
         return memory_take(state->memory, bytes);
     }
-    void *record = log_store_append(state->journal, bytes);
+    uint64_t address;
+    void *record = log_store_append(state->journal, (struct store_key){0}, bytes, &address);
 
     if (record == NULL) {
         memory_exhausted(state->memory);

@@ -316,21 +316,49 @@ log_store_add(struct log_store *store, struct store_key key, uint32_t bytes)
 }
 
 void *
-log_store_append(struct log_store *store, uint32_t bytes)
+log_store_append(struct log_store *store, struct store_key key, uint32_t bytes, uint64_t *out_address)
 {
-    uint64_t address;
-
     REQUIRE(!store->options.is_indexed);
     check_bytes(store, bytes);
     struct log_record *record =
-        log_pages_place(store, LOG_STREAM_HOT, (uint32_t)sizeof(*record) + padded(bytes), &address);
+        log_pages_place(store, LOG_STREAM_HOT, (uint32_t)sizeof(*record) + padded(bytes), out_address);
     if (record == NULL) {
         return NULL;
     }
     record->size = bytes;
-    record->key = (struct store_key){0};
+    record->key = key;
     store->counts.changed_bytes += bytes;
     return record->payload;
+}
+
+const void *
+log_store_at(const struct log_store *store, uint64_t address, uint32_t *out_bytes)
+{
+    REQUIRE(!store->options.is_indexed);
+    REQUIRE(log_slot_of(store, address) < store->pages.count);
+    const struct log_record *record = log_record_at(store, address);
+
+    if (record == NULL) {
+        return NULL;
+    }
+    *out_bytes = log_record_bytes(record->size);
+    return record->payload;
+}
+
+uint64_t
+log_store_address(log_store_place place)
+{
+    return log_index_address(place);
+}
+
+struct store_key
+log_store_key_of(const void *payload)
+{
+    const struct log_record *record =
+        (const struct log_record *)(const void *)((const uint8_t *)payload -
+                                                  offsetof(struct log_record, payload));
+
+    return record->key;
 }
 
 /* Where a record is that its caller has in his hand. */

@@ -19,7 +19,8 @@
  * records. Each record has a checksum of its own, begun with where it stands and with its page's stamp, so that flipped
  * bits, lost and misdirected writes are found when it is read alone.
  *
- * With `is_indexed` false it is a journal: records are only appended and scanned, in order; keys mean nothing.
+ * With `is_indexed` false it is a journal: records are only appended, and never move. They are found by their address,
+ * which the owner remembers; their keys are his to use.
  *
  * With `place_of` there is no index: the owner, who knows all keys, has a word for each that says where its newest version
  * is and how long, and which the store keeps up to date. So log_store_put() replaces a record without reading it, and
@@ -28,9 +29,8 @@
  * Threads  Home shard only.
  * Memory   Pages and index from the region. log_store_step() keeps pages within log_store_set_memory(), as far as writes
  *          keep up: log_store_is_behind().
- * Lent     A record's address holds until the next log_store_step(), or log_store_change() of the same key. Only what
- *          log_store_add() and log_store_change() returned, and no cut since, may be written to. In a journal without
- *          a limit of memory all pages stay, after a start too: a record's address holds until log_store_close().
+ * Lent     A record's place in memory holds until the next log_store_step(), or log_store_change() of the same key.
+ *          Only what log_store_add() and log_store_change() returned, and no cut since, may be written to.
  * Limits   log_store_record_bytes_max(); 8 TiB on disk.
  * Errors   on_fatal once: a write failed, or a record is damaged (-EUCLEAN, with file and offset). No room on disk is
  *          not fatal: log_store_is_disk_full(), nothing leaves memory meanwhile, and it is tried again.
@@ -54,10 +54,14 @@ enum log_store_answer {
 struct log_store_waiter {
     /* The key can be found now, or is absent: look it up again. May use the store. */
     void (*arrived)(struct log_store_waiter *waiter);
-    const void *record; /* of a store with places: what was found, lent for the call; NULL: it is absent */
+    /* Of a store with places, or of a journal: what was found, lent for the call; NULL: it is absent. */
+    const void *record;
     uint32_t record_bytes;
     struct log_store_waiter *next; /* private, as is all below */
-    struct store_key key;
+    union {
+        struct store_key key;
+        uint64_t address; /* of a journal */
+    };
 };
 
 /* Where the newest version of a record is; 0: there is none. */
@@ -135,8 +139,21 @@ MUST_USE void *log_store_change(struct log_store *store, struct store_key key, v
    above. */
 MUST_USE void *log_store_put(struct log_store *store, struct store_key key, log_store_place *place,
                              uint32_t bytes);
-/* Home. Of a journal. */
-MUST_USE void *log_store_append(struct log_store *store, uint32_t bytes);
+
+/* Home. Of a journal: a new record, not zeroed, 8-byte aligned, and its address (40 bits, not 0). NULL as above. */
+MUST_USE void *log_store_append(struct log_store *store, struct store_key key, uint32_t bytes,
+                                uint64_t *out_address);
+/* Home. Of a journal: the record if it is in memory, to be read only, else NULL. */
+const void *log_store_at(const struct log_store *store, uint64_t address, uint32_t *out_bytes);
+/* Home. Of a journal: reads a record that is not in memory. The waiter is borrowed until it is called; those whose
+   records lie close to each other share a read, best asked for in the order of their addresses. */
+void log_store_read(struct log_store *store, uint64_t address, struct log_store_waiter *waiter);
+/* Simulation, blocking. Of a journal: copies at most `bytes_max` of a record that is not in memory, with its checksum
+   looked at; its length. */
+MUST_USE uint32_t log_store_read_now(struct log_store *store, uint64_t address, void *to, uint32_t bytes_max);
+/* Home. Of a journal: the address in a place that was visited, and the key of a record that is lent. */
+uint64_t log_store_address(log_store_place place);
+struct store_key log_store_key_of(const void *record);
 
 /* Home. At most this much memory for pages (not less than four pages; 0: no limit); log_store_step() keeps to it. */
 void log_store_set_memory(struct log_store *store, uint64_t bytes);

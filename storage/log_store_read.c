@@ -16,6 +16,9 @@
  *
  * When the owner has the places, keys are told apart: the record goes to those who wait for it, from where it was read.
  *
+ * Records of a journal do not move, and waiters know where theirs is. A read serves all whose records it covers, each
+ * in its turn; when it does not have the whole of the next one's, it is done again from there, as long as that one is.
+ *
  * Order: waiters of one key are called in the order in which they came. Nobody attaches to a read while others wait
  * for their turn, and all of one key are at one read, though the record may have moved between their coming.
  */
@@ -122,6 +125,23 @@ may_read(const struct log_store *store)
            store->options.env->ops_outstanding < ENV_OPS_MAX - LOG_OPS_LEFT;
 }
 
+static struct log_read *
+begin_read(struct log_store *store, uint64_t address, uint32_t bytes)
+{
+    struct log_read *read = may_read(store) ? read_take(store) : NULL;
+
+    if (read == NULL) {
+        return NULL;
+    }
+    read->address = address;
+    read->next = store->reads;
+    store->reads = read;
+    store->read_count++;
+    store->counts.cold_reads++;
+    read_start(store, read, bytes);
+    return read;
+}
+
 /* Where somebody waits for the same key; its record may have moved since. Linear: there are few. */
 static struct log_read *
 read_of_key(const struct log_store *store, const struct store_key *key)
@@ -150,19 +170,52 @@ attach(struct log_store *store, struct log_store_waiter *waiter, uint64_t addres
         }
     }
     if (read == NULL) {
-        read = may_read(store) ? read_take(store) : NULL;
-        if (read == NULL) {
-            return false;
-        }
-        read->address = address;
-        read->next = store->reads;
-        store->reads = read;
-        store->read_count++;
-        store->counts.cold_reads++;
-        read_start(store, read, typical_bytes(store));
+        read = begin_read(store, address, typical_bytes(store));
+    }
+    if (read == NULL) {
+        return false;
     }
     log_waiter_add(&read->first, &read->last, waiter);
     return true;
+}
+
+/* Of a journal: so many bytes from where the record begins are in the read's buffer, or will be. */
+static bool
+covers(const struct log_store *store, const struct log_read *read, uint64_t address, uint64_t bytes)
+{
+    uint64_t offset = log_offset_of(store, address);
+
+    return log_slot_of(store, read->address) == log_slot_of(store, address) && offset >= read->from &&
+           offset + bytes <= read->from + read->bytes;
+}
+
+static bool
+attach_to_journal(struct log_store *store, struct log_store_waiter *waiter)
+{
+    struct log_read *read = store->reads;
+
+    while (read != NULL && !covers(store, read, waiter->address, sizeof(struct log_record))) {
+        read = read->next;
+    }
+    if (read == NULL) {
+        read = begin_read(store, waiter->address, LOG_READ_BYTES - DISK_SECTOR_BYTES);
+    }
+    if (read == NULL) {
+        return false;
+    }
+    waiter_add(&read->first, &read->last, waiter);
+    return true;
+}
+
+void
+log_store_read(struct log_store *store, uint64_t address, struct log_store_waiter *waiter)
+{
+    REQUIRE(!store->options.is_indexed);
+    REQUIRE(log_record_at(store, address) == NULL);
+    waiter->address = address;
+    if (store->waiting_first != NULL || !attach_to_journal(store, waiter)) {
+        waiter_add(&store->waiting_first, &store->waiting_last, waiter);
+    }
 }
 
 void
@@ -265,11 +318,57 @@ hand_over(struct log_store *store, struct log_read *read, const struct log_recor
 }
 
 static void
-damaged(struct log_store *store, const struct log_read *read)
+damaged(struct log_store *store, uint64_t address)
 {
-    uint64_t place = read->address * LOG_RECORD_ALIGN;
+    log_store_fatal(store, -EUCLEAN, address * LOG_RECORD_ALIGN, "the checksum of a record is wrong");
+}
 
-    log_store_fatal(store, -EUCLEAN, place, "the checksum of a record is wrong");
+/* Reads again, from this record on. */
+static void
+read_longer(struct log_store *store, struct log_read *read, uint64_t address, uint64_t bytes)
+{
+    if (log_offset_of(store, address) + bytes > log_page_at(store, log_slot_of(store, address))->closed) {
+        damaged(store, address);
+        return;
+    }
+    if (set_buffer(store, read, align_up(bytes, DISK_SECTOR_BYTES) + 3 * DISK_SECTOR_BYTES) != 0) {
+        log_store_fatal(store, -ENOMEM, address * LOG_RECORD_ALIGN, "no memory to read a long record");
+        return;
+    }
+    read->address = address;
+    read_start(store, read, (uint32_t)bytes);
+}
+
+/* Who is called may read more, and come to wait here too. */
+static void
+arrive_from_journal(struct log_store *store, struct log_read *read)
+{
+    while (read->first != NULL) {
+        uint64_t address = read->first->address;
+        uint32_t offset = log_offset_of(store, address);
+        const struct log_page *page = log_page_at(store, log_slot_of(store, address));
+        const struct log_record *record =
+            (const struct log_record *)(void *)(read->buffer + (offset - read->from));
+
+        if (!covers(store, read, address, sizeof(*record))) {
+            read_longer(store, read, address, LOG_READ_BYTES - DISK_SECTOR_BYTES);
+            return;
+        }
+        if (!covers(store, read, address, log_record_stride(record->size))) {
+            read_longer(store, read, address, log_record_stride(record->size));
+            return;
+        }
+        if (log_record_check(record, page->seed, offset, page->closed) != 0) {
+            damaged(store, address);
+            return;
+        }
+        struct log_store_waiter *waiter = waiter_take(&read->first, &read->last);
+        waiter->record = record->payload;
+        waiter->record_bytes = log_record_bytes(record->size);
+        waiter->arrived(waiter);
+    }
+    unlink_read(store, read);
+    read_put(store, read);
 }
 
 static void
@@ -287,25 +386,17 @@ arrive(struct log_store *store, struct log_read *read)
         return;
     }
     if (offset + sizeof(*record) > page->closed) {
-        damaged(store, read);
+        damaged(store, read->address);
         return;
     }
     uint64_t end = (uint64_t)offset + log_record_stride(record->size);
     if (offset + sizeof(*record) > read->from + read->bytes || end > read->from + read->bytes) {
         uint64_t bytes = offset + sizeof(*record) > read->from + read->bytes ? sizeof(*record) : end - offset;
-        if (offset + bytes > page->closed) {
-            damaged(store, read);
-            return;
-        }
-        if (set_buffer(store, read, align_up(bytes, DISK_SECTOR_BYTES) + 3 * DISK_SECTOR_BYTES) != 0) {
-            log_store_fatal(store, -ENOMEM, end, "no memory to read a long record");
-            return;
-        }
-        read_start(store, read, (uint32_t)bytes);
+        read_longer(store, read, read->address, bytes);
         return;
     }
     if (log_record_check(record, page->seed, offset, page->closed) != 0) {
-        damaged(store, read);
+        damaged(store, read->address);
         return;
     }
     if (log_store_has_places(store)) {
@@ -333,7 +424,11 @@ read_done(struct env_op *op, int result)
         log_store_fatal(store, result, read->address * LOG_RECORD_ALIGN, "reading failed");
         return;
     }
-    arrive(store, read);
+    if (store->options.is_indexed) {
+        arrive(store, read);
+    } else {
+        arrive_from_journal(store, read);
+    }
 }
 
 /* Those that came when there was no memory for their records. */
@@ -355,9 +450,28 @@ retry_stuck(struct log_store *store)
     }
 }
 
+static void
+step_journal(struct log_store *store)
+{
+    while (store->waiting_first != NULL) {
+        struct log_store_waiter *waiter = store->waiting_first;
+        struct log_store_waiter *next = waiter->next;
+
+        if (!attach_to_journal(store, waiter)) {
+            return;
+        }
+        store->waiting_first = next;
+        store->waiting_last = next == NULL ? NULL : store->waiting_last;
+    }
+}
+
 void
 log_reads_step(struct log_store *store)
 {
+    if (!store->options.is_indexed) {
+        step_journal(store);
+        return;
+    }
     retry_stuck(store);
     while (store->waiting_first != NULL) {
         struct log_store_waiter *waiter = store->waiting_first;
@@ -441,4 +555,29 @@ log_reads_deinit(struct log_store *store)
 {
     free_all(store, store->reads);
     free_all(store, store->spare);
+}
+
+uint32_t
+log_store_read_now(struct log_store *store, uint64_t address, void *to, uint32_t bytes_max)
+{
+    uint32_t slot = log_slot_of(store, address);
+    uint32_t offset = log_offset_of(store, address);
+    const struct log_page *page = log_page_at(store, slot);
+    struct log_record head;
+    uint64_t place = log_place_in_file(store, slot, offset);
+    const struct disk_ops *ops = store->disk->ops;
+
+    REQUIRE(!store->options.is_indexed);
+    REQUIRE(log_record_at(store, address) == NULL);
+    REQUIRE(ops->read(store->disk, store->file, &head, sizeof(head), place) == 0);
+    uint32_t stride = log_record_stride(head.size);
+    uint32_t bytes = log_record_bytes(head.size);
+    struct log_record *record = region_take(store->region, stride);
+
+    REQUIRE(record != NULL);
+    REQUIRE(ops->read(store->disk, store->file, record, stride, place) == 0);
+    REQUIRE(log_record_check(record, page->seed, offset, page->closed) == 0);
+    memcpy(to, record->payload, bytes < bytes_max ? bytes : bytes_max);
+    region_put(store->region, record, stride);
+    return bytes;
 }

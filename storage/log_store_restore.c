@@ -420,18 +420,6 @@ take_over_cut(struct restore *restore)
     }
 }
 
-static bool
-is_resident_journal(const struct log_store *store)
-{
-    return !store->options.is_indexed && store->limit_count == UINT64_MAX;
-}
-
-static uint32_t
-description_pages(const struct restore *restore)
-{
-    return restore->description.head.page_count;
-}
-
 static int
 restore_all(struct restore *restore, const void *description, uint64_t bytes)
 {
@@ -450,13 +438,7 @@ restore_all(struct restore *restore, const void *description, uint64_t bytes)
     if (r != 0) {
         return fault_up(r);
     }
-    /* A journal is in memory as a whole, for its records are pointed at; or not at all, for nobody looks them up. */
-    if (store->options.is_indexed || is_resident_journal(store)) {
-        take_frames(restore);
-    }
-    if (is_resident_journal(store) && store->resident_count < description_pages(restore)) {
-        return no_memory(restore);
-    }
+    take_frames(restore);
     restore->scratch = aligned_alloc(DISK_SECTOR_BYTES, store->options.page_bytes);
     restore->table_count_max = restore->description.head.key_count / 3 * 4 + BATCH_COUNT;
     restore->table = calloc(restore->table_count_max, sizeof(*restore->table));

@@ -306,6 +306,7 @@ void log_reads_wait(struct log_store *store, struct log_store_waiter *waiter, st
                     uint64_t address);
 void log_reads_step(struct log_store *store);
 void log_reads_deinit(struct log_store *store);
+
 /* The owner has the places: words of strides (24 bits, in units) and addresses. */
 static inline bool
 log_store_has_places(const struct log_store *store)

@@ -52,8 +52,10 @@ TEST(contracts_are_kept)
 {
     world_begin(1);
     uint32_t most = log_store_record_bytes_max(WORLD_PAGE_BYTES);
+    uint64_t address;
     CHECK_DIES((void)!log_store_add(world.store, world_key(1), most + 1));
-    CHECK_DIES((void)!log_store_append(world.store, 8));
+    CHECK_DIES((void)!log_store_append(world.store, world_key(1), 8, &address));
+    CHECK_DIES(log_store_read(world.store, 1, &(struct log_store_waiter){0}));
     world_add(1, most);
     world_add(2, 0);
     CHECK_DIES((void)!log_store_change(world.store, world_key(3), &world, 8));
@@ -299,128 +301,6 @@ TEST(an_empty_cut_after_a_full_one_changes_nothing)
     CHECK_EQ(log_store_counts(world.store).written_bytes, written);
     when_it_starts_again();
     world_check_all();
-    world_end();
-}
-
-static uint32_t journal_next;
-
-static void
-visit_journal(void *context, struct store_key key, void *record, uint32_t bytes, log_store_place place)
-{
-    (void)place;
-    (void)context;
-    (void)key;
-    CHECK_EQ(bytes, journal_next % 400);
-    world_then_is(record, journal_next, journal_next, bytes);
-    journal_next++;
-}
-
-TEST(a_journal_comes_back_in_order)
-{
-    enum { COUNT = 3000 };
-    struct disk *disk;
-    void *description;
-    uint64_t count;
-
-    world_begin_disk((struct sim_disk_options){.seed = 1});
-    world.options.is_indexed = false;
-    world.options.memory_bytes = 4 * WORLD_PAGE_BYTES;
-    disk = sim_disk_interface(world.disk);
-    CHECK_EQ(log_store_open(world.options, &world.store), 0);
-    CHECK_DIES((void)!log_store_add(world.store, world_key(1), 8));
-    for (uint32_t i = 0; i < COUNT; i++) {
-        void *record = log_store_append(world.store, i % 400);
-        CHECK(record != NULL);
-        world_fill(record, i, i, i % 400);
-        if (i % 100 == 0) {
-            world_drain();
-        }
-    }
-    log_store_cut(world.store, 1);
-    CHECK(log_store_append(world.store, 400) != NULL); /* behind the cut */
-    world_drain();
-    CHECK(log_store_counts(world.store).resident_bytes <= 4 * WORLD_PAGE_BYTES);
-    description = world_describe(&count);
-    world_crash();
-    world.env = env_sim_create(world.disk, &world.clock, 2);
-    world.options.env = world.env;
-    journal_next = 0;
-    CHECK_EQ(
-        log_store_restore(world.options, description, count, visit_journal, NULL, &world.store, world.reason),
-        0);
-    CHECK_EQ(journal_next, COUNT);
-    CHECK_EQ(disk->is_direct, true);
-    free(description);
-    world_end();
-}
-
-#define RESIDENT_COUNT 3000u
-
-static const uint8_t *resident[RESIDENT_COUNT];
-
-static void
-visit_resident(void *context, struct store_key key, void *record, uint32_t bytes, log_store_place place)
-{
-    (void)place;
-    (void)context;
-    (void)key;
-    (void)bytes;
-    resident[journal_next++] = record;
-}
-
-static void
-then_residents_are_where_they_were(void)
-{
-    for (uint32_t i = 0; i < RESIDENT_COUNT; i++) {
-        world_then_is(resident[i], i, i, i % 400);
-    }
-}
-
-TEST(records_of_a_journal_without_a_limit_stay_where_they_are)
-{
-    void *description;
-    uint64_t count;
-
-    world_begin_disk((struct sim_disk_options){.seed = 1});
-    world.options.is_indexed = false;
-    CHECK_EQ(log_store_open(world.options, &world.store), 0);
-    for (uint32_t i = 0; i < RESIDENT_COUNT; i++) {
-        uint8_t *record = log_store_append(world.store, i % 400);
-        CHECK(record != NULL);
-        world_fill(record, i, i, i % 400);
-        resident[i] = record;
-        if (i % 100 == 0) {
-            world_drain();
-        }
-    }
-    log_store_cut(world.store, 1);
-    world_drain();
-    then_residents_are_where_they_were();
-    description = world_describe(&count);
-    world_crash();
-
-    /* All of it, or none. */
-    world.env = env_sim_create(world.disk, &world.clock, 2);
-    world.options.env = world.env;
-    region_deinit(&world.region);
-    CHECK_EQ(region_init(&world.region, 4 * WORLD_PAGE_BYTES), 0);
-    CHECK_EQ(log_store_restore(world.options, description, count, visit_resident, NULL, &world.store,
-                               world.reason),
-             -ENOMEM);
-    region_deinit(&world.region);
-    CHECK_EQ(region_init(&world.region, UINT64_C(64) << 20), 0);
-    journal_next = 0;
-    CHECK_EQ(log_store_restore(world.options, description, count, visit_resident, NULL, &world.store,
-                               world.reason),
-             0);
-    CHECK_EQ(journal_next, RESIDENT_COUNT);
-    for (uint32_t i = 0; i < RESIDENT_COUNT; i++) {
-        CHECK(log_store_append(world.store, 300) != NULL);
-    }
-    log_store_cut(world.store, 2);
-    world_drain();
-    then_residents_are_where_they_were();
-    free(description);
     world_end();
 }
 
