@@ -88,6 +88,16 @@ storage_failed(void *context, int fault, const char *what)
     keeper->options.node->fatal(keeper->options.node, STORAGE_STATUS, what);
 }
 
+/* Each of our slices has the same part, and no limit only when there is none. */
+static uint64_t
+journal_bytes_of_slice(const struct keeper *keeper)
+{
+    const struct node *node = keeper->options.node;
+    uint64_t count = (node->slice_count + node->shard_count - 1) / node->shard_count;
+
+    return (keeper->options.journal_bytes_max + count - 1) / count;
+}
+
 struct slice_state_options
 keeper_slice_options(struct keeper *keeper, uint16_t slice)
 {
@@ -97,6 +107,7 @@ keeper_slice_options(struct keeper *keeper, uint16_t slice)
         .seed = {keeper->seed[0], keeper->seed[1]},
         .persons = &keeper->persons[slice],
         .slice = slice,
+        .journal_bytes_max = journal_bytes_of_slice(keeper),
         .on_fatal = storage_failed,
         .context = keeper,
     };
@@ -119,6 +130,9 @@ open_slices(struct keeper *keeper)
 
         slice->keeper = keeper;
         slice->number = (uint16_t)i;
+        if (r == 0) {
+            r = history_init(&slice->history, &keeper->memory, &slice->state, keeper->seed);
+        }
         if (r != 0) {
             return fault_up(r);
         }
@@ -155,6 +169,28 @@ keeper_open(struct keeper_options options, struct keeper **out_keeper)
     }
     *out_keeper = keeper;
     return 0;
+}
+
+void
+keeper_set_journal_memory(struct keeper *keeper, uint64_t bytes)
+{
+    const struct node *node = keeper->options.node;
+
+    REQUIRE_HERE(keeper->options.home);
+    keeper->options.journal_bytes_max = bytes;
+    for (uint32_t i = keeper->options.home.n; i < node->slice_count; i += node->shard_count) {
+        log_store_set_memory(keeper->slices[i].state.journal, journal_bytes_of_slice(keeper));
+    }
+}
+
+void
+keeper_end_pages(struct keeper *keeper)
+{
+    const struct node *node = keeper->options.node;
+
+    for (uint32_t i = keeper->options.home.n; i < node->slice_count; i += node->shard_count) {
+        log_store_end_page(keeper->slices[i].state.journal);
+    }
 }
 
 /* What it kept goes with the region. */
@@ -242,6 +278,7 @@ keeper_share(struct keeper *keeper, uint16_t partition, uint32_t tenant_no, uint
         struct share *share = memory_take_zero(&keeper->memory, sizeof(*share));
         share->slice = slice;
         share->state = &keeper->slices[slice].state;
+        share->history = &keeper->slices[slice].history;
         share->slice_next = keeper->slices[slice].shares;
         keeper->slices[slice].shares = share;
         keeper->slices[slice].share_count++;
@@ -249,7 +286,6 @@ keeper_share(struct keeper *keeper, uint16_t partition, uint32_t tenant_no, uint
         share->tenant_no = tenant_no;
         share->gap_ms = keeper->partitions[partition].rules.gap_ms;
         share->cube.queue = &keeper->cube_queue;
-        history_init(&share->history, &keeper->memory, keeper->seed);
         share->next = keeper->shares;
         keeper->shares = share;
         tenant->shares[slice] = share;
@@ -623,6 +659,12 @@ keeper_counts(const struct keeper *keeper)
     for (const struct share *share = keeper->shares; share != NULL; share = share->next) {
         counts.sessions_open += share->open_count;
     }
+    for (uint32_t i = keeper->options.home.n; i < keeper->options.node->slice_count;
+         i += keeper->options.node->shard_count) {
+        struct log_store_counts journal = log_store_counts(keeper->slices[i].state.journal);
+        counts.journal_bytes += journal.resident_bytes;
+        counts.journal_cold_reads += journal.cold_reads;
+    }
     return counts;
 }
 
@@ -700,17 +742,25 @@ hash_person(void *context, void *record)
 static void
 hash_events(struct hashing *hashing, const struct share *share)
 {
+    struct memory *memory = &hashing->keeper->memory;
     struct order_place place = {0};
+    void *copy = memory_take(memory, SLICE_PAGE_BYTES);
 
     for (;;) {
-        const struct order_entry *entry = order_next(&share->history.events, &place);
+        const struct order_entry *entry = order_next(&share->events, &place);
         if (entry == NULL) {
-            return;
+            break;
         }
-        const struct kept_event *event = order_pointer(entry);
+        const struct kept_event *event = history_at(share->history, entry->item);
+        if (event == NULL) {
+            uint32_t bytes = log_store_copy_now(share->state->journal, entry->item, copy, SLICE_PAGE_BYTES);
+            ASSERT(bytes <= SLICE_PAGE_BYTES);
+            event = copy;
+        }
         uint64_t seed = hash_piece(seed_of(share, 3), event, sizeof(*event));
         hashing->sum += hash_piece(seed, kept_event_record(event), kept_event_record(event)->header.bytes);
     }
+    memory_put(memory, copy, SLICE_PAGE_BYTES);
 }
 
 static void

@@ -40,8 +40,9 @@ struct keeper_options {
     struct region *region;
     struct env *env; /* NULL: nothing is saved */
     struct arena_pool *arenas;
-    struct metrics *metrics;   /* may be NULL */
-    uint64_t people_bytes_max; /* see keeper_set_people_memory() */
+    struct metrics *metrics;    /* may be NULL */
+    uint64_t people_bytes_max;  /* see keeper_set_people_memory() */
+    uint64_t journal_bytes_max; /* see keeper_set_journal_memory() */
     /* Now, for deadlines inside a step. */
     struct mono_ns (*now)(void *context);
     /* The question is answered (or has a fault) and is the caller's again. */
@@ -62,6 +63,10 @@ struct checkpoint_part keeper_part(struct keeper *keeper, uint16_t slice);
 MUST_USE int keeper_verify(struct disk *disk, struct uuid store_id, uint16_t slice,
                            struct state_reader *reader);
 
+/* Home. Kept events beyond so many bytes leave memory and are read back for questions; 0, or no env: none does. A slice
+   has a few pages at least. */
+void keeper_set_journal_memory(struct keeper *keeper, uint64_t bytes);
+
 /* Home. Drains hand-over lanes, then apply lanes, then waiting look-ups, until `until`; then questions, for a slice. */
 enum step keeper_step(struct keeper *keeper, struct mono_ns until);
 /* Home. Takes questions to this shard's slices; `answered` comes for each from a keeper_step(), never from here. Once
@@ -77,19 +82,23 @@ void keeper_set_people_memory(struct keeper *keeper, uint64_t bytes);
 void keeper_pause(struct keeper *keeper);
 void keeper_resume(struct keeper *keeper);
 
+/* Simulation. What was kept so far may leave memory, though it fills no pages. */
+void keeper_end_pages(struct keeper *keeper);
 /* Simulation. Lets up to `count` late look-ups arrive; returns how many are still out. */
 uint32_t keeper_look_ups_arrive(struct keeper *keeper, uint32_t count);
 /* Home. Nothing queued, awaited or unanswered. */
 bool keeper_is_idle(const struct keeper *keeper);
 /* Home. A sum of hashes of everything an answer depends on; the sum over all shards does not depend on their number. */
 uint64_t keeper_state_hash(struct keeper *keeper);
-/* Home. For gauges: living profiles, kept events, sessions open. */
+/* Home. For gauges. */
 struct keeper_counts {
     uint64_t profiles;
     uint64_t events;
     uint64_t sessions_open;
-    uint64_t people_bytes; /* of profiles in memory */
-    uint64_t people_left;  /* profiles that left memory, */
-    uint64_t people_read;  /* and that came back from disk, ever */
+    uint64_t people_bytes;       /* of profiles in memory */
+    uint64_t people_left;        /* profiles that left memory, */
+    uint64_t people_read;        /* and that came back from disk, ever */
+    uint64_t journal_bytes;      /* of journals' pages in memory */
+    uint64_t journal_cold_reads; /* of their records that were not */
 };
 struct keeper_counts keeper_counts(const struct keeper *keeper);

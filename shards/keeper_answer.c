@@ -112,6 +112,7 @@ keeper_finish(struct keeper *keeper, struct asked *asked, int fault)
     struct question *question = asked->question;
 
     cube_work_destroy(keeper, asked->cube_work);
+    recall_destroy(&keeper->memory, asked->recall);
     memory_put(&keeper->memory, asked, sizeof(*asked));
     keeper->asked_count--;
 

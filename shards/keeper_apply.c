@@ -87,11 +87,10 @@ keep_profile(struct keeper *keeper, struct kept *kept)
 static void
 keep_history(struct keeper *keeper, struct kept *kept)
 {
-    struct kept_event *place =
-        slice_state_append(kept->person->share->state, history_event_bytes(kept->event));
+    struct share *share = kept->person->share;
 
-    history_add(&keeper->memory, &kept->person->share->history, &kept->person->events, place, kept->event,
-                kept->is_in_session);
+    (void)keeper;
+    history_add(share->history, &share->events, &kept->person->events, kept->event, kept->is_in_session);
 }
 
 static void

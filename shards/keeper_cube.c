@@ -326,11 +326,26 @@ find_place(const struct cube_work *work, const struct cube_scan *ask, const stru
     return entry != NULL && entry->time == work->time && entry->key == work->key ? next : place;
 }
 
+/* The entry is on disk: it is read, with those behind it. */
 static enum step
-sum_events(struct keeper *keeper, struct cube_work *work, const struct cube_scan *ask,
+read_ahead(struct keeper *keeper, struct asked *asked, const struct cube_scan *ask, const struct share *share,
+           struct order_place behind, const struct order_entry *entry)
+{
+    uint64_t addresses[RECALL_COUNT_MAX];
+    uint32_t count = 0;
+
+    do {
+        addresses[count++] = entry->item;
+        entry = order_next(&share->events, &behind);
+    } while (count < RECALL_COUNT_MAX && entry != NULL && entry->time < ask->to.ms);
+    return keeper_read_events(keeper, asked, share->history, addresses, count);
+}
+
+static enum step
+sum_events(struct keeper *keeper, struct asked *asked, struct cube_work *work, const struct cube_scan *ask,
            const struct share *share, const struct time_slice *time)
 {
-    const struct order *order = &share->history.events;
+    const struct order *order = &share->events;
     struct order_place place = find_place(work, ask, order);
 
     for (uint32_t count = 1; !is_too_big(work); count++) {
@@ -338,7 +353,13 @@ sum_events(struct keeper *keeper, struct cube_work *work, const struct cube_scan
         if (entry == NULL || entry->time >= ask->to.ms) {
             break;
         }
-        const struct kept_event *event = order_pointer(entry);
+        const struct kept_event *event = keeper_event_at(asked, share->history, entry->item);
+        if (event == NULL) {
+            return read_ahead(keeper, asked, ask, share, place, entry);
+        }
+        work->has_place = true;
+        work->time = entry->time;
+        work->key = entry->key;
         if (takes_code(ask, event->code)) {
             uint32_t row = find_row(keeper, work, ask, entry->time, event->code);
             work->rows[row].events++;
@@ -347,9 +368,6 @@ sum_events(struct keeper *keeper, struct cube_work *work, const struct cube_scan
             }
         }
         if (is_time_up(count, time)) {
-            work->has_place = true;
-            work->time = entry->time;
-            work->key = entry->key;
             return STEP_MORE;
         }
     }
@@ -539,7 +557,7 @@ run_stage(struct keeper *keeper, struct asked *asked, struct share *share, struc
     case CUBE_CELLS:
         return sum_cells(keeper, work, ask, share, time);
     case CUBE_EVENTS:
-        return sum_events(keeper, work, ask, share, time);
+        return sum_events(keeper, asked, work, ask, share, time);
     case CUBE_SESSIONS:
         return sum_sessions(keeper, work, ask, share, watermark, time);
     case CUBE_SORT_USERS:
@@ -573,8 +591,9 @@ keeper_answer_cube(struct keeper *keeper, struct asked *asked, const struct time
     struct event_ms watermark = keeper_watermark_of(keeper, question);
 
     while (asked->cube_work->stage != CUBE_FINISH && !is_too_big(asked->cube_work)) {
-        if (run_stage(keeper, asked, share, watermark, time) == STEP_MORE) {
-            return STEP_MORE;
+        enum step step = run_stage(keeper, asked, share, watermark, time);
+        if (step != STEP_DONE) {
+            return step;
         }
     }
     finish(keeper, asked);

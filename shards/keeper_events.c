@@ -2,7 +2,14 @@
 #include "shards/answer_row.h"
 #include "shards/keeper_state.h"
 
-/* Questions about events: pages of a tenant's or of some people's, and one by its ID. */
+/*
+ * Questions about events: pages of a tenant's or of some people's, and one by its ID.
+ *
+ * Events that are on disk are read a few at a time, and the question waits meanwhile; then it looks at the first of them
+ * again. So each wait is a step on, whatever leaves memory in between.
+ */
+
+#define READ_COUNT_MIN 8u /* events read ahead, though fewer rows are wanted: not all may be taken */
 
 static void
 add_event_row(struct asked *asked, const struct kept_event *event, uint32_t texts)
@@ -58,7 +65,7 @@ begin_events(struct keeper *keeper, struct asked *asked, const struct share *sha
     }
     start_events(asked->scan, ask);
     if (ask->members == NULL) {
-        scan_add_order(asked->scan, &share->history.events);
+        scan_add_order(asked->scan, &share->events);
         return true;
     }
     for (uint32_t i = 0; i < ask->member_count; i++) {
@@ -87,6 +94,50 @@ takes_event(const struct event_scan *ask, const struct kept_event *event)
            text_takes(ask->country, event_text(record, EVENT_COUNTRY));
 }
 
+static void
+events_arrived(void *context)
+{
+    struct asked *asked = context;
+
+    keeper_make_ready(asked->question->subquery->answerer, asked);
+}
+
+const struct kept_event *
+keeper_event_at(const struct asked *asked, const struct history *history, uint64_t address)
+{
+    return asked->recall != NULL ? recall_find(asked->recall, address) : history_at(history, address);
+}
+
+enum step
+keeper_read_events(struct keeper *keeper, struct asked *asked, const struct history *history,
+                   const uint64_t *addresses, uint32_t count)
+{
+    if (asked->recall == NULL) {
+        asked->recall = recall_create(&keeper->memory, history->state->journal, events_arrived, asked);
+    }
+    recall_ask(asked->recall, addresses, count);
+    return STEP_LATER;
+}
+
+/* The entry is on disk: it is read, with those that the scan will come to next, as far as they may be wanted. */
+static enum step
+read_ahead(struct keeper *keeper, struct asked *asked, const struct history *history,
+           const struct order_entry *entry)
+{
+    const struct event_scan *ask = asked->question->ask.events;
+    uint32_t wanted = ask->count_max - asked->row_count;
+    uint32_t most = wanted < READ_COUNT_MIN ? READ_COUNT_MIN : wanted;
+    uint64_t addresses[RECALL_COUNT_MAX];
+    uint32_t count = 0;
+    struct order_entry next = *entry;
+
+    do {
+        addresses[count++] = next.item;
+    } while (count < most && count < RECALL_COUNT_MAX && scan_next(asked->scan, &next) &&
+             next.time >= ask->from.ms);
+    return keeper_read_events(keeper, asked, history, addresses, count);
+}
+
 enum step
 keeper_answer_events(struct keeper *keeper, struct asked *asked, const struct time_slice *time)
 {
@@ -99,10 +150,18 @@ keeper_answer_events(struct keeper *keeper, struct asked *asked, const struct ti
     }
     scan_resume(asked->scan);
     for (uint32_t count = 1; !keeper_has_enough(asked, ask->count_max, ask->bytes_max); count++) {
-        const struct kept_event *event = scan_next_event(asked->scan);
-        if (event == NULL || kept_event_record(event)->event_time.ms < ask->from.ms) {
+        int64_t before_time = asked->scan->time;
+        uint64_t before_key = asked->scan->key;
+        struct order_entry entry;
+        if (!scan_next(asked->scan, &entry) || entry.time < ask->from.ms) {
             finish_events(keeper, asked, false);
             return STEP_DONE;
+        }
+        const struct kept_event *event = keeper_event_at(asked, share->history, entry.item);
+        if (event == NULL) {
+            enum step step = read_ahead(keeper, asked, share->history, &entry);
+            scan_start_at(asked->scan, before_time, before_key);
+            return step;
         }
         if (takes_event(ask, event)) {
             add_event_row(asked, event, ask->texts);
@@ -115,19 +174,53 @@ keeper_answer_events(struct keeper *keeper, struct asked *asked, const struct ti
     return STEP_DONE;
 }
 
+/* Goes through those that may have the ID. STEP_LATER: the next one must be read. */
+static enum step
+find_newest(struct keeper *keeper, struct asked *asked, const struct history *history, struct hash128 id_hash)
+{
+    while (asked->chain != 0) {
+        const struct kept_event *event = keeper_event_at(asked, history, asked->chain);
+        if (event == NULL) {
+            return keeper_read_events(keeper, asked, history, &asked->chain, 1);
+        }
+        if (hash128_equal(kept_event_record(event)->id_hash, id_hash) &&
+            (asked->best == 0 || event->position > asked->best_position)) {
+            asked->best = asked->chain;
+            asked->best_position = event->position;
+        }
+        asked->chain = history_before(event);
+    }
+    return STEP_DONE;
+}
+
 enum step
 keeper_answer_event(struct keeper *keeper, struct asked *asked)
 {
     struct question *question = asked->question;
     const struct share *share = keeper_share_of(keeper, question);
 
-    if (share != NULL) {
-        struct text event_id = question->ask.event.event_id;
-        const struct keeper_tenant *tenant =
-            keeper_known_tenant(keeper, question->reading.partition, question->reading.tenant_no);
-        const struct kept_event *event =
-            history_find(&share->history, hash128_keyed(keeper->id_key, tenant->name, event_id));
-        if (event != NULL && text_equal(event_text(kept_event_record(event), EVENT_EVENT_ID), event_id)) {
+    if (share == NULL) {
+        finish_events(keeper, asked, false);
+        return STEP_DONE;
+    }
+    struct text event_id = question->ask.event.event_id;
+    const struct keeper_tenant *tenant =
+        keeper_known_tenant(keeper, question->reading.partition, question->reading.tenant_no);
+    struct hash128 id_hash = hash128_keyed(keeper->id_key, tenant->name, event_id);
+
+    if (!asked->has_chain) {
+        asked->has_chain = true;
+        asked->chain = history_last(share->history, id_hash);
+    }
+    if (find_newest(keeper, asked, share->history, id_hash) == STEP_LATER) {
+        return STEP_LATER;
+    }
+    if (asked->best != 0) {
+        const struct kept_event *event = keeper_event_at(asked, share->history, asked->best);
+        if (event == NULL) {
+            return keeper_read_events(keeper, asked, share->history, &asked->best, 1);
+        }
+        if (text_equal(event_text(kept_event_record(event), EVENT_EVENT_ID), event_id)) {
             add_event_row(asked, event, question->ask.event.texts);
         }
     }

@@ -55,7 +55,8 @@ fetch_share(struct ahead *ahead, uint32_t step)
     if (ahead->share == NULL) {
         return;
     }
-    history_prefetch(&ahead->share->history, event->record->id_hash, step);
+    order_prefetch(&ahead->share->events, step);
+    history_prefetch(ahead->share->history, event->record->id_hash, step);
 }
 
 static void

@@ -10,16 +10,18 @@
  * because a million items put in order one after the other would each wait for memory several times.
  *
  *   people   decoded as they come, found by their canonical from then on
- *   journal  events are found by ID, and listed; sessions are decoded and listed
+ *   journal  events are found by ID, counted in their cells, and listed; sessions are decoded and listed. What is
+ *            needed of an event later is in its entry and the number of its person: the record need not stay
  *   end      for each share: people by number, events by (time, position), sessions by (start, session_id); from
- *            these all orders are filled, the events' cells counted, and sessions entered
+ *            these all orders are filled, and sessions entered
  *
- * Nothing here depends on the order of records, but for the duplicates of an ID, where the position decides. Whether
+ * Nothing here depends on the order of records, but that events of the journal come as they were added. Whether
  * a session is open is not on disk either: those that are not archived go to the heap of closings, and the next round
  * counts what has closed.
  */
 
-#define BATCH_COUNT 16u /* items whose waits for memory overlap */
+#define BATCH_COUNT 16u        /* items whose waits for memory overlap */
+#define PREFETCH_STEP_COUNT 2u /* of a look-up by ID */
 #define NUMBER_NONE UINT32_MAX
 
 struct entries {
@@ -32,14 +34,16 @@ struct entries {
 struct restoring {
     struct restoring *next;
     struct share *share;
-    struct entries events;   /* struct kept_event by time */
+    struct entries events; /* by (time, position) in the end */
+    uint32_t *persons;     /* [events.capacity]: whose each is, by number, while they are as they came */
+    uint32_t person_capacity;
     struct entries sessions; /* as share.h has them, archived ones */
     struct entries entered;  /* likewise, those that can still change */
 };
 
 struct kept_ahead {
-    struct share *share;
-    struct kept_event *event;
+    struct hash128 id_hash;
+    uint64_t address;
 };
 
 /* A record that goes on elsewhere, or a part of one. */
@@ -416,28 +420,35 @@ keeper_restore_person(struct slice_restore *restore, struct store_key canonical,
 static void
 find_kept(struct slice_restore *restore)
 {
-    for (uint32_t i = 0; i < restore->kept_count; i++) {
-        const struct kept_ahead *kept = &restore->kept[i];
-        history_prefetch(&kept->share->history, kept_event_record(kept->event)->id_hash, 1);
+    struct history *history = &restore->keeper->slices[restore->slice].history;
+
+    for (uint32_t step = 0; step < PREFETCH_STEP_COUNT; step++) {
+        for (uint32_t i = 0; i < restore->kept_count; i++) {
+            history_prefetch(history, restore->kept[i].id_hash, step);
+        }
     }
     for (uint32_t i = 0; i < restore->kept_count; i++) {
-        const struct kept_ahead *kept = &restore->kept[i];
-        history_restore(&restore->keeper->memory, &kept->share->history, kept->event);
+        history_restore(history, restore->kept[i].id_hash, restore->kept[i].address);
     }
     restore->kept_count = 0;
 }
 
 static void
-read_event(struct slice_restore *restore, struct restoring *restoring, struct kept_event *event)
+read_event(struct slice_restore *restore, struct restoring *restoring, const struct kept_event *event,
+           uint64_t address)
 {
-    struct keeper *keeper = restore->keeper;
+    struct memory *memory = &restore->keeper->memory;
+    const struct event_record *record = kept_event_record(event);
 
-    add_entry(&keeper->memory, &restoring->events,
-              (struct order_entry){.time = kept_event_record(event)->event_time.ms,
-                                   .key = event->position,
-                                   .item = order_item(event)});
-    keeper->event_count++;
-    restore->kept[restore->kept_count++] = (struct kept_ahead){.share = restoring->share, .event = event};
+    restoring->persons = memory_grow(memory, restoring->persons, &restoring->person_capacity,
+                                     restoring->events.count, sizeof(*restoring->persons));
+    restoring->persons[restoring->events.count] = event->person;
+    add_entry(memory, &restoring->events,
+              (struct order_entry){.time = record->event_time.ms, .key = event->position, .item = address});
+    cube_add_event(memory, &restoring->share->cube, record->event_time, event->code, event->person);
+    restore->keeper->event_count++;
+    restore->kept[restore->kept_count++] =
+        (struct kept_ahead){.id_hash = record->id_hash, .address = address};
     if (restore->kept_count == BATCH_COUNT) {
         find_kept(restore);
     }
@@ -501,7 +512,7 @@ go_on_with_session(struct slice_restore *restore, struct restoring *restoring, c
 }
 
 void
-keeper_restore_kept(struct slice_restore *restore, void *record, uint32_t bytes)
+keeper_restore_kept(struct slice_restore *restore, const void *record, uint32_t bytes, uint64_t address)
 {
     uint8_t kind = slice_record_kind(record, bytes);
     struct restoring *restoring = kind != 0 ? find_share(restore, record) : NULL;
@@ -509,7 +520,7 @@ keeper_restore_kept(struct slice_restore *restore, void *record, uint32_t bytes)
     if (restoring == NULL || (restore->session != NULL) != (kind == SLICE_PART)) {
         restore->is_bad = true;
     } else if (kind == SLICE_EVENT) {
-        read_event(restore, restoring, record);
+        read_event(restore, restoring, record, address);
     } else if (kind == SLICE_PART) {
         go_on_with_session(restore, restoring, record);
     } else if (kind == SLICE_SESSION && is_session_large(record, bytes)) {
@@ -597,31 +608,22 @@ find_number(const struct numbers *numbers, uint32_t number)
     return NUMBER_NONE;
 }
 
-/* Counts events where the cube does, and says whose each of them is. False: somebody's who is not there. */
+/* Says whose each event is. False: somebody's who is not there. */
 static bool
-count_events(struct memory *memory, struct restoring *restoring, const struct numbers *numbers,
-             uint32_t *owners, uint32_t *counts)
+find_owners(const struct restoring *restoring, const struct numbers *numbers, uint32_t *owners,
+            uint32_t *counts)
 {
-    const struct entries *events = &restoring->events;
-
-    for (uint32_t i = 0; i < events->count; i++) {
-        const struct kept_event *event = order_pointer(&events->rows[i]);
-
-        if (i + BATCH_COUNT < events->count) {
-            prefetch_lines(order_pointer(&events->rows[i + BATCH_COUNT]), sizeof(*event));
-        }
-        owners[i] = find_number(numbers, event->person);
+    for (uint32_t i = 0; i < restoring->events.count; i++) {
+        owners[i] = find_number(numbers, restoring->persons[i]);
         if (owners[i] == NUMBER_NONE) {
             return false;
         }
         counts[owners[i]]++;
-        cube_add_event(memory, &restoring->share->cube, (struct event_ms){.ms = events->rows[i].time},
-                       event->code, event->person);
     }
     return true;
 }
 
-/* Each person's events, in the order in which the tenant's are. */
+/* Each person's events, in order: they came nearly so. */
 static void
 deal_events(struct memory *memory, const struct restoring *restoring, const uint32_t *owners,
             const uint32_t *counts)
@@ -640,8 +642,10 @@ deal_events(struct memory *memory, const struct restoring *restoring, const uint
         dealt[places[owners[i]]++] = events->rows[i];
     }
     for (uint32_t i = 0; i < share->person_count; i++) {
+        struct order_entry *own = &dealt[places[i] - counts[i]];
         prefetch_person(share, i + BATCH_COUNT);
-        order_fill(memory, &share->people[i]->events, &dealt[places[i] - counts[i]], counts[i]);
+        order_sort(memory, own, counts[i]);
+        order_fill(memory, &share->people[i]->events, own, counts[i]);
     }
     memory_put(memory, places, (uint64_t)share->person_count * sizeof(*places));
     memory_put(memory, dealt, (uint64_t)events->count * sizeof(*dealt));
@@ -656,16 +660,15 @@ make_history(struct memory *memory, struct restoring *restoring, const struct nu
     uint64_t count_bytes = (uint64_t)share->person_count * sizeof(uint32_t);
     uint32_t *owners = memory_take(memory, owner_bytes);
     uint32_t *counts = memory_take_zero(memory, count_bytes);
-
-    order_sort(memory, events->rows, events->count);
-    order_fill(memory, &share->history.events, events->rows, events->count);
-    bool is_sound = count_events(memory, restoring, numbers, owners, counts);
+    bool is_sound = find_owners(restoring, numbers, owners, counts);
 
     if (is_sound) {
         deal_events(memory, restoring, owners, counts);
     }
     memory_put(memory, counts, count_bytes);
     memory_put(memory, owners, owner_bytes);
+    order_sort(memory, events->rows, events->count);
+    order_fill(memory, &share->events, events->rows, events->count);
     return is_sound;
 }
 
@@ -735,6 +738,8 @@ keeper_restore_end(struct slice_restore *restore)
         restore->shares = restoring->next;
         restoring->share->restoring = NULL;
         free_entries(&keeper->memory, &restoring->events);
+        memory_put(&keeper->memory, restoring->persons,
+                   (uint64_t)restoring->person_capacity * sizeof(*restoring->persons));
         free_entries(&keeper->memory, &restoring->sessions);
         free_entries(&keeper->memory, &restoring->entered);
         memory_put(&keeper->memory, restoring, sizeof(*restoring));

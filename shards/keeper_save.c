@@ -336,8 +336,7 @@ static void
 load_kept(void *context, struct store_key key, void *record, uint32_t bytes, log_store_place place)
 {
     (void)key;
-    (void)place;
-    keeper_restore_kept(context, record, bytes);
+    keeper_restore_kept(context, record, bytes, log_store_address(place));
 }
 
 static int

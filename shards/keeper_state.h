@@ -20,6 +20,7 @@
 #include "core/table.h"
 #include "shards/keeper.h"
 #include "shards/profile.h"
+#include "shards/recall.h"
 #include "shards/scan.h"
 #include "shards/scatter.h"
 #include "shards/slice_state.h"
@@ -141,6 +142,11 @@ struct asked {
     struct profiles_work *profiles_work; /* in the question's arena */
     struct log_store_waiter waiter;      /* while what it needs is read: STEP_LATER */
     struct person *awaited;              /* whose profile that is: pinned until the next piece has run */
+    struct recall *recall;               /* kept events that were read for it */
+    uint64_t chain;                      /* of an event's ID: the next address to look at, */
+    uint64_t best;                       /* and that of the newest one so far; 0: none */
+    uint64_t best_position;
+    bool has_chain;
 };
 
 /* What a checkpoint that is under way still has to write of a slice. */
@@ -162,6 +168,7 @@ struct keeper_slice {
     struct share *shares; /* by slice_next */
     uint32_t share_count;
     struct slice_state state;
+    struct history history;
     struct slice_save save;
 };
 
@@ -294,15 +301,15 @@ struct slice_tenant keeper_tenant_row(const struct keeper *keeper, const struct 
 
 /*
  * Boot. A slice of a keeper that has nothing of it yet: first the rows of all partitions, then those of its tenants;
- * then of each person one record, and those of the journal. A record stays the caller's, but for those of kept events:
- * they lie where they are for ever. What makes no sense is passed over, and told at the end.
+ * then of each person one record, and those of the journal, with their addresses. A record stays the caller's. What
+ * makes no sense is passed over, and told at the end.
  */
 struct slice_restore *keeper_restore_begin(struct keeper *keeper, uint16_t slice);
 void keeper_restore_partition(struct slice_restore *restore, const struct slice_partition *row);
 void keeper_restore_tenant(struct slice_restore *restore, const struct slice_tenant *row);
 void keeper_restore_person(struct slice_restore *restore, struct store_key canonical, const void *record,
                            uint32_t bytes, log_store_place place);
-void keeper_restore_kept(struct slice_restore *restore, void *record, uint32_t bytes);
+void keeper_restore_kept(struct slice_restore *restore, const void *record, uint32_t bytes, uint64_t address);
 /* Boot. Makes all that is derived. -EUCLEAN: some records make no sense, what they made may be left. */
 MUST_USE int keeper_restore_end(struct slice_restore *restore);
 
@@ -339,6 +346,12 @@ tri_takes(enum tri tri, bool is_so)
 
 /* keeper_events.c */
 
+/* The kept event at an address, lent for this step; NULL: it is to be asked for. */
+const struct kept_event *keeper_event_at(const struct asked *asked, const struct history *history,
+                                         uint64_t address);
+/* Reads events that are on disk, as the first of these is: the question waits. */
+enum step keeper_read_events(struct keeper *keeper, struct asked *asked, const struct history *history,
+                             const uint64_t *addresses, uint32_t count);
 enum step keeper_answer_events(struct keeper *keeper, struct asked *asked, const struct time_slice *time);
 enum step keeper_answer_event(struct keeper *keeper, struct asked *asked);
 

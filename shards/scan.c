@@ -139,8 +139,8 @@ scan_resume(struct scan *scan)
     }
 }
 
-static bool
-next(struct scan *scan, struct order_entry *out_entry)
+bool
+scan_next(struct scan *scan, struct order_entry *out_entry)
 {
     if (scan->heap_count == 0) {
         return false;
@@ -157,20 +157,12 @@ next(struct scan *scan, struct order_entry *out_entry)
     return true;
 }
 
-struct kept_event *
-scan_next_event(struct scan *scan)
-{
-    struct order_entry entry;
-
-    return next(scan, &entry) ? order_pointer(&entry) : NULL;
-}
-
 struct session_at
 scan_next_session(struct scan *scan)
 {
     struct order_entry entry;
 
-    return next(scan, &entry) ? share_session(&entry) : (struct session_at){0};
+    return scan_next(scan, &entry) ? share_session(&entry) : (struct session_at){0};
 }
 
 struct person *

@@ -46,8 +46,8 @@ void scan_add_order(struct scan *scan, const struct order *order);
 void scan_add_person(struct scan *scan, const struct person *person);
 /* Home. To be called before the first scan_next() of each piece. */
 void scan_resume(struct scan *scan);
-/* Home. NULL at the end. */
-struct kept_event *scan_next_event(struct scan *scan);
+/* Home. False at the end. */
+MUST_USE bool scan_next(struct scan *scan, struct order_entry *out_entry);
 struct session_at scan_next_session(struct scan *scan);
 /* Home. Whose profile scan_next_session() will look into; NULL: nobody's. */
 struct person *scan_next_person(const struct scan *scan);

@@ -89,6 +89,7 @@ shard_open(struct shard *shard, struct shard_options options)
             .arenas = &shard->answers,
             .metrics = options.metrics,
             .people_bytes_max = options.people_bytes_max,
+            .journal_bytes_max = options.journal_bytes_max,
             .now = shard_now,
             .answered = question_answered,
             .is_late = options.is_late,

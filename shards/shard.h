@@ -85,7 +85,8 @@ struct shard_options {
     struct env *env; /* takes */
     struct metrics *metrics;
     uint64_t region_bytes;
-    uint64_t people_bytes_max; /* of profiles in memory; 0: no limit */
+    uint64_t people_bytes_max;  /* of profiles in memory; 0: no limit */
+    uint64_t journal_bytes_max; /* of kept events in memory; 0: no limit */
     uint64_t segment_bytes;
     uint32_t block_bytes;
     struct wall_ms wall_floor;

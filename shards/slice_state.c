@@ -65,7 +65,7 @@ store_options(struct slice_state *state, const struct slice_state_options *optio
         .number = (is_people ? PEOPLE_NUMBER : JOURNAL_NUMBER) + options->slice,
         .seed = {options->seed[0], options->seed[1]},
         .page_bytes = SLICE_PAGE_BYTES,
-        .memory_bytes = is_people ? PEOPLE_PAGES * SLICE_PAGE_BYTES : 0,
+        .memory_bytes = is_people ? PEOPLE_PAGES * SLICE_PAGE_BYTES : options->journal_bytes_max,
         .is_indexed = is_people,
         .place_of = is_people ? place_of : NULL,
         .on_fatal = storage_failed,
@@ -100,7 +100,7 @@ slice_state_open(struct slice_state *state, struct slice_state_options options)
     if (options.env != NULL) {
         r = log_store_open(store_options(state, &options, true, name), &state->people);
     }
-    if (r == 0 && options.env != NULL) {
+    if (r == 0) {
         r = log_store_open(store_options(state, &options, false, name), &state->journal);
     }
     if (r != 0) {
@@ -365,13 +365,9 @@ slice_state_is_behind(const struct slice_state *state)
 /* The journal. */
 
 void *
-slice_state_append(struct slice_state *state, uint32_t bytes)
+slice_state_append(struct slice_state *state, struct store_key key, uint32_t bytes, uint64_t *out_address)
 {
-    if (state->journal == NULL) {
-        return memory_take(state->memory, bytes);
-    }
-    uint64_t address;
-    void *record = log_store_append(state->journal, (struct store_key){0}, bytes, &address);
+    void *record = log_store_append(state->journal, key, bytes, out_address);
 
     if (record == NULL) {
         memory_exhausted(state->memory);
@@ -382,13 +378,16 @@ slice_state_append(struct slice_state *state, uint32_t bytes)
 void
 slice_state_keep_session(struct slice_state *state, const struct share *share, struct session_at at)
 {
-    if (state->journal == NULL) {
+    const struct store_key none = {0};
+    uint64_t address;
+
+    if (state->people == NULL) {
         return;
     }
     uint32_t bytes = slice_record_session_bytes(at);
 
     if (LIKELY(bytes <= record_bytes_max())) {
-        slice_record_write_session(share, at, slice_state_append(state, bytes));
+        slice_record_write_session(share, at, slice_state_append(state, none, bytes, &address));
         return;
     }
     struct slice_session *whole = memory_take(state->memory, bytes);
@@ -397,7 +396,7 @@ slice_state_keep_session(struct slice_state *state, const struct share *share, s
     for (uint32_t i = 0; i < slice_record_part_count(bytes, record_bytes_max()); i++) {
         uint32_t part_bytes = slice_record_write_part(whole, bytes, record_bytes_max(), i, NULL);
         (void)slice_record_write_part(whole, bytes, record_bytes_max(), i,
-                                      slice_state_append(state, part_bytes));
+                                      slice_state_append(state, none, part_bytes, &address));
     }
     memory_put(state->memory, whole, bytes);
 }

@@ -5,7 +5,8 @@
  * slice_state - how a slice survives: the two stores that hold its records
  *
  * `slices/NNN.people` has the newest state of each person, `slices/NNN.journal` the kept events and archived sessions.
- * The journal's pages stay in memory, and its copy of an event is the only one: history points into it.
+ * The journal's copy of an event is the only one: history names events by their addresses there, and pages beyond the
+ * limit of memory are on disk alone.
  *
  * A person in memory may be newer than the one in the store. Who changed since the last cut is on a list, once; a cut
  * takes that list, and its people are encoded afterwards, a little at a time. One of them who is about to change
@@ -41,7 +42,7 @@ struct slice_state {
     struct store large; /* struct large_places: of those who do not fit into a page */
     void (*on_fatal)(void *context, int fault, const char *what);
     void *context;
-    struct log_store *people;  /* NULL, as is the journal: nothing is saved (tests of keepers alone) */
+    struct log_store *people;  /* NULL: nothing is saved, and the journal is in memory alone */
     struct log_store *journal; /* of records as slice_record.h has them */
     uint32_t generation;       /* of those who change now; ascends with each cut */
     struct changed_people changed;
@@ -60,6 +61,7 @@ struct slice_state_options {
     struct uuid store_id;
     uint64_t seed[2];
     uint16_t slice;
+    uint64_t journal_bytes_max; /* of memory for its pages; 0: no limit */
     void (*on_fatal)(void *context, int fault, const char *what);
     void *context;
 };
@@ -114,8 +116,9 @@ void slice_state_place_part(struct slice_state *state, struct store_key part_key
 /* Home. People were let go faster than the disk takes them, which has room: change nobody until it is false. */
 bool slice_state_is_behind(const struct slice_state *state);
 
-/* Home. Room for a record of the journal, or of memory alone. It stays where it is. Never NULL. */
-void *slice_state_append(struct slice_state *state, uint32_t bytes);
+/* Home. Room for a record of the journal, under a key that says nothing to it; and its address. Never NULL. */
+void *slice_state_append(struct slice_state *state, struct store_key key, uint32_t bytes,
+                         uint64_t *out_address);
 /* Home. */
 void slice_state_keep_session(struct slice_state *state, const struct share *share, struct session_at at);
 

@@ -141,7 +141,13 @@ log_index_move(uint64_t *entry, uint64_t address)
     *entry = (*entry & ~LOG_INDEX_ADDRESS_MAX) | address;
 }
 
-/* Home. A key with this hash will be looked up soon. */
+/* Home. A key with this hash will be looked up soon: where its page is; when that has come, its place there. */
+static inline void
+log_index_prefetch_directory(const struct log_index *index, uint64_t hash)
+{
+    prefetch_line(&index->directory[hash >> (64 - index->depth)]);
+}
+
 static inline void
 log_index_prefetch(const struct log_index *index, uint64_t hash)
 {

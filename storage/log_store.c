@@ -34,7 +34,8 @@ log_store_open(struct log_store_options options, struct log_store **out_store)
     REQUIRE(options.page_bytes <= LOG_STORE_PAGE_BYTES_MAX);
     REQUIRE((options.page_bytes & (options.page_bytes - 1)) == 0);
     REQUIRE(strlen(options.name) < DISK_NAME_BYTES_MAX);
-    REQUIRE(options.on_fatal != NULL);
+    REQUIRE(options.on_fatal != NULL || options.env == NULL);
+    REQUIRE(options.env != NULL || !options.is_indexed);
     REQUIRE(options.place_of == NULL || (options.is_indexed && options.is_late == NULL));
 
     store = region_take_zero(options.region, sizeof(*store));
@@ -43,7 +44,7 @@ log_store_open(struct log_store_options options, struct log_store **out_store)
     }
     store->options = options;
     store->region = options.region;
-    store->disk = options.env->disk;
+    store->disk = options.env != NULL ? options.env->disk : NULL;
     memcpy(store->name, options.name, strlen(options.name) + 1);
     store->options.name = store->name;
     if (options.prefetch_bytes == 0) {
@@ -473,8 +474,9 @@ void
 log_store_set_memory(struct log_store *store, uint64_t bytes)
 {
     uint64_t count = bytes / store->options.page_bytes;
+    uint64_t least = store->options.is_indexed ? 4 : 1;
 
-    store->limit_count = bytes == 0 ? UINT64_MAX : count < 4 ? 4 : count;
+    store->limit_count = bytes == 0 ? UINT64_MAX : count < least ? least : count;
 }
 
 bool
@@ -482,7 +484,7 @@ log_store_step(struct log_store *store, struct mono_ns until)
 {
     bool has_more;
 
-    if (store->is_fatal) {
+    if (store->is_fatal || store->options.env == NULL) {
         return false;
     }
     log_pages_bury(store);

@@ -20,7 +20,7 @@
  * bits, lost and misdirected writes are found when it is read alone.
  *
  * With `is_indexed` false it is a journal: records are only appended, and never move. They are found by their address,
- * which the owner remembers; their keys are his to use.
+ * which the owner remembers; their keys are his to use. Without an env it is in memory alone.
  *
  * With `place_of` there is no index: the owner, who knows all keys, has a word for each that says where its newest version
  * is and how long, and which the store keeps up to date. So log_store_put() replaces a record without reading it, and
@@ -68,7 +68,7 @@ struct log_store_waiter {
 typedef uint64_t log_store_place;
 
 struct log_store_options {
-    struct env *env;
+    struct env *env; /* NULL: a journal that is never written */
     struct region *region;
     const char *name;      /* of its file: "slices/007.pages"; copied */
     struct uuid store_id;  /* of the data directory: a page of another one is not ours */
@@ -148,14 +148,18 @@ const void *log_store_at(const struct log_store *store, uint64_t address, uint32
 /* Home. Of a journal: reads a record that is not in memory. The waiter is borrowed until it is called; those whose
    records lie close to each other share a read, best asked for in the order of their addresses. */
 void log_store_read(struct log_store *store, uint64_t address, struct log_store_waiter *waiter);
+/* Simulation. Of a journal: its newest page is full from now on, however little is in it, and may leave memory soon. */
+void log_store_end_page(struct log_store *store);
 /* Simulation, blocking. Of a journal: copies at most `bytes_max` of a record that is not in memory, with its checksum
    looked at; its length. */
-MUST_USE uint32_t log_store_read_now(struct log_store *store, uint64_t address, void *to, uint32_t bytes_max);
-/* Home. Of a journal: the address in a place that was visited, and the key of a record that is lent. */
+MUST_USE uint32_t log_store_copy_now(struct log_store *store, uint64_t address, void *to, uint32_t bytes_max);
+/* Any thread. Of a journal: the address in a place that was visited; and the key of a record that is lent, which stands
+   in front of it, in as many bytes as it has. */
 uint64_t log_store_address(log_store_place place);
 struct store_key log_store_key_of(const void *record);
 
-/* Home. At most this much memory for pages (not less than four pages; 0: no limit); log_store_step() keeps to it. */
+/* Home. At most this much memory for pages (not less than four pages, of a journal one; 0: no limit); log_store_step()
+   keeps to it. */
 void log_store_set_memory(struct log_store *store, uint64_t bytes);
 /* Home. Once a turn, when no record is lent: evicts, starts writes and reads, collects garbage for at most `until`.
    True: there is more to do now. */

@@ -196,7 +196,7 @@ page_open(struct log_store *store, enum log_stream stream)
 
     store->free = page->list_next;
     *page = (struct log_page){
-        .stamp = env_random(store->options.env),
+        .stamp = store->options.env != NULL ? env_random(store->options.env) : 0,
         .opened = ++store->opened,
         .state = LOG_PAGE_USED,
         .stream = (uint8_t)stream,
@@ -367,6 +367,14 @@ leave_tail(struct log_store *store, enum log_stream stream)
         log_pages_close_run(store, slot);
     }
     log_pages_check(store, slot);
+}
+
+void
+log_store_end_page(struct log_store *store)
+{
+    REQUIRE(!store->options.is_indexed);
+    leave_tail(store, LOG_STREAM_HOT);
+    store->tails[LOG_STREAM_HOT] = LOG_SLOT_NONE;
 }
 
 struct log_record *

@@ -203,7 +203,7 @@ attach_to_journal(struct log_store *store, struct log_store_waiter *waiter)
     if (read == NULL) {
         return false;
     }
-    waiter_add(&read->first, &read->last, waiter);
+    log_waiter_add(&read->first, &read->last, waiter);
     return true;
 }
 
@@ -214,7 +214,7 @@ log_store_read(struct log_store *store, uint64_t address, struct log_store_waite
     REQUIRE(log_record_at(store, address) == NULL);
     waiter->address = address;
     if (store->waiting_first != NULL || !attach_to_journal(store, waiter)) {
-        waiter_add(&store->waiting_first, &store->waiting_last, waiter);
+        log_waiter_add(&store->waiting_first, &store->waiting_last, waiter);
     }
 }
 
@@ -362,7 +362,7 @@ arrive_from_journal(struct log_store *store, struct log_read *read)
             damaged(store, address);
             return;
         }
-        struct log_store_waiter *waiter = waiter_take(&read->first, &read->last);
+        struct log_store_waiter *waiter = log_waiter_take(&read->first, &read->last);
         waiter->record = record->payload;
         waiter->record_bytes = log_record_bytes(record->size);
         waiter->arrived(waiter);
@@ -558,7 +558,7 @@ log_reads_deinit(struct log_store *store)
 }
 
 uint32_t
-log_store_read_now(struct log_store *store, uint64_t address, void *to, uint32_t bytes_max)
+log_store_copy_now(struct log_store *store, uint64_t address, void *to, uint32_t bytes_max)
 {
     uint32_t slot = log_slot_of(store, address);
     uint32_t offset = log_offset_of(store, address);

@@ -16,6 +16,7 @@
 #define DRAIN_ROUNDS_MAX 200000u
 #define DICTIONARY_DAY_COUNT 12u
 #define CHECKPOINT_PERCENT 70u
+#define END_PAGES_PERCENT 3u
 
 uint64_t
 dice_roll(struct dice *dice)
@@ -95,6 +96,7 @@ cluster_init(struct cluster *cluster, uint64_t seed)
             dice_chance(&cluster->dice, 70) ? 1 + dice_below(&cluster->dice, 3) * 20000 : 0;
     }
     cluster->late_percent = dice_below(&cluster->dice, 3) * 10;
+    cluster->journal_bytes_max = dice_chance(&cluster->dice, 60) ? 1 : 0;
     cluster->ns_per_look = dice_chance(&cluster->dice, 60) ? dice_below(&cluster->dice, 150) * NS_PER_US : 0;
 }
 
@@ -111,6 +113,7 @@ cluster_init_copy(struct cluster *cluster, const struct cluster *of, struct sim_
         .slice_count = of->slice_count,
         .late_percent = of->late_percent,
         .people_bytes_max = of->people_bytes_max,
+        .journal_bytes_max = of->journal_bytes_max,
         .is_frozen = true,
     };
     log_archive_begin(&cluster->archive, &of->archive);
@@ -132,6 +135,7 @@ close_shards(struct cluster *cluster, uint32_t count)
         struct keeper_counts counts = keeper_counts(cluster->shards[i].keeper);
         cluster->people_left += counts.people_left;
         cluster->people_read += counts.people_read;
+        cluster->cold_reads += counts.journal_cold_reads;
         shard_close(&cluster->shards[i]);
     }
     node_close(&cluster->node);
@@ -189,6 +193,7 @@ cluster_start(struct cluster *cluster, uint32_t shard_count)
                            .env = env_sim_create(cluster->disk, &cluster->clock, dice_roll(&cluster->dice)),
                            .region_bytes = REGION_BYTES,
                            .people_bytes_max = cluster->people_bytes_max,
+                           .journal_bytes_max = cluster->journal_bytes_max,
                            .segment_bytes = cluster->segment_bytes,
                            .block_bytes = BLOCK_BYTES,
                            .wall_floor = report.wall_floor,
@@ -242,6 +247,10 @@ turn(struct cluster *cluster, struct shard *shard)
     struct mono_ns began = cluster->clock.mono;
 
     cluster->clock.mono.ns += cluster->is_frozen ? 0 : 1 + dice_below(&cluster->dice, 20000);
+    if (cluster->journal_bytes_max > 0 && dice_chance(&cluster->dice, END_PAGES_PERCENT)) {
+        here = shard->id;
+        keeper_end_pages(shard->keeper);
+    }
     cluster->clock.ns_per_look = cluster->ns_per_look;
     shard_turn(shard);
     cluster->clock.ns_per_look = 0;

@@ -46,7 +46,9 @@ struct cluster {
     uint64_t people_left;      /* as in keeper_counts, of all that have stopped */
     uint64_t people_read;
     bool accept_loss;
-    uint64_t checkpoints; /* that became durable, or were found at a start */
+    uint64_t journal_bytes_max; /* of memory for kept events of a shard; 0: no limit */
+    uint64_t cold_reads;        /* of such events */
+    uint64_t checkpoints;       /* that became durable, or were found at a start */
     uint64_t newest_checkpoint;
     struct log_archive archive; /* of what the node gave back */
     uint64_t log_bytes[SHARD_COUNT_MAX];

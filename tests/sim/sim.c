@@ -334,14 +334,15 @@ tell(const struct day *day, bool is_good)
 {
     printf("seed %llu: %s, %llu events answered, %llu read back, %llu lists paged, %u crashes, %u starts, "
            "%u failed writes, %u full disks, %llu batches refused, %llu damages (%llu refused, %llu unseen), "
-           "%llu checkpoints, %llu steps, state %016llx%s%s\n",
+           "%llu checkpoints, %llu cold reads, %llu steps, state %016llx%s%s\n",
            (unsigned long long)day->seed, is_good ? "ok" : "FAILED",
            (unsigned long long)day->clients.answered, (unsigned long long)day->clients.answered_read,
            (unsigned long long)day->pager.lists_read, day->crashes, day->starts, day->failures, day->fillings,
            (unsigned long long)day->clients.refused_full, (unsigned long long)day->damage.tried,
            (unsigned long long)day->damage.refused, (unsigned long long)day->damage.unseen,
-           (unsigned long long)day->cluster.checkpoints, (unsigned long long)day->cluster.steps,
-           (unsigned long long)day->hash, is_good ? "" : "\n  ", is_good ? "" : day->why);
+           (unsigned long long)day->cluster.checkpoints, (unsigned long long)day->cluster.cold_reads,
+           (unsigned long long)day->cluster.steps, (unsigned long long)day->hash, is_good ? "" : "\n  ",
+           is_good ? "" : day->why);
 }
 
 /* Without the leak check: a process that dies in the middle leaves memory lent, and so does its simulation. */
@@ -361,7 +362,7 @@ main(int argc, char **argv)
     uint64_t count = argc > 2 ? strtoull(argv[2], NULL, 10) : 1;
     struct {
         uint64_t crashes, events, lists, failures, refused_full, damages, damages_refused, damages_unseen;
-        uint64_t people_left, people_read;
+        uint64_t people_left, people_read, cold_reads;
     } sum = {0};
 
     if (argc <= 2) {
@@ -388,19 +389,20 @@ main(int argc, char **argv)
         sum.refused_full += day.clients.refused_full;
         sum.people_left += day.cluster.people_left;
         sum.people_read += day.cluster.people_read;
+        sum.cold_reads += day.cluster.cold_reads;
         sum.damages += day.damage.tried;
         sum.damages_refused += day.damage.refused;
         sum.damages_unseen += day.damage.unseen;
     }
     printf("%llu seeds, %llu events, %llu crashes, %llu lists paged, %llu failed writes, %llu batches "
            "refused by a full "
-           "disk, %llu damages (%llu refused, %llu unseen), %llu profiles left and %llu were read: every "
-           "answer equal "
-           "to the model's\n",
+           "disk, %llu damages (%llu refused, %llu unseen), %llu profiles left and %llu were read, "
+           "%llu events were read: every answer equal to the model's\n",
            (unsigned long long)count, (unsigned long long)sum.events, (unsigned long long)sum.crashes,
            (unsigned long long)sum.lists, (unsigned long long)sum.failures,
            (unsigned long long)sum.refused_full, (unsigned long long)sum.damages,
            (unsigned long long)sum.damages_refused, (unsigned long long)sum.damages_unseen,
-           (unsigned long long)sum.people_left, (unsigned long long)sum.people_read);
+           (unsigned long long)sum.people_left, (unsigned long long)sum.people_read,
+           (unsigned long long)sum.cold_reads);
     leave(0);
 }

@@ -35,6 +35,15 @@ forget(struct left *old)
     old->count = 0;
 }
 
+/* Events of the slice that is being restored. */
+struct appended {
+    struct hash128 id_hash;
+    uint64_t address;
+};
+
+static struct appended appended[20000];
+static uint32_t appended_count;
+
 static struct left_record *
 add_record(int kind, uint64_t bytes)
 {
@@ -81,11 +90,11 @@ save_share(const struct keeper *keeper, const struct share *share)
 
     memcpy(add_record(LEFT_TENANT, sizeof(row))->data, &row, sizeof(row));
     for (;;) {
-        const struct order_entry *entry = order_next(&share->history.events, &place);
+        const struct order_entry *entry = order_next(&share->events, &place);
         if (entry == NULL) {
             return;
         }
-        const struct kept_event *event = order_pointer(entry);
+        const struct kept_event *event = history_at(share->history, entry->item);
         uint32_t bytes = (uint32_t)(sizeof(*event) + kept_event_record(event)->header.bytes);
         memcpy(add_record(LEFT_KEPT, bytes)->data, event, bytes);
     }
@@ -129,14 +138,34 @@ save(uint64_t *dice)
     }
 }
 
-/* But for events, what a record lies in is not needed any more. */
-static void
-restore_record(struct slice_restore *restore, const struct left_record *record)
+/* Into the journal, where it names the event before it that has its ID. */
+static uint64_t
+append(uint16_t slice, const struct left_record *record)
 {
-    if (record->kind == LEFT_KEPT && slice_record_kind(record->data, record->bytes) == SLICE_EVENT) {
-        keeper_restore_kept(restore, record->data, record->bytes);
-        return;
+    struct slice_state *state = &world.keepers[here.n]->slices[slice].state;
+    const bool is_event = slice_record_kind(record->data, record->bytes) == SLICE_EVENT;
+    struct store_key key = {0};
+    uint64_t address;
+
+    for (uint32_t i = appended_count; is_event && i > 0; i--) {
+        if (hash128_equal(appended[i - 1].id_hash, kept_event_record(record->data)->id_hash)) {
+            memcpy(&key, &appended[i - 1].address, sizeof(address));
+            break;
+        }
     }
+    memcpy(slice_state_append(state, key, record->bytes, &address), record->data, record->bytes);
+    if (is_event) {
+        CHECK(appended_count < COUNT_OF(appended));
+        appended[appended_count++] =
+            (struct appended){.id_hash = kept_event_record(record->data)->id_hash, .address = address};
+    }
+    return address;
+}
+
+/* What a record lies in is not needed any more, but that of the journal is there. */
+static void
+restore_record(struct slice_restore *restore, uint16_t slice, const struct left_record *record)
+{
     void *copy = malloc(record->bytes);
 
     CHECK(copy != NULL);
@@ -152,7 +181,7 @@ restore_record(struct slice_restore *restore, const struct left_record *record)
         keeper_restore_person(restore, record->key, copy, record->bytes, 0);
         break;
     case LEFT_KEPT:
-        keeper_restore_kept(restore, copy, record->bytes);
+        keeper_restore_kept(restore, copy, record->bytes, append(slice, record));
         break;
     }
     free(copy);
@@ -166,10 +195,12 @@ restore_slice(uint16_t slice)
     here = (struct shard_id){.n = shard};
     struct slice_restore *restore = keeper_restore_begin(world.keepers[shard], slice);
 
+    appended_count = 0;
+
     for (int kind = LEFT_PARTITION; kind <= LEFT_KEPT; kind++) {
         for (uint32_t i = slice == 0 ? 0 : left->slice_end[slice - 1]; i < left->slice_end[slice]; i++) {
             if ((int)left->records[i].kind == kind) {
-                restore_record(restore, &left->records[i]);
+                restore_record(restore, slice, &left->records[i]);
             }
         }
     }

@@ -261,7 +261,7 @@ TEST(long_records_of_a_journal_are_read_whole)
     }
     append_many(3000);
     for (uint32_t i = 0; i < COUNT_OF(bytes); i++) {
-        CHECK_EQ(log_store_read_now(world.store, addresses[i], copy, sizeof(copy)), bytes[i]);
+        CHECK_EQ(log_store_copy_now(world.store, addresses[i], copy, sizeof(copy)), bytes[i]);
         world_then_is((uint8_t *)copy, i, i, bytes[i] < sizeof(copy) ? bytes[i] : (uint32_t)sizeof(copy));
         look(i);
     }

@@ -5,6 +5,7 @@
 #include "shards/profile.h"
 #include "shards/share.h"
 #include "shards/slice_record.h"
+#include "shards/slice_state.h"
 
 static struct share share = {.slice = 3, .partition = 5, .tenant_no = 7};
 static struct person person;
@@ -67,11 +68,15 @@ TEST(an_event_whose_texts_do_not_end_in_it_is_no_record)
     event = an_event(T0, "click", "/a", NULL);
     uint32_t bytes = history_event_bytes(&event);
     struct kept_event *kept = memory_take(&memory, bytes);
-    struct order order = {0};
+    struct slice_state state;
+    struct history history;
+    struct order orders[2] = {0};
     static const uint64_t seed[2] = {1, 2};
 
-    history_init(&share.history, &memory, seed);
-    history_add(&memory, &share.history, &order, kept, &event, true);
+    CHECK_EQ(slice_state_open(&state, (struct slice_state_options){.memory = &memory}), 0);
+    CHECK_EQ(history_init(&history, &memory, &state, seed), 0);
+    history_add(&history, &orders[0], &orders[1], &event, true);
+    memcpy(kept, history_at(&history, history_last(&history, event.record->id_hash)), bytes);
     CHECK_EQ(slice_record_kind(kept, bytes), SLICE_EVENT);
     for (uint32_t i = 0; i < bytes; i++) {
         CHECK_EQ(slice_record_kind(kept, i), 0);

@@ -166,7 +166,7 @@ when_it_starts_again(void)
 TEST(a_cut_is_refused_while_the_one_before_is_being_written)
 {
     given_a_slice(64 << 20);
-    memset(slice_state_append(&state, 24), 1, 24);
+    memset(slice_state_append(&state, (struct store_key){0}, 24, &(uint64_t){0}), 1, 24);
     CHECK_EQ(slice_state_cut(&state, 1), 0);
     slice_state_end(&state); /* given up */
     CHECK_EQ(slice_state_cut(&state, 2), -EBUSY);
@@ -265,10 +265,13 @@ TEST(without_an_env_records_lie_in_memory_and_nobody_is_noted)
     slice_state_close(&state);
     env = NULL;
     CHECK_EQ(slice_state_open(&state, options()), 0);
-    void *record = slice_state_append(&state, 100);
+    uint64_t address;
+    void *record = slice_state_append(&state, (struct store_key){0}, 100, &address);
 
+    uint32_t bytes;
     CHECK(record != NULL);
-    memory_put(&memory, record, 100);
+    CHECK(log_store_at(state.journal, address, &bytes) == record);
+    CHECK_EQ(bytes, 100);
     change(1, 5);
     CHECK_EQ(state.changed.count, 0);
     CHECK(!slice_state_step(&state, (struct mono_ns){.ns = 0}));

@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * Questions about kept events that have left memory.
+ */
+
+#include "tests/unit/keeper_world.h"
+
+#include "core/hash.h"
+
+#include <errno.h>
+
+#define EVENT_COUNT 1000u
+
+static struct event_scan everything = {.from = {.ms = INT64_MIN},
+                                       .to = {.ms = INT64_MAX},
+                                       .count_max = 10000,
+                                       .bytes_max = UINT64_MAX,
+                                       .texts = UINT32_MAX};
+
+static void
+given_events(void)
+{
+    world_disk = sim_disk_create((struct sim_disk_options){.seed = 1});
+    struct disk *disk = sim_disk_interface(world_disk);
+
+    CHECK_EQ(disk->ops->make_folder(disk, "slices"), 0);
+    CHECK_EQ(disk->ops->sync_folder(disk, ""), 0);
+    given_a_world(1, 4096, 8);
+    for (uint32_t i = 0; i < EVENT_COUNT; i++) {
+        struct extra extra = {.page = i % 3 == 0 ? "/a" : "/b", .code = {i % 4, i % 3}};
+        send_event(i % 2 == 0 ? 4 : 8, T0 + (int64_t)(i % 7 == 0 && i >= 30 ? i - 30 : i) * 1000,
+                   i % 10 == 0 ? "login" : "click", extra);
+    }
+    send_progress(0);
+    run_until_quiet();
+}
+
+static void
+then_it_ends(void)
+{
+    then_the_world_ends();
+    sim_disk_destroy(world_disk);
+    world_disk = NULL;
+}
+
+static uint64_t
+cold_reads(void)
+{
+    return keeper_counts(world.keepers[0]).journal_cold_reads;
+}
+
+/* All that was kept is on disk alone. */
+static void
+when_events_leave_memory(void)
+{
+    here = (struct shard_id){.n = 0};
+    keeper_set_journal_memory(world.keepers[0], 1);
+    keeper_end_pages(world.keepers[0]);
+    for (uint32_t i = 0; keeper_counts(world.keepers[0]).journal_bytes > WORLD_SLICES * (256u << 10); i++) {
+        CHECK(i < 10000);
+        (void)turn(0);
+    }
+    /* One page of each slice may stay: of what came last. */
+    for (uint32_t slice = 0; slice < WORLD_SLICES; slice++) {
+        send_event(slice, T0 - MINUTE, "last", (struct extra){0});
+    }
+    send_progress(0);
+    run_until_quiet();
+    for (uint32_t i = 0; keeper_counts(world.keepers[0]).journal_bytes > WORLD_SLICES * (256u << 10); i++) {
+        CHECK(i < 10000);
+        (void)turn(0);
+    }
+}
+
+/* The disk does nothing. */
+static void
+turn_without_disk(void)
+{
+    here = (struct shard_id){.n = 0};
+    (void)keeper_step(world.keepers[0], (struct mono_ns){.ns = world.now.ns + 500 * NS_PER_US});
+}
+
+static uint64_t
+digest(const struct events_answer *answer)
+{
+    uint64_t sum = 0;
+
+    for (uint32_t i = 0; i < answer->count; i++) {
+        const struct event_row *row = &answer->rows[i];
+        struct text bytes = {.data = (const char *)row->record, .bytes = row->record->header.bytes};
+        sum = hash64(sum ^ row->position, bytes);
+    }
+    return sum;
+}
+
+static uint64_t
+ask_events(struct event_scan *scan, uint32_t *out_count)
+{
+    struct question question = {.kind = QUESTION_EVENTS, .target = 0, .ask.events = scan};
+
+    ask(&question);
+    CHECK_EQ(question.fault, 0);
+    *out_count = question.answer.events->count;
+    uint64_t sum = digest(question.answer.events);
+    release(&question);
+    return sum;
+}
+
+TEST(events_on_disk_are_the_same_events)
+{
+    struct member members[] = {member_of(8), member_of(4), member_of(12)};
+    struct event_scan scans[] = {
+        {.from = {.ms = INT64_MIN},
+         .to = {.ms = T0 + 1000000},
+         .count_max = 10000,
+         .bytes_max = UINT64_MAX,
+         .texts = UINT32_MAX},
+        {.from = {.ms = T0 + 5000},
+         .to = {.ms = T0 + 50000},
+         .count_max = 10000,
+         .bytes_max = UINT64_MAX,
+         .texts = UINT32_MAX},
+        {.from = {.ms = T0},
+         .to = {.ms = INT64_MAX},
+         .count_max = 1,
+         .bytes_max = UINT64_MAX,
+         .texts = UINT32_MAX},
+        {.from = {.ms = T0},
+         .to = {.ms = INT64_MAX},
+         .count_max = 100,
+         .bytes_max = UINT64_MAX,
+         .texts = UINT32_MAX},
+        {.from = {.ms = T0},
+         .to = {.ms = INT64_MAX},
+         .count_max = 7,
+         .bytes_max = UINT64_MAX,
+         .texts = UINT32_MAX,
+         .event_type = TEXT("login")},
+        {.from = {.ms = T0},
+         .to = {.ms = INT64_MAX},
+         .count_max = 9,
+         .bytes_max = UINT64_MAX,
+         .texts = UINT32_MAX,
+         .event_type = TEXT("nothing")},
+        {.from = {.ms = T0},
+         .to = {.ms = INT64_MAX},
+         .count_max = 300,
+         .bytes_max = UINT64_MAX,
+         .texts = UINT32_MAX,
+         .members = members,
+         .member_count = 3},
+        {.from = {.ms = T0},
+         .to = {.ms = INT64_MAX},
+         .count_max = 20,
+         .bytes_max = UINT64_MAX,
+         .texts = UINT32_MAX,
+         .has_after = true,
+         .after = {.event_time = {.ms = T0 + 40000}, .position = 3}},
+    };
+    uint64_t sums[COUNT_OF(scans)];
+    uint32_t counts[COUNT_OF(scans)];
+    uint32_t count;
+
+    given_events();
+    for (uint32_t i = 0; i < COUNT_OF(scans); i++) {
+        sums[i] = ask_events(&scans[i], &counts[i]);
+    }
+    CHECK_EQ(cold_reads(), 0);
+    when_events_leave_memory();
+    for (uint32_t pass = 0; pass < 2; pass++) {
+        world.ns_per_look = pass * 60 * NS_PER_US; /* in one piece, and in many */
+        for (uint32_t i = 0; i < COUNT_OF(scans); i++) {
+            scans[i].from.ms = scans[i].from.ms < T0 ? T0 : scans[i].from.ms;
+            CHECK_EQ(ask_events(&scans[i], &count), sums[i]);
+            CHECK_EQ(count, counts[i]);
+        }
+    }
+    CHECK(cold_reads() > 0);
+    CHECK(cold_reads() < EVENT_COUNT); /* many at once */
+    then_it_ends();
+}
+
+TEST(of_a_message_one_question_waits_and_the_others_are_answered)
+{
+    static struct question questions[3];
+    struct subquery message = {.first = questions, .unanswered = COUNT_OF(questions)};
+
+    given_events();
+    when_events_leave_memory();
+    questions[0] = (struct question){.kind = QUESTION_EVENTS, .ask.events = &everything};
+    questions[1] = (struct question){.kind = QUESTION_PROFILE, .ask.profile.canonical = canonical_of(4)};
+    questions[2] = (struct question){.kind = QUESTION_OPEN_SESSIONS};
+    for (uint32_t i = 0; i < COUNT_OF(questions); i++) {
+        questions[i].reading = reading_of(0);
+        questions[i].subquery = &message;
+        questions[i].sibling = i + 1 < COUNT_OF(questions) ? &questions[i + 1] : NULL;
+    }
+    keeper_ask(world.keepers[0], &message);
+    for (uint32_t i = 0; i < 5; i++) {
+        turn_without_disk();
+    }
+    CHECK_EQ(message.unanswered, 1);
+    CHECK_EQ(questions[1].answer.profile->total_events, EVENT_COUNT / 2);
+    CHECK(questions[2].fault == 0);
+    CHECK(!keeper_is_idle(world.keepers[0]));
+    /* What comes meanwhile is kept, and is not missed by who asks next. */
+    send_event(4, T0 + 5000000, "click", (struct extra){0});
+    send_progress(0);
+    run_until_quiet();
+    CHECK_EQ(message.unanswered, 0);
+    CHECK(questions[0].answer.events->count >= EVENT_COUNT + 1);
+    for (uint32_t i = 0; i < COUNT_OF(questions); i++) {
+        release(&questions[i]);
+    }
+    then_it_ends();
+}
+
+TEST(a_read_that_nobody_wants_any_more_ends_the_question)
+{
+    static struct question question;
+    struct scatter scatter = {.is_unwanted = false};
+    struct subquery message = {.scatter = &scatter, .first = &question, .unanswered = 1};
+
+    given_events();
+    when_events_leave_memory();
+    question = (struct question){
+        .kind = QUESTION_EVENTS, .reading = reading_of(0), .subquery = &message, .ask.events = &everything};
+    keeper_ask(world.keepers[0], &message);
+    turn_without_disk();
+    scatter_abandon(&scatter);
+    turn_without_disk();
+    CHECK_EQ(message.unanswered, 1); /* its record is on its way */
+    run_until_quiet();
+    CHECK_EQ(message.unanswered, 0);
+    CHECK_EQ(question.fault, -ETIMEDOUT);
+    then_it_ends();
+}
+
+TEST(of_one_id_the_newest_is_found_on_disk)
+{
+    uint64_t newest = 0;
+
+    given_events();
+    for (uint32_t i = 0; i < 5; i++) {
+        newest = send_event(4, T0 - (int64_t)i * 1000, "again", (struct extra){.id = "the one"});
+        run_until_quiet();
+        when_events_leave_memory();
+    }
+    struct question question = {.kind = QUESTION_EVENT,
+                                .ask.event = {.event_id = TEXT("the one"), .texts = UINT32_MAX}};
+
+    uint64_t before = cold_reads();
+    ask(&question);
+    CHECK_EQ(question.answer.events->count, 1);
+    CHECK_EQ(question.answer.events->rows[0].position, newest);
+    CHECK(cold_reads() >= before + 5);
+    release(&question);
+    question = (struct question){.kind = QUESTION_EVENT, .ask.event.event_id = TEXT("another")};
+    ask(&question);
+    CHECK_EQ(question.answer.events->count, 0);
+    release(&question);
+    then_it_ends();
+}
+
+TEST(minutes_are_counted_from_disk)
+{
+    struct cube_scan scan = {.from = {.ms = T0},
+                             .to = {.ms = T0 + 20 * MINUTE},
+                             .bucket_ms = MINUTE,
+                             .has_dimension = true,
+                             .wants_users = true,
+                             .wants_sessions = true};
+    uint64_t sums[3] = {0};
+
+    given_events();
+    for (uint32_t pass = 0; pass < COUNT_OF(sums); pass++) {
+        struct question question = {.kind = QUESTION_CUBE, .ask.cube = &scan};
+        if (pass == 1) {
+            when_events_leave_memory();
+        }
+        world.ns_per_look = pass == 2 ? 60 * NS_PER_US : 0;
+        ask(&question);
+        uint64_t events = 0;
+        for (uint32_t i = 0; i < question.answer.cube->count; i++) {
+            const struct cube_row *row = &question.answer.cube->rows[i];
+            events += row->events;
+            sums[pass] = hash_mix(sums[pass] ^ row->bucket ^ hash_mix(row->code) ^
+                                  hash_mix(row->events << 20) ^ row->users.count << 40 ^ row->sessions << 50);
+        }
+        CHECK_EQ(events, EVENT_COUNT);
+        CHECK_EQ(sums[pass], sums[0]);
+        release(&question);
+    }
+    CHECK(cold_reads() > 0);
+    then_it_ends();
+}
+
+/* The sum is over what is on disk too. */
+TEST(what_leaves_memory_is_the_same_state)
+{
+    given_events();
+    send_event(4, T0 - 1000, "before", (struct extra){0});
+    send_progress(0);
+    run_until_quiet();
+    uint64_t hash = state_hash();
+
+    keeper_set_journal_memory(world.keepers[0], 1);
+    keeper_end_pages(world.keepers[0]);
+    for (uint32_t i = 0; i < 1000; i++) {
+        (void)turn(0);
+    }
+    CHECK_EQ(state_hash(), hash);
+    then_it_ends();
+}
