@@ -158,7 +158,11 @@ open_shard(struct thread *thread)
                        .wall_floor = serve->report.wall_floor,
                    });
     if (r != 0) {
-        log_error(r == -ENOSPC ? "the disk is full" : "a shard cannot be opened",
+        log_error(r == -ENOSPC ? "the disk is full"
+                  : r == -EUCLEAN
+                      ? "the newest checkpoint is damaged; --accept-loss starts from the one before, "
+                        "where that is whole"
+                      : "a shard cannot be opened",
                   LOG_TEXT("why", thread->shard.reason), LOG_FAULT(r));
         if (r == -EUCLEAN || r == -ENOTSUP) {
             _exit(EXIT_STORAGE); /* nobody listens yet */
@@ -363,6 +367,11 @@ open_node(struct serve *serve)
     } else if (r == -EUCLEAN && report->is_foreign) {
         log_error("the data directory holds the log of another store", LOG_TEXT("why", report->reason),
                   LOG_TEXT("data", settings->storage_data_dir));
+    } else if (r == -EUCLEAN && report->is_checkpoint && serve->accept_loss) {
+        log_error(
+            "no checkpoint is whole, and the log has no longer what they hold: only a backup of the data "
+            "directory brings it back",
+            LOG_TEXT("why", report->reason), LOG_TEXT("data", settings->storage_data_dir));
     } else if (r == -EUCLEAN && report->is_checkpoint) {
         log_error("the newest checkpoint is damaged; --accept-loss starts from the one before",
                   LOG_TEXT("why", report->reason), LOG_TEXT("data", settings->storage_data_dir));

@@ -13,7 +13,7 @@
 
 static int
 verify(struct disk *disk, const struct manifest *manifest, const struct manifest_checkpoint *checkpoint,
-       char *out_reason)
+       checkpoint_verify_fn *verify_pages, char *out_reason)
 {
     if (checkpoint->file_count != manifest->partition_count + manifest->slice_count) {
         snprintf(out_reason, MANIFEST_REASON_BYTES, "checkpoint %llu has %u files, not %u",
@@ -22,8 +22,9 @@ verify(struct disk *disk, const struct manifest *manifest, const struct manifest
         return fault_new(-EUCLEAN);
     }
     for (uint32_t i = 0; i < checkpoint->file_count; i++) {
-        int r = state_file_verify(disk, &checkpoint->files[i], manifest->store_id, checkpoint->number,
-                                  out_reason);
+        int r = verify_pages != NULL ? verify_pages(disk, manifest, checkpoint, i, out_reason)
+                                     : state_file_verify(disk, &checkpoint->files[i], manifest->store_id,
+                                                         checkpoint->number, out_reason);
 
         if (r != 0) {
             return fault_up(r);
@@ -32,14 +33,24 @@ verify(struct disk *disk, const struct manifest *manifest, const struct manifest
     return 0;
 }
 
+/* What was wrong with the newest comes first. */
+static void
+add_reason(char *out_reason, const char *reason)
+{
+    size_t bytes = strlen(out_reason);
+
+    snprintf(out_reason + bytes, MANIFEST_REASON_BYTES - bytes, "%s%s",
+             bytes > 0 ? "; and in the checkpoint before, " : "", reason);
+}
+
 int
 checkpoint_choose(struct disk *disk, struct manifest *manifest, uint32_t rules_version, bool accept_loss,
-                  char *out_reason)
+                  checkpoint_verify_fn *verify_pages, char *out_reason)
 {
     const struct manifest_checkpoint *newest;
     /* Two: what came before the older one was given back. */
     bool is_log_whole = manifest->checkpoint_count < MANIFEST_CHECKPOINT_COUNT_MAX;
-    char reason[MANIFEST_REASON_BYTES];
+    char reason[MANIFEST_REASON_BYTES] = "";
 
     out_reason[0] = '\0';
     if (manifest->rules_version > rules_version) {
@@ -49,20 +60,20 @@ checkpoint_choose(struct disk *disk, struct manifest *manifest, uint32_t rules_v
         return fault_new(-ENOTSUP);
     }
     while ((newest = manifest_newest_checkpoint(manifest)) != NULL) {
-        int r = verify(disk, manifest, newest, reason);
+        int r = verify(disk, manifest, newest, accept_loss ? verify_pages : NULL, reason);
 
         if (r == 0) {
-            return 0;
+            break;
         }
-        if (out_reason[0] == '\0') {
-            memcpy(out_reason, reason, sizeof(reason));
-        }
+        add_reason(out_reason, reason);
         if (r != -EUCLEAN || !accept_loss || (manifest->checkpoint_count == 1 && !is_log_whole)) {
             return fault_up(r);
         }
-        log_warn("a checkpoint is damaged and its loss was accepted: the one before is used",
-                 LOG_UINT("checkpoint", newest->number), LOG_TEXT("why", reason));
         manifest_drop_newest_checkpoint(manifest);
+    }
+    if (out_reason[0] != '\0') {
+        log_warn("a checkpoint is damaged and its loss was accepted: the one before is used, or the log",
+                 LOG_TEXT("why", out_reason));
     }
     return 0;
 }

@@ -104,7 +104,8 @@ node_open(struct node *node, struct disk *disk, struct node_options options,
         r = fault_new(-ENOTSUP);
         goto fail;
     }
-    r = checkpoint_choose(disk, node->manifest, NODE_RULES_VERSION, options.accept_loss, out_report->reason);
+    r = checkpoint_choose(disk, node->manifest, NODE_RULES_VERSION, options.accept_loss,
+                          checkpoint_verify_pages, out_report->reason);
     if (r != 0) {
         out_report->is_checkpoint = r == -EUCLEAN;
         goto fail;

@@ -1,14 +1,16 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""A log with a damaged block: the node does not become ready, says where and what to do, and ends with status 74. With
---accept-loss it starts without what was lost, for good, and everything else is there."""
+"""A log with a damaged block, or a damaged checkpoint: the node does not become ready, says where and what to do, and ends
+with status 74. With --accept-loss it starts without what was lost, for good, and everything else is there; of a checkpoint
+nothing is lost as long as the one before is whole."""
 
+import contextlib
 import glob
 import json
 import os
 import re
 
-from node import Died, Node, check, check_equal, event, main, now_ms, test
+from node import Died, Node, check, check_equal, event, main, millrace, now_ms, test
 
 EVENT_COUNT = 40  # a request, so a block, each
 
@@ -39,7 +41,7 @@ def damage(node, needle):
     raise AssertionError(f'{needle} is in no file of the log')
 
 
-def refuses_to_start(node, file_name, *arguments):
+def refuses_to_start(node, file_name, *arguments, way_out='--accept-loss'):
     try:
         node.start(*arguments)
     except Died as died:
@@ -47,10 +49,10 @@ def refuses_to_start(node, file_name, *arguments):
         said = [json.loads(line) for line in died.log.splitlines() if line.startswith('{')]
         last = ' '.join(str(value) for line in said if line['level'] in ('error', 'fatal') for value in line.values())
         check(file_name in last and re.search(r'offset \d+', last), f'it does not say where: {last}')
-        check('--accept-loss' in last, f'it does not say what to do: {last}')
+        check(way_out in last, f'it does not say what to do: {last}')
         check(not any(line['msg'] == 'ready' for line in said), 'it was ready')
         return
-    raise AssertionError('the node starts with a damaged log')
+    raise AssertionError('the node starts, and is damaged')
 
 
 def loses_what_it_must(node, bad, lives, shards='2'):
@@ -97,6 +99,68 @@ def damage_in_the_last_epoch():
         for shards in '2', '3':
             refuses_to_start(node, file_name, '--shards', shards)
         loses_what_it_must(node, 'second', ['first', 'second'])
+
+
+@contextlib.contextmanager
+def two_checkpoints():
+    """A node that is stopped, and has made one at each stop."""
+    with Node(starts=False, environment={'MILLRACE_STORAGE_CHECKPOINT_INTERVAL': '1h'}) as node:
+        for name in 'first', 'second':
+            node.start('--shards', '2')
+            send(node, name)
+            node.stop()
+        yield node
+
+
+def runs_of(path):
+    """Where runs of records begin in a file of pages: on sectors, with the same first bytes."""
+    with open(path, 'rb') as file:
+        data = file.read()
+    return [at for at in range(0, len(data), 4096) if data[at:at + 4] == data[:4] != bytes(4)]
+
+
+def flip(path, offset):
+    with open(path, 'r+b') as file:
+        file.seek(offset)
+        byte = file.read(1)[0]
+        file.seek(offset)
+        file.write(bytes([byte ^ 0x10]))
+
+
+def largest(node, pattern):
+    return max(glob.glob(os.path.join(node.data, pattern)), key=lambda path: (len(runs_of(path)), path))
+
+
+@test()
+def a_damaged_page_of_the_newest_checkpoint_alone_loses_nothing():
+    for pattern in 'slices/*.people', 'slices/*.journal', 'partitions/*.pages':
+        with two_checkpoints() as node:
+            path = largest(node, pattern)
+            flip(path, runs_of(path)[-1] + 70)
+            refuses_to_start(node, os.path.relpath(path, node.data), '--shards', '2')
+            for more in ['--accept-loss'], []:
+                node.start('--shards', '3', *more)
+                check_equal((found(node, 'first'), found(node, 'second')), (list(range(EVENT_COUNT)),) * 2, f'events, {path}')
+                check_equal(node.gql('{ tenant(id: "shop") { totalEvents } }')['tenant']['totalEvents'], 2 * EVENT_COUNT,
+                            'all events')
+                node.stop()
+            status, output, _ = millrace('check', node.data)
+            check_equal(status, 0, f'status of a check at the end: {output}')
+
+
+@test()
+def a_damaged_page_of_both_checkpoints_leaves_a_backup():
+    with two_checkpoints() as node:
+        path = largest(node, 'slices/*.people')
+        name = os.path.relpath(path, node.data)
+        flip(path, 70)
+        refuses_to_start(node, name, '--shards', '2')
+        before = {kept: open(kept, 'rb').read() for kept in glob.glob(f'{node.data}/*/*')}
+        refuses_to_start(node, name, '--shards', '2', '--accept-loss', way_out='backup')
+        check({kept: open(kept, 'rb').read() for kept in glob.glob(f'{node.data}/*/*')} == before, 'it changed something')
+        flip(path, 70)
+        node.start('--shards', '2')
+        check_equal(len(found(node, 'first')) + len(found(node, 'second')), 2 * EVENT_COUNT, 'events when it is mended')
 
 
 main()

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/sim/damage.h"
 
+#include "shards/checkpoint.h"
 #include "tests/sim/log_tap.h"
 
 #include <stdio.h>
@@ -313,31 +314,100 @@ damage_try(const struct cluster *cluster, struct traffic *traffic, struct dice *
     return is_good;
 }
 
+/* A file of the newest checkpoint, or of pages that it may need. */
+static void
+choose_victim(struct cluster *cluster, const struct manifest *manifest, char *out_name)
+{
+    static const char *const kinds[] = {"people", "journal"};
+    const struct manifest_checkpoint *newest = manifest_newest_checkpoint(manifest);
+    uint32_t number = dice_below(&cluster->dice, newest->file_count);
+
+    if (dice_chance(&cluster->dice, 50)) {
+        snprintf(out_name, DISK_NAME_BYTES_MAX, "%s", newest->files[number].name);
+    } else if (number < manifest->partition_count) {
+        snprintf(out_name, DISK_NAME_BYTES_MAX, PARTITION_FOLDER "/%03u.pages", number);
+    } else {
+        snprintf(out_name, DISK_NAME_BYTES_MAX, SLICE_FOLDER "/%03u.%s", number - manifest->partition_count,
+                 kinds[dice_below(&cluster->dice, 2)]);
+    }
+}
+
+/* A start in which nothing was damaged: it is as it was. */
+static bool
+starts_as_if_whole(struct cluster *cluster)
+{
+    if (!cluster_start(cluster, 2)) {
+        return false;
+    }
+    cluster_crash(cluster);
+    return true;
+}
+
+/* What of the file is to be damaged. False: there is nothing in it. */
+static bool
+choose_bit(struct cluster *cluster, const char *name, uint64_t *out_offset, uint32_t *out_bit)
+{
+    uint8_t *bytes;
+    uint64_t count;
+
+    if (sim_disk_snapshot_used(cluster->disk, name, &bytes, &count) != 0) {
+        return false;
+    }
+    free(bytes);
+    *out_offset = count > 0 ? dice_roll(&cluster->dice) % count : 0;
+    *out_bit = dice_below(&cluster->dice, 8);
+    return count > 0;
+}
+
+/* The bit is flipped. */
+static bool
+check_damaged(struct cluster *cluster, const char *name, uint64_t offset, uint32_t bit, char *out_why)
+{
+    if (starts_as_if_whole(cluster)) {
+        return true; /* no checkpoint needs that place */
+    }
+    bool has_refused = strstr(cluster->failure, name) != NULL;
+
+    cluster->has_failed = false;
+    cluster->accept_loss = true;
+    if (!has_refused) {
+        snprintf(out_why, WHY_BYTES, "a damaged checkpoint: %.200s", cluster->failure);
+        return false;
+    }
+    if (starts_as_if_whole(cluster)) {
+        return true;
+    }
+    has_refused = strstr(cluster->failure, "in the checkpoint before") != NULL;
+    if (!has_refused) {
+        snprintf(out_why, WHY_BYTES, "a damaged checkpoint, and its loss is accepted: %.200s",
+                 cluster->failure);
+    }
+    cluster->has_failed = false;
+    sim_disk_flip(cluster->disk, name, offset, bit);
+    return has_refused;
+}
+
 bool
 damage_newest_checkpoint(struct cluster *cluster, char *out_why)
 {
-    const struct manifest_checkpoint *newest;
     char reason[MANIFEST_REASON_BYTES];
+    char name[DISK_NAME_BYTES_MAX];
     struct manifest manifest;
-    bool has_refused = true;
+    bool is_good = true;
+    uint64_t offset;
+    uint32_t bit;
 
     if (manifest_load(sim_disk_interface(cluster->disk), &manifest, reason) != 0) {
         snprintf(out_why, WHY_BYTES, "the manifest: %s", reason);
         return false;
     }
-    newest = manifest_newest_checkpoint(&manifest);
     if (manifest.checkpoint_count == MANIFEST_CHECKPOINT_COUNT_MAX) {
-        const struct manifest_file *file = &newest->files[dice_below(&cluster->dice, newest->file_count)];
-
-        sim_disk_flip(cluster->disk, file->name, dice_below(&cluster->dice, (uint32_t)file->bytes),
-                      dice_below(&cluster->dice, 8));
-        has_refused = !cluster_start(cluster, 2) && strstr(cluster->failure, file->name) != NULL;
-        cluster->has_failed = false;
-        cluster->accept_loss = true;
+        choose_victim(cluster, &manifest, name);
+        if (choose_bit(cluster, name, &offset, &bit)) {
+            sim_disk_flip(cluster->disk, name, offset, bit);
+            is_good = check_damaged(cluster, name, offset, bit, out_why);
+        }
     }
     manifest_deinit(&manifest);
-    if (!has_refused) {
-        snprintf(out_why, WHY_BYTES, "a damaged checkpoint: %.200s", cluster->failure);
-    }
-    return has_refused;
+    return is_good;
 }

@@ -28,6 +28,7 @@ struct damage_counts {
 bool damage_try(const struct cluster *cluster, struct traffic *traffic, struct dice *dice,
                 struct damage_counts *counts, char *out_why);
 
-/* The cluster is down. When there are two checkpoints, a bit of the newest one's files flips: a start refuses, and says
-   where. From then on the cluster's starts accept the loss. False: *out_why says what is wrong. */
+/* The cluster is down. When there are two checkpoints, a bit of the newest one flips, in a state file or in a page: a
+   start refuses, and says where. From then on the cluster's starts accept the loss. Where the one before is damaged by
+   it too, they refuse both, and the bit is mended. False: *out_why says what is wrong. */
 bool damage_newest_checkpoint(struct cluster *cluster, char *out_why);

@@ -102,10 +102,26 @@ end(void)
     sim_disk_destroy(sim);
 }
 
+/* What the pages of these checkpoints are like. */
+static uint64_t bad_pages[2];
+
+static int
+verify_pages(struct disk *verified, const struct manifest *of, const struct manifest_checkpoint *checkpoint,
+             uint32_t index, char *out_reason)
+{
+    CHECK(index < checkpoint->file_count);
+    if (index == 2 && (checkpoint->number == bad_pages[0] || checkpoint->number == bad_pages[1])) {
+        snprintf(out_reason, MANIFEST_REASON_BYTES, "pages of %u", (uint32_t)checkpoint->number);
+        return -EUCLEAN;
+    }
+    return state_file_verify(verified, &checkpoint->files[index], of->store_id, checkpoint->number,
+                             out_reason);
+}
+
 static int
 choose(bool accept_loss)
 {
-    return checkpoint_choose(disk, &manifest, RULES, accept_loss, reason);
+    return checkpoint_choose(disk, &manifest, RULES, accept_loss, verify_pages, reason);
 }
 
 static bool
@@ -127,6 +143,27 @@ TEST(rules_that_this_program_does_not_know_are_refused)
     CHECK_EQ(choose(false), -ENOTSUP);
     CHECK(strstr(reason, "newer program") != NULL);
     CHECK_EQ(choose(true), -ENOTSUP);
+    end();
+}
+
+TEST(damaged_pages_of_the_newest_one_are_passed_by_and_of_both_refused)
+{
+    given_a_store(2);
+    bad_pages[0] = 5;
+    CHECK_EQ(choose(false), 0); /* who restores it will see */
+    CHECK_EQ(manifest.checkpoint_count, 2);
+    bad_pages[1] = 4;
+    CHECK_EQ(choose(true), -EUCLEAN);
+    CHECK(strstr(reason, "pages of 5") != NULL);
+    CHECK(strstr(reason, "in the checkpoint before, pages of 4") != NULL);
+    end();
+
+    given_a_store(2);
+    bad_pages[1] = 0;
+    CHECK_EQ(choose(true), 0);
+    CHECK_EQ(manifest.checkpoint_count, 1);
+    CHECK_EQ(manifest_newest_checkpoint(&manifest)->number, 4);
+    bad_pages[0] = 0;
     end();
 }
 
