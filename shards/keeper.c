@@ -693,18 +693,15 @@ seed_of(const struct share *share, uint64_t kind)
 static void
 hash_away(struct hashing *hashing, const struct person *person)
 {
-    const struct slice_person *record;
-    const void *found = NULL;
-    void *piece = NULL;
-    uint64_t piece_bytes = 0;
-    uint32_t bytes = 0;
-    int r = slice_state_fetch_now(person->share->state, person, &piece, &piece_bytes, &found, &bytes);
+    struct slice_state *state = person->share->state;
+    struct log_piece piece;
 
-    REQUIRE(r == 0);
-    record = found;
-    REQUIRE(bytes - sizeof(*record) == record->profile_bytes);
+    REQUIRE(slice_state_fetch_now(state, person, &piece) == 0);
+    const struct slice_person *record = piece.record;
+
+    REQUIRE(piece.record_bytes - sizeof(*record) == record->profile_bytes);
     hashing->sum += hash_piece(seed_of(person->share, 1), record->profile, record->profile_bytes);
-    memory_put(&hashing->keeper->memory, piece, piece_bytes);
+    log_piece_put(state->people, &piece);
 }
 
 static void

@@ -30,6 +30,7 @@
 #define KEEPER_WAIT_MAX 4096u
 #define KEEPER_WAIT_BYTES_MAX (8u << 20)
 
+struct budget;
 struct metrics;
 struct keeper;
 struct subquery;
@@ -78,6 +79,9 @@ bool keeper_is_still(const struct keeper *keeper, const uint64_t *marks);
 /* Home. Profiles take about this much memory at most (0: as much as there is): who was not used lately leaves, and comes
    back from disk when somebody wants to know. Without an env nobody leaves. */
 void keeper_set_people_memory(struct keeper *keeper, uint64_t bytes);
+/* Home. State in memory that could be on disk alone; and how much of it may stay. */
+uint64_t keeper_leavable_bytes(const struct keeper *keeper);
+void keeper_keep_to(struct keeper *keeper, const struct budget *budget);
 /* Home. Reads no lane until keeper_resume(); questions go on. */
 void keeper_pause(struct keeper *keeper);
 void keeper_resume(struct keeper *keeper);

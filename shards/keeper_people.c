@@ -2,6 +2,7 @@
 #include "shards/keeper_state.h"
 
 #include "shards/away.h"
+#include "shards/budget.h"
 #include "shards/metrics_table.h"
 #include "shards/profile_codec.h"
 #include "shards/slice_record.h"
@@ -182,6 +183,37 @@ keeper_set_people_memory(struct keeper *keeper, uint64_t bytes)
 {
     REQUIRE_HERE(keeper->options.home);
     keeper->people_bytes_max = bytes;
+}
+
+uint64_t
+keeper_leavable_bytes(const struct keeper *keeper)
+{
+    const struct node *node = keeper->options.node;
+    uint64_t bytes = keeper->people_bytes;
+
+    if (keeper->options.env == NULL) {
+        return 0;
+    }
+    for (uint32_t i = keeper->options.home.n; i < node->slice_count; i += node->shard_count) {
+        bytes += log_store_counts(keeper->slices[i].state.journal).resident_bytes;
+    }
+    return bytes;
+}
+
+void
+keeper_keep_to(struct keeper *keeper, const struct budget *budget)
+{
+    const struct node *node = keeper->options.node;
+
+    if (keeper->options.env == NULL) {
+        return;
+    }
+    keeper_set_people_memory(keeper, budget_limit(budget, keeper->people_bytes));
+    for (uint32_t i = keeper->options.home.n; i < node->slice_count; i += node->shard_count) {
+        struct log_store *journal = keeper->slices[i].state.journal;
+
+        log_store_set_memory(journal, budget_limit(budget, log_store_counts(journal).resident_bytes));
+    }
 }
 
 /* Coming back. */

@@ -443,34 +443,39 @@ partition_reading(const struct partition *partition, const struct tenant *tenant
     };
 }
 
+/* Wherever it is. To be put back. */
 static const void *
-record_at(const struct identity *identity, struct store_key key)
+record_at(const struct identity *identity, struct store_key key, struct log_piece *piece)
 {
-    uint32_t bytes;
-    const void *record = log_store_peek(identity->store, key, &bytes);
-
-    REQUIRE(record != NULL);
-    return record;
+    REQUIRE(log_store_read_now(identity->store, key, piece) == 0);
+    return piece->record;
 }
 
 static uint64_t
 person_state_hash(const struct identity *identity, uint32_t person)
 {
+    struct log_piece piece;
     const struct uuid uuid =
-        identity_uuid(record_at(identity, identity_people_key(identity, person)), person);
+        identity_uuid(record_at(identity, identity_people_key(identity, person), &piece), person);
+    struct log_piece canonical_piece;
     struct text name = {.data = (const char *)uuid.byte, .bytes = sizeof(uuid.byte)};
-    const struct canonical *canonical = record_at(identity, identity_canonical_key(identity, uuid));
+    const struct canonical *canonical =
+        record_at(identity, identity_canonical_key(identity, uuid), &canonical_piece);
     uint64_t hash = 0;
 
+    log_piece_put(identity->store, &piece);
     for (uint32_t i = 0; i < canonical->identifier_count; i++) {
-        const struct identifier *identifier = record_at(identity, canonical->identifiers[i]);
+        const struct identifier *identifier = record_at(identity, canonical->identifiers[i], &piece);
 
         ASSERT(merges_living(&identity->merges, identifier->person) == person);
         hash = hash_mix(hash + hash64(identifier->kind,
                                       (struct text){.data = identifier->value, .bytes = identifier->bytes}));
+        log_piece_put(identity->store, &piece);
     }
     hash += hash64(canonical->merge_count, name);
-    return hash_mix(hash + merges_living(&identity->merges, person) + canonical->has_owner);
+    hash = hash_mix(hash + merges_living(&identity->merges, person) + canonical->has_owner);
+    log_piece_put(identity->store, &canonical_piece);
+    return hash;
 }
 
 static uint64_t

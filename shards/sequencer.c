@@ -3,6 +3,7 @@
 
 #include "core/log_line.h"
 #include "core/metrics.h"
+#include "shards/budget.h"
 #include "shards/scatter.h"
 #include "shards/sequencer_state.h"
 
@@ -604,6 +605,32 @@ step_stores(struct sequencer *sequencer, struct mono_ns until)
         }
     }
     return step;
+}
+
+uint64_t
+sequencer_leavable_bytes(const struct sequencer *sequencer)
+{
+    uint64_t bytes = 0;
+
+    for (uint32_t p = 0; p < sequencer->node->partition_count; p++) {
+        const struct partition *partition = sequencer->partitions[p];
+
+        bytes += partition != NULL ? log_store_counts(partition->identities).resident_bytes : 0;
+    }
+    return bytes;
+}
+
+void
+sequencer_keep_to(struct sequencer *sequencer, const struct budget *budget)
+{
+    for (uint32_t p = 0; p < sequencer->node->partition_count; p++) {
+        struct partition *partition = sequencer->partitions[p];
+
+        if (partition != NULL) {
+            uint64_t bytes = log_store_counts(partition->identities).resident_bytes;
+            log_store_set_memory(partition->identities, budget_limit(budget, bytes));
+        }
+    }
 }
 
 enum step

@@ -30,6 +30,7 @@
 #include "shards/question.h"
 #include "storage/recovery.h"
 
+struct budget;
 struct metrics;
 struct sequencer;
 
@@ -56,6 +57,9 @@ void sequencer_close(struct sequencer *sequencer);
 
 /* Home. */
 enum step sequencer_step(struct sequencer *sequencer, struct mono_ns until);
+/* Home. State in memory that could be on disk alone (pages of identities); and how much of it may stay. */
+uint64_t sequencer_leavable_bytes(const struct sequencer *sequencer);
+void sequencer_keep_to(struct sequencer *sequencer, const struct budget *budget);
 /* Home. Takes questions to this shard's partitions; each is answered in a later step. Once the message's scatter is
    unwanted they are answered with -ETIMEDOUT. */
 void sequencer_ask(struct sequencer *sequencer, struct subquery *subquery);

@@ -433,7 +433,8 @@ sequencer_apply(struct sequencer *sequencer, struct partition *partition, struct
             if (piece->count == 0) {
                 break;
             }
-            if (log_store_is_behind(partition->identities)) {
+            if (log_store_is_behind(partition->identities) &&
+                !log_store_is_disk_full(partition->identities)) {
                 return STEP_DONE; /* writes that end wake us */
             }
             r = apply_record(sequencer, partition, piece);

@@ -3,6 +3,7 @@
 
 #include "core/log_line.h"
 #include "core/metrics.h"
+#include "shards/budget.h"
 #include "shards/metrics_table.h"
 
 #include <errno.h>
@@ -13,6 +14,8 @@
 #define MESSAGES_A_TURN 256u
 #define DECAY_NS (10 * NS_PER_MS)
 #define DECAYS_A_TURN 8u
+#define START_PART 8u   /* of storage.memory */
+#define BUDGET_TURNS 8u /* between two looks at what may stay in memory */
 #define STALL_SAMPLE_NS (10 * NS_PER_MS)
 #define GRACE_NS (8 * NS_PER_S)
 #define STOPPING_WAIT_NS (5 * NS_PER_MS)
@@ -49,6 +52,19 @@ share_of(const struct node *node, uint64_t bytes)
     uint64_t share = bytes / node->shard_count;
 
     return share > SHARD_ARENAS_BYTES_MIN ? share : SHARD_ARENAS_BYTES_MIN;
+}
+
+/* A start keeps no more in memory than this of what can be on disk alone, a part of it in profiles, one in kept events:
+   rows and orders come, too. */
+static uint64_t
+bytes_at_start(const struct shard_options *options, uint64_t asked_for)
+{
+    const struct node *node = options->node;
+
+    if (asked_for > 0 || !node->has_checkpoints) {
+        return asked_for;
+    }
+    return node->memory_bytes_max / START_PART / node->shard_count;
 }
 
 int
@@ -88,8 +104,8 @@ shard_open(struct shard *shard, struct shard_options options)
             .region = &shard->region,
             .arenas = &shard->answers,
             .metrics = options.metrics,
-            .people_bytes_max = options.people_bytes_max,
-            .journal_bytes_max = options.journal_bytes_max,
+            .people_bytes_max = bytes_at_start(&options, options.people_bytes_max),
+            .journal_bytes_max = bytes_at_start(&options, options.journal_bytes_max),
             .now = shard_now,
             .answered = question_answered,
             .is_late = options.is_late,
@@ -226,8 +242,8 @@ take_questions(struct shard *shard)
  * State is bounded for the node, not for each shard: people move with the number of shards, and what was admitted on
  * two must fit on three. Relaxed: admission may be a turn late, and a sixteenth is kept for that.
  */
-static bool
-is_memory_tight(struct shard *shard)
+static uint64_t
+memory_used(struct shard *shard)
 {
     const struct node *node = shard->node;
     uint64_t used = 0;
@@ -237,8 +253,34 @@ is_memory_tight(struct shard *shard)
     for (uint32_t i = 0; i < node->shard_count; i++) {
         used += atomic_load_explicit(&node->words[i].memory_used_bytes, memory_order_relaxed);
     }
+    return used;
+}
+
+static bool
+is_memory_tight(const struct shard *shard, uint64_t used_bytes)
+{
+    const struct node *node = shard->node;
+
     return region_is_tight(&shard->region) ||
-           (node->memory_bytes_max > 0 && used > node->memory_bytes_max - node->memory_bytes_max / 16);
+           (node->memory_bytes_max > 0 && used_bytes > node->memory_bytes_max - node->memory_bytes_max / 16);
+}
+
+/* What can leave makes room before memory is tight. */
+static void
+keep_to_budget(struct shard *shard, uint64_t used_bytes)
+{
+    struct budget budget = {
+        .bytes_max = shard->node->memory_bytes_max,
+        .used_bytes = used_bytes,
+        .own_bytes = region_used(&shard->region),
+    };
+
+    if (budget.bytes_max == 0 || shard->turn_count % BUDGET_TURNS != 0) {
+        return;
+    }
+    budget.leavable_bytes = keeper_leavable_bytes(shard->keeper) + sequencer_leavable_bytes(shard->sequencer);
+    keeper_keep_to(shard->keeper, &budget);
+    sequencer_keep_to(shard->sequencer, &budget);
 }
 
 /* Memory of requests that are over goes back to the system at an even pace: where nothing happens, a turn a second. */
@@ -258,7 +300,10 @@ static void
 note_state(struct shard *shard)
 {
     struct shard_word *word = &shard->node->words[shard->id.n];
-    bool is_tight = is_memory_tight(shard);
+    uint64_t used_bytes = memory_used(shard);
+    bool is_tight = is_memory_tight(shard, used_bytes);
+
+    keep_to_budget(shard, used_bytes);
 
     if (is_tight != atomic_load_explicit(&word->is_memory_tight, memory_order_relaxed)) {
         atomic_store_explicit(&word->is_memory_tight, is_tight, memory_order_relaxed);

@@ -296,6 +296,13 @@ slice_state_note(struct slice_state *state, struct person *person)
     list(state, person);
 }
 
+/* And will not be for ever. */
+static bool
+is_behind(const struct log_store *store)
+{
+    return log_store_is_behind(store) && !log_store_is_disk_full(store);
+}
+
 /* Somebody who is split stays: the first part alone is no state. */
 static bool
 is_split(const struct slice_state *state, const struct person *person)
@@ -313,7 +320,7 @@ may_be_saved(const struct slice_state *state, const struct person *person)
     bool is_of_next_cut =
         state->is_saving && !state->has_all_people && person->changed_in == state->generation;
 
-    return !is_of_next_cut && person->profile_bytes <= record_bytes_max() && !slice_state_is_behind(state) &&
+    return !is_of_next_cut && person->profile_bytes <= record_bytes_max() && !is_behind(state->people) &&
            !log_store_is_disk_full(state->people);
 }
 
@@ -346,20 +353,18 @@ slice_state_fetch(struct slice_state *state, const struct person *person, struct
 }
 
 int
-slice_state_fetch_now(struct slice_state *state, const struct person *person, void **out_piece,
-                      uint64_t *out_piece_bytes, const void **out_record, uint32_t *out_bytes)
+slice_state_fetch_now(struct slice_state *state, const struct person *person, struct log_piece *out_piece)
 {
     struct store_key key;
 
     memcpy(&key, &person->canonical, sizeof(key));
-    return log_store_read_now(state->people, key, out_piece, out_piece_bytes, out_record, out_bytes);
+    return log_store_read_now(state->people, key, out_piece);
 }
 
 bool
 slice_state_is_behind(const struct slice_state *state)
 {
-    return state->people != NULL && log_store_is_behind(state->people) &&
-           !log_store_is_disk_full(state->people);
+    return state->people != NULL && (is_behind(state->people) || is_behind(state->journal));
 }
 
 /* The journal. */
@@ -458,7 +463,7 @@ slice_state_save(struct slice_state *state, const struct time_slice *time)
 {
     REQUIRE(state->is_saving);
     while (!state->is_spoiled && state->saved_count < state->saving.count) {
-        if (slice_state_is_behind(state)) {
+        if (is_behind(state->people)) {
             return STEP_MORE;
         }
         struct person *person = state->saving.rows[state->saved_count];

@@ -108,12 +108,12 @@ MUST_USE bool slice_state_let_go(struct slice_state *state, struct person *perso
 /* Home. The newest record of somebody, by the waiter (see log_store_find(), with places): 0, or LOG_STORE_LATER. */
 MUST_USE int slice_state_fetch(struct slice_state *state, const struct person *person,
                                struct log_store_waiter *waiter);
-/* Home, blocking: for tests. As log_store_read_now(). */
-MUST_USE int slice_state_fetch_now(struct slice_state *state, const struct person *person, void **out_piece,
-                                   uint64_t *out_piece_bytes, const void **out_record, uint32_t *out_bytes);
+/* Home, blocking: for tests. As log_store_read_now() of state->people. */
+MUST_USE int slice_state_fetch_now(struct slice_state *state, const struct person *person,
+                                   struct log_piece *out_piece);
 /* Boot. Where a part of somebody's record is, which was visited. */
 void slice_state_place_part(struct slice_state *state, struct store_key part_key, log_store_place place);
-/* Home. People were let go faster than the disk takes them, which has room: change nobody until it is false. */
+/* Home. More came, or was let go, than the disk takes, though it has room: change nobody until it is false. */
 bool slice_state_is_behind(const struct slice_state *state);
 
 /* Home. Room for a record of the journal, under a key that says nothing to it; and its address. Never NULL. */

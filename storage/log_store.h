@@ -123,11 +123,17 @@ void log_store_prefetch(const struct log_store *store, struct store_key key);
 void log_store_prefetch_record(const struct log_store *store, struct store_key key);
 /* Home. The record if it is in memory, to be read only, else NULL. */
 const void *log_store_peek(const struct log_store *store, struct store_key key, uint32_t *out_bytes);
-/* Home, blocking: for tests. With places: the record of a key that has one, in a piece of the region, or where it lies,
-   until the next log_store_step(). `out_piece` (may be NULL) is the caller's to put back. -EUCLEAN, -ENOMEM, or what the
-   disk said. */
-MUST_USE int log_store_read_now(struct log_store *store, struct store_key key, void **out_piece,
-                                uint64_t *out_piece_bytes, const void **out_record, uint32_t *out_bytes);
+/* A record, and the memory into which it was read, if it was. */
+struct log_piece {
+    const void *record;
+    uint32_t record_bytes;
+    uint64_t bytes;
+    void *piece;
+};
+/* Home, blocking: for tests. The record of a key, wherever it is; until the next log_store_step(), and to be put back.
+   0, LOG_STORE_ABSENT, -EUCLEAN, -ENOMEM, or what the disk said. */
+MUST_USE int log_store_read_now(struct log_store *store, struct store_key key, struct log_piece *out_piece);
+void log_piece_put(struct log_store *store, struct log_piece *piece);
 /* Simulation. Lets up to `count` look-ups arrive that is_late() made late, oldest first; returns how many did. */
 uint64_t log_store_arrive(struct log_store *store, uint64_t count);
 /* Home. A new record of a key that is not there, not zeroed, 8-byte aligned. NULL: -ENOMEM, the region is full. */

@@ -494,50 +494,89 @@ log_reads_step(struct log_store *store)
     }
 }
 
-int
-log_store_read_now(struct log_store *store, struct store_key key, void **out_piece, uint64_t *out_piece_bytes,
-                   const void **out_record, uint32_t *out_bytes)
+/* A record that is on disk, with its piece; NULL and a fault. */
+static int
+read_piece(struct log_store *store, uint64_t address, uint32_t bytes, struct log_piece *out)
 {
-    const struct log_record *record;
+    uint32_t slot = log_slot_of(store, address);
+    uint32_t offset = log_offset_of(store, address);
+    const struct log_page *page = log_page_at(store, slot);
+    uint64_t from = offset / DISK_SECTOR_BYTES * DISK_SECTOR_BYTES;
+    uint64_t end = align_up((uint64_t)offset + bytes, DISK_SECTOR_BYTES);
+
+    end = end < page->closed ? end : page->closed;
+    out->bytes = end - from + DISK_SECTOR_BYTES;
+    out->piece = region_take(store->region, out->bytes);
+    if (out->piece == NULL) {
+        return fault_new(-ENOMEM);
+    }
+    uint8_t *buffer =
+        (uint8_t *)out->piece + (align_up((uintptr_t)out->piece, DISK_SECTOR_BYTES) - (uintptr_t)out->piece);
+    int r = store->disk->ops->read(store->disk, store->file, buffer, end - from,
+                                   log_place_in_file(store, slot, (uint32_t)from));
+    const struct log_record *record = (const struct log_record *)(void *)(buffer + (offset - from));
+
+    if (r == 0 && log_record_check(record, page->seed, offset, page->closed) != 0) {
+        r = fault_new(-EUCLEAN);
+    }
+    out->record = record->payload;
+    out->record_bytes = log_record_bytes(record->size);
+    return r;
+}
+
+void
+log_piece_put(struct log_store *store, struct log_piece *piece)
+{
+    region_put(store->region, piece->piece, piece->bytes);
+    *piece = (struct log_piece){0};
+}
+
+/* Entries of an index may be those of other keys with the same tag. */
+static int
+read_indexed(struct log_store *store, struct store_key key, struct log_piece *out)
+{
+    struct log_probe probe = log_index_probe(&store->index, log_index_hash(&store->index, key));
+    const uint64_t *entry;
+
+    while ((entry = log_index_next(&probe)) != NULL) {
+        uint64_t address = log_index_address(*entry);
+        if (log_record_at(store, address) != NULL) {
+            continue; /* it was looked at */
+        }
+        int r = read_piece(store, address, (uint32_t)store->options.page_bytes, out);
+        if (r != 0) {
+            return r;
+        }
+        const struct log_record *record = CONTAINER_OF(out->record, struct log_record, payload);
+        if (memcmp(&record->key, &key, sizeof(key)) == 0) {
+            return 0;
+        }
+        log_piece_put(store, out);
+    }
+    return LOG_STORE_ABSENT;
+}
+
+int
+log_store_read_now(struct log_store *store, struct store_key key, struct log_piece *out)
+{
     struct log_record *known;
     uint64_t *entry;
     uint64_t address;
+    int r = log_store_seek(store, key, log_index_hash(&store->index, key), &entry, &known, &address);
 
-    REQUIRE(log_store_has_places(store));
-    REQUIRE(log_store_seek(store, key, 0, &entry, &known, &address) == 0);
-    *out_piece = NULL;
-    *out_piece_bytes = 0;
-    record = known;
-    if (record == NULL) {
-        uint32_t slot = log_slot_of(store, address);
-        uint32_t offset = log_offset_of(store, address);
-        const struct log_page *page = log_page_at(store, slot);
-        uint64_t from = offset / DISK_SECTOR_BYTES * DISK_SECTOR_BYTES;
-        uint64_t end = align_up((uint64_t)offset + log_place_stride(*entry), DISK_SECTOR_BYTES);
-        uint64_t piece_bytes = end - from + DISK_SECTOR_BYTES;
-        uint8_t *piece = region_take(store->region, piece_bytes);
-
-        if (piece == NULL) {
-            return fault_new(-ENOMEM);
-        }
-        uint8_t *buffer = piece + (align_up((uintptr_t)piece, DISK_SECTOR_BYTES) - (uintptr_t)piece);
-        int r = store->disk->ops->read(store->disk, store->file, buffer, end - from,
-                                       log_place_in_file(store, slot, (uint32_t)from));
-
-        record = (const struct log_record *)(void *)(buffer + (offset - from));
-        if (r == 0 && log_record_check(record, page->seed, offset, page->closed) != 0) {
-            r = fault_new(-EUCLEAN);
-        }
-        if (r != 0) {
-            region_put(store->region, piece, piece_bytes);
-            return fault_up(r);
-        }
-        *out_piece = piece;
-        *out_piece_bytes = piece_bytes;
+    *out = (struct log_piece){0};
+    if (r == 0 && known != NULL) {
+        out->record = known->payload;
+        out->record_bytes = log_record_bytes(known->size);
+    } else if (r == 0 && log_store_has_places(store)) {
+        r = read_piece(store, address, log_place_stride(*entry), out);
+    } else if (r == 0) {
+        r = read_indexed(store, key, out);
     }
-    *out_record = record->payload;
-    *out_bytes = log_record_bytes(record->size);
-    return 0;
+    if (r < 0) {
+        log_piece_put(store, out);
+    }
+    return r;
 }
 
 static void

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "shards/budget.h"
 #include "shards/checkpoint.h"
 #include "shards/keeper_state.h"
 #include "shards/sequencer_state.h"
@@ -208,6 +209,12 @@ cluster_start(struct cluster *cluster, uint32_t shard_count)
             }
             return false;
         }
+    }
+    for (uint32_t i = 0; cluster->people_bytes_max > 0 && i < shard_count; i++) {
+        static const struct budget nothing = {.bytes_max = 1, .used_bytes = UINT64_MAX};
+
+        here = (struct shard_id){.n = (uint16_t)i};
+        sequencer_keep_to(cluster->shards[i].sequencer, &nothing);
     }
     cluster->shard_count = shard_count;
     return true;

@@ -368,16 +368,13 @@ TEST(who_left_comes_back_after_a_start)
     save_all();
     when_it_starts_again();
     for (uint32_t i = 0; i < PEOPLE_COUNT; i++) {
-        void *piece;
-        uint64_t piece_bytes;
-        const void *record;
-        uint32_t bytes;
+        struct log_piece piece;
 
         CHECK_EQ(number_on_record(i), 70 + i);
-        CHECK_EQ(slice_state_fetch_now(&state, &people[i], &piece, &piece_bytes, &record, &bytes), 0);
-        CHECK_EQ(((const struct slice_person *)record)->number, 70 + i);
-        CHECK_EQ(bytes, sizeof(struct slice_person));
-        region_put(&kept_region, piece, piece_bytes);
+        CHECK_EQ(slice_state_fetch_now(&state, &people[i], &piece), 0);
+        CHECK_EQ(((const struct slice_person *)piece.record)->number, 70 + i);
+        CHECK_EQ(piece.record_bytes, sizeof(struct slice_person));
+        log_piece_put(state.people, &piece);
     }
     then_the_slice_ends();
 }
