@@ -37,13 +37,18 @@ closings_add(struct memory *memory, struct closings *closings, struct closing ro
     closings->rows = memory_grow(memory, closings->rows, &closings->capacity, closings->count + 1,
                                  sizeof(*closings->rows));
     closings->count++;
+    closings->due = row.deadline < closings->due ? row.deadline : closings->due;
     sift_up(closings, closings->count, row);
 }
 
 bool
 closings_pop(struct closings *closings, struct event_ms watermark, struct closing *out_row)
 {
+    if (LIKELY(watermark.ms <= closings->due)) {
+        return false;
+    }
     if (closings->count == 0 || watermark.ms <= closings->rows[1].deadline) {
+        closings->due = closings->count == 0 ? INT64_MAX : closings->rows[1].deadline;
         return false;
     }
     *out_row = closings->rows[1];

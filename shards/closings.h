@@ -26,6 +26,7 @@ struct closings {
     struct closing *rows; /* from 1 on */
     uint32_t count;
     uint32_t capacity;
+    int64_t due; /* no row's deadline is less: who asks too early touches no row */
 };
 
 /* Home. */

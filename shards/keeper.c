@@ -528,6 +528,7 @@ go_round(struct keeper *keeper, bool is_busy)
         keeper->round = keeper->shares;
     }
     for (uint32_t i = 0; i < ROUND_SHARE_COUNT && keeper->round != NULL; i++) {
+        prefetch_line(keeper->round->next);
         if (!close_share(keeper, keeper->round)) {
             return true;
         }

@@ -28,20 +28,20 @@ struct restoring;
 struct slice_state;
 
 struct share {
-    struct share *next;       /* of all of the keeper, for its rounds */
-    struct share *slice_next; /* of its slice */
+    struct share *next; /* of all of the keeper, for its rounds, which look at this and what follows */
+    struct closings closings;
     uint16_t slice;
     uint16_t partition;
     uint32_t tenant_no;
     int64_t gap_ms; /* in force now. What closes when is by it, and not by that of a record that waited */
-    struct slice_state *state; /* of its slice; NULL: nothing is saved */
+    struct share *slice_next;  /* of its slice */
+    struct slice_state *state; /* of it; NULL: nothing is saved */
     struct history *history;   /* likewise: what the items of `events` are in */
     uint64_t session_count;    /* entered */
     uint64_t open_count;       /* of those, that are not counted as closed */
     struct order events;       /* kept_events by (event_time, position) */
     struct order sessions;     /* by (start, session_id); share_session() says what an item is */
     struct cube cube;
-    struct closings closings;
     /* Every canonical that was ever kept here, in the order in which they came: an index names a place to go on
        from. Pointers only, so that whoever reads all of them can fetch ahead. */
     struct person **people;

@@ -34,6 +34,27 @@ TEST(nobody_closes_at_the_very_deadline)
     then_nothing_is_left();
 }
 
+TEST(a_deadline_before_1970_and_one_before_the_last_look_are_seen)
+{
+    struct closing row;
+
+    given_memory();
+    closings = (struct closings){0};
+    add(-10000, 1);
+    CHECK(!pop(-10000, &row));
+    CHECK(pop(-5000, &row));
+    CHECK(!pop(5000, &row));
+    add(9000, 2);
+    CHECK(!pop(9000, &row));
+    add(-9000, 3);
+    CHECK(pop(-8999, &row));
+    CHECK_EQ(row.start.ms, 3);
+    CHECK(pop(9001, &row));
+    CHECK_EQ(row.start.ms, 2);
+    closings_clear(&memory, &closings);
+    then_nothing_is_left();
+}
+
 TEST(all_that_is_due_comes_in_order)
 {
     enum { COUNT = 2000 };
