@@ -125,12 +125,18 @@ partition_tenant(const struct partition *partition, struct text name)
 struct tenant *
 partition_make_tenant(struct partition *partition, struct text name)
 {
-    uint32_t no = find_tenant(partition, name);
-    struct tenant *tenant;
+    struct tenant *tenant = partition->last_made;
     struct tenant **slot;
+    uint32_t no;
 
+    /* A request's events are all of one tenant. */
+    if (tenant != NULL && text_equal(tenant->name, name)) {
+        return tenant;
+    }
+    no = find_tenant(partition, name);
     if (no != MAP_NONE) {
-        return partition_tenant_at(partition, no);
+        partition->last_made = partition_tenant_at(partition, no);
+        return partition->last_made;
     }
     tenant = region_take_zero(partition->region, sizeof(*tenant));
     slot = tenant == NULL ? NULL : table_add(&partition->tenants);

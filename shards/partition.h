@@ -81,6 +81,7 @@ struct partition {
     struct settings_record newest_settings; /* header.bytes 0: none yet */
     struct table tenants;                   /* struct tenant * */
     struct map by_name;
+    struct tenant *last_made; /* whose partition_make_tenant() was asked for last; NULL: nobody's */
     /* The events that are not applied yet, in their order: a ring. They are in buffers of the log. */
     struct unapplied *unapplied;
     uint32_t unapplied_room; /* a power of two, or 0 */
