@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "shards/order.h"
 
-#define CHUNK_COUNT_FIRST 4u
+#define CHUNK_COUNT_FIRST 3u
 #define DIGIT_BITS 11u /* the counts of a digit fit the first cache */
 #define DIGIT_COUNT (1u << DIGIT_BITS)
 
@@ -146,9 +146,14 @@ order_next(const struct order *order, struct order_place *place)
     return &chunk_at(order, place->chunk)->entries[place->index++];
 }
 
+/* With room for so many at least: for all that its piece of the region has room for. */
 static struct order_chunk *
-chunk_create(struct memory *memory, uint32_t capacity)
+chunk_create(struct memory *memory, uint32_t count)
 {
+    uint64_t room = region_piece_bytes(chunk_bytes(count)) - sizeof(struct order_chunk);
+    uint32_t capacity = (uint32_t)(room / sizeof(struct order_entry));
+
+    capacity = capacity < ORDER_CHUNK_COUNT ? capacity : ORDER_CHUNK_COUNT;
     struct order_chunk *chunk = memory_take(memory, chunk_bytes(capacity));
 
     chunk->count = 0;
@@ -160,7 +165,9 @@ static struct order_chunk *
 chunk_grow(struct memory *memory, struct order *order, uint32_t at)
 {
     struct order_chunk *chunk = chunk_at(order, at);
-    struct order_chunk *larger = chunk_create(memory, chunk->capacity * 2);
+    uint32_t wanted = chunk->capacity + chunk->capacity / 2 + 1;
+    struct order_chunk *larger =
+        chunk_create(memory, wanted < ORDER_CHUNK_COUNT ? wanted : ORDER_CHUNK_COUNT);
 
     larger->count = chunk->count;
     memcpy(larger->entries, chunk->entries, chunk->count * sizeof(*chunk->entries));
@@ -395,13 +402,10 @@ order_fill(struct memory *memory, struct order *order, const struct order_entry 
     order_clear(memory, order);
     for (uint64_t done = 0; done < count;) {
         uint64_t left = count - done;
-        uint32_t capacity = done == 0 ? CHUNK_COUNT_FIRST : ORDER_CHUNK_COUNT;
-        while (capacity < ORDER_CHUNK_COUNT && capacity < left) {
-            capacity *= 2;
-        }
-        struct order_chunk *chunk = chunk_create(memory, capacity);
+        uint32_t here_count = left < ORDER_CHUNK_COUNT ? (uint32_t)left : ORDER_CHUNK_COUNT;
+        struct order_chunk *chunk = chunk_create(memory, done == 0 ? here_count : ORDER_CHUNK_COUNT);
 
-        chunk->count = left < capacity ? (uint32_t)left : capacity;
+        chunk->count = here_count;
         memcpy(chunk->entries, &entries[done], chunk->count * sizeof(*entries));
         insert_chunk(memory, order, order->chunk_count, chunk);
         done += chunk->count;

@@ -4,7 +4,7 @@
 /*
  * order - items by time, then by a key of their own
  *
- * Entries in chunks of at most ORDER_CHUNK_COUNT; the first chunk begins small. Adding at the end is O(1),
+ * Entries in chunks of at most ORDER_CHUNK_COUNT; the first chunk begins small, and grows by half. Adding at the end is O(1),
  * elsewhere it moves at most one chunk. Nobody looks at an item to find its place: it may lie anywhere. A place is
  * a chunk and an index in it, valid until the next change; what must last longer is kept as (time, key) and sought
  * again.
@@ -18,7 +18,7 @@
 
 #include "shards/memory.h"
 
-#define ORDER_CHUNK_COUNT 256u
+#define ORDER_CHUNK_COUNT 255u /* of which a chunk fills its piece of the region, 6 KiB */
 
 struct order_entry {
     int64_t time;
