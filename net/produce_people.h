@@ -32,7 +32,6 @@
 #define PRODUCE_VISIT_COUNT_MAX 65536u      /* of those that are asked for */
 #define PRODUCE_VISIT_COUNT_NATURAL 262144u /* of those that come; more turn round at the door */
 #define PRODUCE_LOGIN_PERCENT 80u           /* who has an account and stays on the log-in page */
-#define PRODUCE_ROW_COUNT_MAX 2u            /* that one call makes */
 
 struct produce_people_options {
     uint64_t people_seed;

@@ -15,10 +15,10 @@
  * least the reading's.
  */
 
-#define TURN_COUNT 64u    /* items between two looks at the clock */
-#define QUESTION_COUNT 8u /* questions */
-#define COPY_BYTES 65536u /* or so much of their texts */
-#define ROW_COUNT_FIRST 8u
+#define TURN_COUNT 64u       /* items between two looks at the clock */
+#define QUESTION_COUNT 8u    /* questions */
+#define COPY_BYTES 65536u    /* or so much of their texts */
+#define ROW_COUNT_FIRST 256u /* at most */
 
 /* By position; from the end, for newer questions have greater ones. */
 static void
@@ -185,13 +185,29 @@ keeper_has_enough(const struct asked *asked, uint32_t count_max, uint64_t bytes_
            (asked->row_count > 0 && arena->bytes_used >= bytes_max);
 }
 
+static uint32_t
+row_count_max(const struct question *question)
+{
+    switch (question->kind) {
+    case QUESTION_EVENTS:
+        return question->ask.events->count_max;
+    case QUESTION_SESSIONS:
+        return question->ask.sessions->count_max;
+    default:
+        return 1;
+    }
+}
+
 void *
 keeper_add_row(struct asked *asked, uint32_t row_bytes)
 {
     struct arena *arena = &asked->question->arena;
 
     if (asked->row_count == asked->row_capacity) {
-        uint32_t capacity = asked->row_capacity == 0 ? ROW_COUNT_FIRST : asked->row_capacity * 2;
+        uint32_t count_max = row_count_max(asked->question);
+        uint32_t capacity = asked->row_capacity == 0 ? ROW_COUNT_FIRST : 2 * asked->row_capacity;
+        capacity = capacity < count_max ? capacity : count_max;
+        ASSERT(capacity > asked->row_count);
         void *rows = arena_take(arena, (uint64_t)capacity * row_bytes);
         if (rows == NULL) {
             return NULL;

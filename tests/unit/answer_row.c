@@ -149,6 +149,25 @@ TEST(a_profile_has_what_was_asked_for)
     then_the_world_ends();
 }
 
+/* Of a thousand such answers each has room for one row. */
+TEST(an_answer_with_one_row_takes_little)
+{
+    struct question question = {.kind = QUESTION_EVENT_SESSION, .target = slice_of(0)};
+    struct member member = member_of(0);
+
+    given_a_world(1, 64, 8);
+    send_event(0, T0, "click", (struct extra){0});
+    send_progress(0);
+    question.ask.event_session.members = &member;
+    question.ask.event_session.member_count = 1;
+    question.ask.event_session.event_time.ms = T0;
+    ask(&question);
+    CHECK_EQ(question.answer.sessions->count, 1);
+    CHECK(question.arena.bytes_used < 4 * sizeof(struct session_row));
+    release(&question);
+    then_the_world_ends();
+}
+
 TEST(a_part_ends_by_its_bytes_and_says_so)
 {
     struct question question;
@@ -163,7 +182,7 @@ TEST(a_part_ends_by_its_bytes_and_says_so)
     CHECK_EQ(question.answer.events->count, 1);
     CHECK(question.answer.events->has_more);
     release(&question);
-    question = ask_events(UINT32_MAX, 2000);
+    question = ask_events(UINT32_MAX, 6000);
     CHECK(question.answer.events->count > 1 && question.answer.events->count < 30);
     CHECK(question.answer.events->has_more);
     release(&question);
@@ -172,7 +191,7 @@ TEST(a_part_ends_by_its_bytes_and_says_so)
     CHECK(!question.answer.events->has_more);
     release(&question);
 
-    question = ask_sessions(UINT32_MAX, 2000);
+    question = ask_sessions(UINT32_MAX, 22500);
     CHECK(question.answer.sessions->count > 1 && question.answer.sessions->count < 30);
     CHECK(question.answer.sessions->has_more);
     release(&question);
