@@ -13,14 +13,13 @@
  *   0     -                              -                          the message's event
  *   1     page of the person             -                          its record
  *   2     person                         share
- *   3     person; its events             the steps of history and cube
+ *   3     its events                     its events and history
  *   4     all of the profile; its events ..
  *   5     its events                     ..
- *   6     -                              ..
  */
 
-#define STEP_COUNT 7u
-#define STEP_OF_SHARE 3u /* the first step of history and cube */
+#define STEP_COUNT 6u
+#define STEP_OF_SHARE 3u /* the first step of what is in it */
 
 struct ahead {
     const struct message *message;
@@ -87,7 +86,7 @@ fetch(const struct keeper *keeper, struct ahead *ahead, uint32_t step)
         store_prefetch(persons, key_of(ahead->event));
         return;
     case 2:
-        store_prefetch_record(persons, key_of(ahead->event));
+        store_prefetch_record(persons, key_of(ahead->event), sizeof(struct person));
         ahead->share = find_share(keeper, ahead);
         if (ahead->share != NULL) {
             prefetch_lines(ahead->share, sizeof(*ahead->share));
@@ -95,9 +94,6 @@ fetch(const struct keeper *keeper, struct ahead *ahead, uint32_t step)
         return;
     case STEP_OF_SHARE:
         *ahead->person = store_peek(persons, key_of(ahead->event));
-        if (*ahead->person != NULL) {
-            prefetch_lines(*ahead->person, sizeof(**ahead->person));
-        }
         break;
     default:
         break;

@@ -161,7 +161,7 @@ store_prefetch(const struct store *store, struct store_key key)
 }
 
 void
-store_prefetch_record(const struct store *store, struct store_key key)
+store_prefetch_record(const struct store *store, struct store_key key, uint32_t bytes)
 {
     if (store->directory == NULL) {
         return;
@@ -175,7 +175,7 @@ store_prefetch_record(const struct store *store, struct store_key key)
     while (page->entries[at] != 0 && page->entries[at] >> TAG_SHIFT != tag) {
         at = (at + 1) & mask;
     }
-    prefetch_line(key_of(store, record_of(page->entries[at])));
+    prefetch_lines(record_of(page->entries[at]), bytes);
 }
 
 int
