@@ -729,11 +729,12 @@ hash_person(void *context, void *record)
         if (entry == NULL) {
             return;
         }
-        uint64_t bytes = profile_codec_session_bytes(share_session(entry));
-        void *encoded = memory_take(memory, bytes);
-        profile_codec_encode_session(share_session(entry), encoded);
-        hashing->sum += hash_piece(seed_of(person->share, 2) + person->number, encoded, bytes);
-        memory_put(memory, encoded, bytes);
+        struct slice_parts parts = {0};
+        slice_parts_begin(&parts, share_entry_address(entry));
+        slice_parts_add_all_now(person->share->state, &parts);
+        hashing->sum += hash_piece(seed_of(person->share, 2) + person->number, parts.whole->session,
+                                   parts.whole->session_bytes);
+        slice_parts_end(memory, &parts);
     }
 }
 
@@ -751,7 +752,8 @@ hash_events(struct hashing *hashing, const struct share *share)
         }
         const struct kept_event *event = history_at(share->history, entry->item);
         if (event == NULL) {
-            uint32_t bytes = log_store_copy_now(share->state->journal, entry->item, copy, SLICE_PAGE_BYTES);
+            uint32_t bytes;
+            (void)log_store_copy_now(share->state->journal, entry->item, copy, SLICE_PAGE_BYTES, &bytes);
             ASSERT(bytes <= SLICE_PAGE_BYTES);
             event = copy;
         }

@@ -113,6 +113,7 @@ keeper_finish(struct keeper *keeper, struct asked *asked, int fault)
 
     cube_work_destroy(keeper, asked->cube_work);
     recall_destroy(&keeper->memory, asked->recall);
+    slice_parts_end(&keeper->memory, &asked->parts);
     memory_put(&keeper->memory, asked, sizeof(*asked));
     keeper->asked_count--;
 
@@ -156,8 +157,8 @@ keeper_watermark_of(struct keeper *keeper, const struct question *question)
     return keeper_watermark(&keeper->partitions[reading->partition], tenant);
 }
 
-static int64_t
-gap_of(const struct keeper *keeper, const struct question *question)
+int64_t
+keeper_gap_of(const struct keeper *keeper, const struct question *question)
 {
     return keeper->partitions[question->reading.partition].rules.gap_ms;
 }
@@ -238,7 +239,7 @@ keeper_answer_profile(struct keeper *keeper, struct asked *asked, const struct p
     }
     if (answer != NULL && person != NULL) {
         answer_row_profile(arena, answer, person->profile, question->ask.profile.with,
-                           keeper_watermark_of(keeper, question), gap_of(keeper, question));
+                           keeper_watermark_of(keeper, question), keeper_gap_of(keeper, question));
     }
     question->answer.profile = answer;
     keeper_finish(keeper, asked, 0);
@@ -276,224 +277,6 @@ keeper_is_time_up(struct asked *asked, uint32_t count, const struct time_slice *
     return time_slice_is_over(time);
 }
 
-/* Sessions. */
-
-static void
-add_session_row(struct asked *asked, struct session_at at, bool is_open, uint32_t with)
-{
-    struct session_row *row = keeper_add_row(asked, sizeof(*row));
-
-    if (row != NULL) {
-        answer_row_session(&asked->question->arena, row, at, is_open, with);
-    }
-}
-
-static void
-finish_sessions(struct keeper *keeper, struct asked *asked, bool has_more)
-{
-    struct sessions_answer *answer = arena_take(&asked->question->arena, sizeof(*answer));
-
-    if (answer != NULL) {
-        *answer =
-            (struct sessions_answer){.rows = asked->rows, .count = asked->row_count, .has_more = has_more};
-    }
-    asked->question->answer.sessions = answer;
-    keeper_finish(keeper, asked, 0);
-}
-
-static void
-start_sessions(struct scan *scan, const struct session_scan *ask)
-{
-    if (ask->has_after && ask->after.start.ms < ask->to.ms) {
-        scan_start_at(scan, ask->after.start.ms, session_key(ask->after.session_id));
-    } else {
-        scan_start_at(scan, ask->to.ms, 0);
-    }
-}
-
-/* The winner is the last member; when it lies here and has no profile any more, the members are out of date. */
-static bool
-is_stale(const struct keeper *keeper, const struct question *question, const struct member *members,
-         uint32_t count)
-{
-    const struct person *winner = count > 0 ? keeper_person_of(keeper, question, &members[count - 1]) : NULL;
-
-    return winner != NULL && winner->profile == NULL && winner->away == NULL;
-}
-
-/* The winner is the only one of the members who may have a profile. */
-static bool
-await_members(struct keeper *keeper, struct asked *asked, const struct member *members, uint32_t count)
-{
-    struct person *winner = count > 0 ? keeper_person_of(keeper, asked->question, &members[count - 1]) : NULL;
-
-    return winner != NULL && keeper_await(keeper, asked, winner);
-}
-
-/* Live sessions are sought anew in each piece: a profile may come and go between two. */
-static bool
-begin_sessions(struct keeper *keeper, struct asked *asked, const struct share *share)
-{
-    struct question *question = asked->question;
-    const struct session_scan *ask = question->ask.sessions;
-    uint32_t count = ask->members != NULL ? 2 * ask->member_count : 1;
-
-    if (asked->scan == NULL) {
-        asked->scan = scan_create(&question->arena, count > 0 ? count : 1);
-        if (asked->scan == NULL) {
-            return false;
-        }
-        start_sessions(asked->scan, ask);
-    }
-    scan_clear(asked->scan);
-    if (ask->members == NULL) {
-        scan_add_order(asked->scan, &share->sessions);
-    }
-    for (uint32_t i = 0; ask->members != NULL && i < ask->member_count; i++) {
-        const struct person *person = keeper_person_of(keeper, question, &ask->members[i]);
-        if (person == NULL) {
-            continue;
-        }
-        scan_add_order(asked->scan, &person->archive.order);
-        if (person->profile != NULL) {
-            scan_add_person(asked->scan, person);
-        }
-    }
-    scan_resume(asked->scan);
-    return true;
-}
-
-static enum step
-answer_sessions(struct keeper *keeper, struct asked *asked, const struct time_slice *time)
-{
-    struct question *question = asked->question;
-    const struct session_scan *ask = question->ask.sessions;
-    const struct share *share = keeper_share_of(keeper, question);
-
-    if (share == NULL) {
-        finish_sessions(keeper, asked, false);
-        return STEP_DONE;
-    }
-    if (ask->members != NULL && is_stale(keeper, question, ask->members, ask->member_count)) {
-        keeper_finish(keeper, asked, -ESTALE);
-        return STEP_DONE;
-    }
-    if (ask->members != NULL && await_members(keeper, asked, ask->members, ask->member_count)) {
-        return STEP_LATER;
-    }
-    if (!begin_sessions(keeper, asked, share)) {
-        finish_sessions(keeper, asked, false);
-        return STEP_DONE;
-    }
-    struct event_ms watermark = keeper_watermark_of(keeper, question);
-    int64_t gap_ms = gap_of(keeper, question);
-
-    for (uint32_t count = 1; !keeper_has_enough(asked, ask->count_max, ask->bytes_max); count++) {
-        struct person *person = scan_next_person(asked->scan);
-        if (person != NULL && keeper_await(keeper, asked, person)) {
-            return STEP_LATER;
-        }
-        struct session_at at = scan_next_session(asked->scan);
-        if (at.session == NULL || at.session->start.ms < ask->from.ms) {
-            finish_sessions(keeper, asked, false);
-            return STEP_DONE;
-        }
-        bool is_open = !session_is_closed(at.session, watermark, gap_ms);
-        if (tri_takes(ask->open, is_open)) {
-            add_session_row(asked, at, is_open, ask->with);
-        }
-        if (keeper_is_time_up(asked, count, time)) {
-            return STEP_MORE;
-        }
-    }
-    finish_sessions(keeper, asked, true);
-    return STEP_DONE;
-}
-
-/*
- * The session of an event: it covers the event's time and has the event's person among its sources. There may be
- * two: one that was final before its person was merged, and one that came with the merge and reaches over it. The
- * first one was final sooner, so it ends sooner, and an event that old could not have joined the second.
- */
-static struct session_at
-better(struct session_at known, struct session_at at, uint32_t person, struct event_ms time)
-{
-    if (at.session->start.ms > time.ms || at.session->end.ms < time.ms || !session_has_source(at, person)) {
-        return known;
-    }
-    return known.session == NULL || at.session->end.ms < known.session->end.ms ? at : known;
-}
-
-static struct session_at
-search_archive(const struct session_archive *archive, struct session_at found, uint32_t number,
-               struct event_ms time)
-{
-    if (archive->order.count == 0 || time.ms == INT64_MAX) {
-        return found;
-    }
-    struct order_place place = order_seek(&archive->order, time.ms + 1, 0);
-
-    for (;;) {
-        const struct order_entry *entry = order_previous(&archive->order, &place);
-        if (entry == NULL || entry->time < time.ms - archive->duration_ms_max) {
-            return found;
-        }
-        found = better(found, share_session(entry), number, time);
-    }
-}
-
-static struct session_at
-search_profile(const struct profile *profile, struct session_at found, uint32_t number, struct event_ms time)
-{
-    const struct session *rows = session_set_rows(&profile->pack, &profile->sessions);
-
-    for (uint32_t i = 0; i < profile->sessions.rows.count; i++) {
-        found = better(found, (struct session_at){.pack = &profile->pack, .session = &rows[i]}, number, time);
-    }
-    return found;
-}
-
-static enum step
-answer_event_session(struct keeper *keeper, struct asked *asked)
-{
-    struct question *question = asked->question;
-    const struct member *members = question->ask.event_session.members;
-    uint32_t member_count = question->ask.event_session.member_count;
-    uint32_t number = question->ask.event_session.person;
-    struct event_ms time = question->ask.event_session.event_time;
-    struct session_at found = {0};
-
-    if (!question->reading.is_known) {
-        finish_sessions(keeper, asked, false);
-        return STEP_DONE;
-    }
-    if (is_stale(keeper, question, members, member_count)) {
-        keeper_finish(keeper, asked, -ESTALE);
-        return STEP_DONE;
-    }
-    if (await_members(keeper, asked, members, member_count)) {
-        return STEP_LATER;
-    }
-    for (uint32_t i = 0; i < member_count; i++) {
-        const struct person *person = keeper_person_of(keeper, question, &members[i]);
-        if (person == NULL) {
-            continue;
-        }
-        found = search_archive(&person->archive, found, number, time);
-        if (person->profile != NULL) {
-            found = search_profile(person->profile, found, number, time);
-        }
-    }
-    if (found.session != NULL) {
-        add_session_row(asked, found,
-                        !session_is_closed(found.session, keeper_watermark_of(keeper, question),
-                                           gap_of(keeper, question)),
-                        question->ask.event_session.with);
-    }
-    finish_sessions(keeper, asked, false);
-    return STEP_DONE;
-}
-
 static enum step
 answer_open_sessions(struct keeper *keeper, struct asked *asked, const struct time_slice *time)
 {
@@ -527,9 +310,9 @@ answer(struct keeper *keeper, struct asked *asked, const struct time_slice *time
     case QUESTION_EVENT:
         return keeper_answer_event(keeper, asked);
     case QUESTION_SESSIONS:
-        return answer_sessions(keeper, asked, time);
+        return keeper_answer_sessions(keeper, asked, time);
     case QUESTION_EVENT_SESSION:
-        return answer_event_session(keeper, asked);
+        return keeper_answer_event_session(keeper, asked, time);
     case QUESTION_CUBE:
         return keeper_answer_cube(keeper, asked, time);
     case QUESTION_OPEN_SESSIONS:

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "shards/keeper_state.h"
 
+#include "shards/profile_codec.h"
+
 #include "core/hash.h"
 #include "core/map.h"
 #include "shards/sort.h"
@@ -338,7 +340,7 @@ read_ahead(struct keeper *keeper, struct asked *asked, const struct cube_scan *a
         addresses[count++] = entry->item;
         entry = order_next(&share->events, &behind);
     } while (count < RECALL_COUNT_MAX && entry != NULL && entry->time < ask->to.ms);
-    return keeper_read_events(keeper, asked, share->history, addresses, count);
+    return keeper_read_records(keeper, asked, share->history, addresses, count);
 }
 
 static enum step
@@ -353,7 +355,7 @@ sum_events(struct keeper *keeper, struct asked *asked, struct cube_work *work, c
         if (entry == NULL || entry->time >= ask->to.ms) {
             break;
         }
-        const struct kept_event *event = keeper_event_at(asked, share->history, entry->item);
+        const struct kept_event *event = keeper_record_at(asked, share->history, entry->item);
         if (event == NULL) {
             return read_ahead(keeper, asked, ask, share, place, entry);
         }
@@ -376,33 +378,92 @@ sum_events(struct keeper *keeper, struct asked *asked, struct cube_work *work, c
     return STEP_DONE;
 }
 
+/* What is counted of a session. */
+struct cube_session {
+    const uint32_t *code;
+    int64_t duration_ms;
+    bool is_closed;
+};
+
+/* False: it is archived, and the record at *out_missing is on disk. */
+static bool
+read_session(struct keeper *keeper, struct asked *asked, const struct share *share,
+             const struct order_entry *entry, struct event_ms watermark, struct cube_session *out_session,
+             uint64_t *out_missing)
+{
+    uint64_t address = share_entry_address(entry);
+
+    if (address == 0) {
+        struct known_session known = share_known_session(entry);
+        *out_session = (struct cube_session){
+            .code = known.code,
+            .duration_ms = known.end.ms - known.start.ms,
+            .is_closed = watermark.ms > known.end.ms + keeper->partitions[share->partition].rules.gap_ms,
+        };
+        return true;
+    }
+    const struct slice_session *record = keeper_archived_at(keeper, asked, share, address, out_missing);
+
+    if (record == NULL) {
+        return false;
+    }
+    const struct profile_codec_session *session = (const void *)record->session;
+
+    *out_session = (struct cube_session){
+        .code = session->code, .duration_ms = session->end.ms - session->start.ms, .is_closed = true};
+    return true;
+}
+
+/* A record is on disk: it is read, with the sessions behind. */
 static enum step
-sum_sessions(struct keeper *keeper, struct cube_work *work, const struct cube_scan *ask,
+read_sessions_ahead(struct keeper *keeper, struct asked *asked, const struct cube_scan *ask,
+                    const struct share *share, struct order_place behind, uint64_t missing)
+{
+    uint64_t addresses[RECALL_COUNT_MAX] = {missing};
+    uint32_t count = 1;
+
+    for (uint32_t i = 1; i < RECALL_COUNT_MAX; i++) {
+        const struct order_entry *entry = order_next(&share->sessions, &behind);
+        if (entry == NULL || entry->time >= ask->to.ms) {
+            break;
+        }
+        if (share_entry_address(entry) != 0) {
+            addresses[count++] = share_entry_address(entry);
+        }
+    }
+    return keeper_read_records(keeper, asked, share->history, addresses, count);
+}
+
+static enum step
+sum_sessions(struct keeper *keeper, struct asked *asked, struct cube_work *work, const struct cube_scan *ask,
              const struct share *share, struct event_ms watermark, const struct time_slice *time)
 {
     const struct order *order = &share->sessions;
     struct order_place place = find_place(work, ask, order);
-    int64_t gap_ms = keeper->partitions[share->partition].rules.gap_ms;
 
     for (uint32_t count = 1; !is_too_big(work); count++) {
         const struct order_entry *entry = order_next(order, &place);
         if (entry == NULL || entry->time >= ask->to.ms) {
             break;
         }
-        struct known_session session = share_known_session(entry);
+        struct cube_session session;
+        uint64_t missing;
+        if (!read_session(keeper, asked, share, entry, watermark, &session, &missing)) {
+            return read_sessions_ahead(keeper, asked, ask, share, place, missing);
+        }
+        work->has_place = true;
+        work->time = entry->time;
+        work->key = entry->key;
         if (takes_code(ask, session.code)) {
             uint32_t index = find_row(keeper, work, ask, entry->time, session.code); /* may move the rows */
             struct cube_row *row = &work->rows[index];
             row->sessions++;
-            if (session.is_archived || watermark.ms > session.end.ms + gap_ms) {
+            if (session.is_closed) {
                 row->closed_sessions++;
-                row->closed_duration_ms += (uint64_t)(session.end.ms - session.start.ms);
+                row->closed_duration_ms += (uint64_t)session.duration_ms;
             }
         }
         if (is_time_up(count, time)) {
-            work->has_place = true;
-            work->time = entry->time;
-            work->key = entry->key;
             return STEP_MORE;
         }
     }
@@ -559,7 +620,7 @@ run_stage(struct keeper *keeper, struct asked *asked, struct share *share, struc
     case CUBE_EVENTS:
         return sum_events(keeper, asked, work, ask, share, time);
     case CUBE_SESSIONS:
-        return sum_sessions(keeper, work, ask, share, watermark, time);
+        return sum_sessions(keeper, asked, work, ask, share, watermark, time);
     case CUBE_SORT_USERS:
         return sort_users(work, time);
     case CUBE_COPY_USERS:

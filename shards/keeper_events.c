@@ -9,8 +9,6 @@
  * again. So each wait is a step on, whatever leaves memory in between.
  */
 
-#define READ_COUNT_MIN 8u /* events read ahead, though fewer rows are wanted: not all may be taken */
-
 static void
 add_event_row(struct asked *asked, const struct kept_event *event, uint32_t texts)
 {
@@ -102,15 +100,15 @@ events_arrived(void *context)
     keeper_make_ready(asked->question->subquery->answerer, asked);
 }
 
-const struct kept_event *
-keeper_event_at(const struct asked *asked, const struct history *history, uint64_t address)
+const void *
+keeper_record_at(const struct asked *asked, const struct history *history, uint64_t address)
 {
     return asked->recall != NULL ? recall_find(asked->recall, address) : history_at(history, address);
 }
 
 enum step
-keeper_read_events(struct keeper *keeper, struct asked *asked, const struct history *history,
-                   const uint64_t *addresses, uint32_t count)
+keeper_read_records(struct keeper *keeper, struct asked *asked, const struct history *history,
+                    const uint64_t *addresses, uint32_t count)
 {
     if (asked->recall == NULL) {
         asked->recall = recall_create(&keeper->memory, history->state->journal, events_arrived, asked);
@@ -126,7 +124,7 @@ read_ahead(struct keeper *keeper, struct asked *asked, const struct history *his
 {
     const struct event_scan *ask = asked->question->ask.events;
     uint32_t wanted = ask->count_max - asked->row_count;
-    uint32_t most = wanted < READ_COUNT_MIN ? READ_COUNT_MIN : wanted;
+    uint32_t most = wanted < KEEPER_READ_COUNT_MIN ? KEEPER_READ_COUNT_MIN : wanted;
     uint64_t addresses[RECALL_COUNT_MAX];
     uint32_t count = 0;
     struct order_entry next = *entry;
@@ -135,7 +133,7 @@ read_ahead(struct keeper *keeper, struct asked *asked, const struct history *his
         addresses[count++] = next.item;
     } while (count < most && count < RECALL_COUNT_MAX && scan_next(asked->scan, &next) &&
              next.time >= ask->from.ms);
-    return keeper_read_events(keeper, asked, history, addresses, count);
+    return keeper_read_records(keeper, asked, history, addresses, count);
 }
 
 enum step
@@ -157,7 +155,7 @@ keeper_answer_events(struct keeper *keeper, struct asked *asked, const struct ti
             finish_events(keeper, asked, false);
             return STEP_DONE;
         }
-        const struct kept_event *event = keeper_event_at(asked, share->history, entry.item);
+        const struct kept_event *event = keeper_record_at(asked, share->history, entry.item);
         if (event == NULL) {
             enum step step = read_ahead(keeper, asked, share->history, &entry);
             scan_start_at(asked->scan, before_time, before_key);
@@ -179,9 +177,9 @@ static enum step
 find_newest(struct keeper *keeper, struct asked *asked, const struct history *history, struct hash128 id_hash)
 {
     while (asked->chain != 0) {
-        const struct kept_event *event = keeper_event_at(asked, history, asked->chain);
+        const struct kept_event *event = keeper_record_at(asked, history, asked->chain);
         if (event == NULL) {
-            return keeper_read_events(keeper, asked, history, &asked->chain, 1);
+            return keeper_read_records(keeper, asked, history, &asked->chain, 1);
         }
         if (hash128_equal(kept_event_record(event)->id_hash, id_hash) &&
             (asked->best == 0 || event->position > asked->best_position)) {
@@ -216,9 +214,9 @@ keeper_answer_event(struct keeper *keeper, struct asked *asked)
         return STEP_LATER;
     }
     if (asked->best != 0) {
-        const struct kept_event *event = keeper_event_at(asked, share->history, asked->best);
+        const struct kept_event *event = keeper_record_at(asked, share->history, asked->best);
         if (event == NULL) {
-            return keeper_read_events(keeper, asked, share->history, &asked->best, 1);
+            return keeper_read_records(keeper, asked, share->history, &asked->best, 1);
         }
         if (text_equal(event_text(kept_event_record(event), EVENT_EVENT_ID), event_id)) {
             add_event_row(asked, event, question->ask.event.texts);

@@ -10,8 +10,8 @@
  * because a million items put in order one after the other would each wait for memory several times.
  *
  *   people   decoded as they come, found by their canonical from then on
- *   journal  events are found by ID, counted in their cells, and listed; sessions are decoded and listed. What is
- *            needed of an event later is in its entry and the number of its person: the record need not stay
+ *   journal  events are found by ID, counted in their cells, and listed; sessions are looked at, counted and listed. What
+ *            is needed of them later is in their entries and the numbers of their persons: the records need not stay
  *   end      for each share: people by number, events by (time, position), sessions by (start, session_id); from
  *            these all orders are filled, and sessions entered
  *
@@ -30,6 +30,13 @@ struct entries {
     uint32_t capacity;
 };
 
+/* Of an archived session what its person has to know. */
+struct archived {
+    struct order_entry entry;
+    int64_t duration_ms;
+    uint32_t person;
+};
+
 /* A share while it is read. */
 struct restoring {
     struct restoring *next;
@@ -37,8 +44,10 @@ struct restoring {
     struct entries events; /* by (time, position) in the end */
     uint32_t *persons;     /* [events.capacity]: whose each is, by number, while they are as they came */
     uint32_t person_capacity;
-    struct entries sessions; /* as share.h has them, archived ones */
-    struct entries entered;  /* likewise, those that can still change */
+    struct archived *archived;
+    uint32_t archived_count;
+    uint32_t archived_capacity;
+    struct entries sessions; /* as share.h has them: those that can still change, in the end all */
 };
 
 struct kept_ahead {
@@ -404,7 +413,7 @@ keeper_restore_person(struct slice_restore *restore, struct store_key canonical,
     person->profile_bytes = person->profile != NULL ? person->profile->pack.used : 0;
     person->share = restoring->share;
     share_add_person(memory, restoring->share, person);
-    add_sessions(memory, &restoring->entered, person);
+    add_sessions(memory, &restoring->sessions, person);
     keeper_note_profile(keeper, person, 0);
     if (!restore->is_joining) {
         keeper_let_go_early(keeper, person);
@@ -455,7 +464,8 @@ read_event(struct slice_restore *restore, struct restoring *restoring, const str
 }
 
 static void
-read_session(struct slice_restore *restore, struct restoring *restoring, const struct slice_session *record)
+read_session(struct slice_restore *restore, struct restoring *restoring, const struct slice_session *record,
+             uint64_t address)
 {
     struct memory *memory = &restore->keeper->memory;
     struct session_block *block;
@@ -464,8 +474,14 @@ read_session(struct slice_restore *restore, struct restoring *restoring, const s
         restore->is_bad = true;
         return;
     }
-    block->session.is_archived = true;
-    add_entry(memory, &restoring->sessions, share_block_entry(block));
+    restoring->archived = memory_grow(memory, restoring->archived, &restoring->archived_capacity,
+                                      restoring->archived_count, sizeof(*restoring->archived));
+    restoring->archived[restoring->archived_count++] =
+        (struct archived){.entry = share_archived_entry(&block->session, address),
+                          .duration_ms = session_duration_ms(&block->session),
+                          .person = block->session.person};
+    share_count_archived(memory, restoring->share, &block->session);
+    session_block_destroy(memory, block);
 }
 
 static bool
@@ -497,7 +513,8 @@ end_session(struct slice_restore *restore)
 }
 
 static void
-go_on_with_session(struct slice_restore *restore, struct restoring *restoring, const struct slice_part *part)
+go_on_with_session(struct slice_restore *restore, struct restoring *restoring, const struct slice_part *part,
+                   uint64_t address)
 {
     if (part->bytes > restore->session_bytes - restore->session_done) {
         restore->is_bad = true;
@@ -506,7 +523,7 @@ go_on_with_session(struct slice_restore *restore, struct restoring *restoring, c
     memcpy(restore->session + restore->session_done, part->data, part->bytes);
     restore->session_done += part->bytes;
     if (restore->session_done == restore->session_bytes) {
-        read_session(restore, restoring, (const void *)restore->session);
+        read_session(restore, restoring, (const void *)restore->session, address);
         end_session(restore);
     }
 }
@@ -522,11 +539,11 @@ keeper_restore_kept(struct slice_restore *restore, const void *record, uint32_t 
     } else if (kind == SLICE_EVENT) {
         read_event(restore, restoring, record, address);
     } else if (kind == SLICE_PART) {
-        go_on_with_session(restore, restoring, record);
+        go_on_with_session(restore, restoring, record, address);
     } else if (kind == SLICE_SESSION && is_session_large(record, bytes)) {
         begin_session(restore, record, bytes);
     } else if (kind == SLICE_SESSION) {
-        read_session(restore, restoring, record);
+        read_session(restore, restoring, record, address);
     } else {
         restore->is_bad = true;
     }
@@ -672,32 +689,24 @@ make_history(struct memory *memory, struct restoring *restoring, const struct nu
     return is_sound;
 }
 
-static void
-archive(struct memory *memory, struct session_archive *archive, struct session_block *block)
-{
-    const struct session *session = &block->session;
-    int64_t duration = session_duration_ms(session);
-
-    order_insert(memory, &archive->order, share_block_entry(block));
-    archive->duration_ms_max = duration > archive->duration_ms_max ? duration : archive->duration_ms_max;
-}
-
 static bool
 make_sessions(struct memory *memory, struct restoring *restoring, const struct numbers *numbers)
 {
     struct entries *sessions = &restoring->sessions;
     struct share *share = restoring->share;
 
-    for (uint32_t i = 0; i < sessions->count; i++) {
-        struct session_block *block = order_pointer(&sessions->rows[i]);
-        uint32_t owner = find_number(numbers, block->session.person);
+    for (uint32_t i = 0; i < restoring->archived_count; i++) {
+        const struct archived *archived = &restoring->archived[i];
+        uint32_t owner = find_number(numbers, archived->person);
         if (owner == NUMBER_NONE) {
             return false;
         }
-        archive(memory, &share->people[owner]->archive, block);
-    }
-    for (uint32_t i = 0; i < restoring->entered.count; i++) {
-        add_entry(memory, sessions, restoring->entered.rows[i]);
+        struct session_archive *archive = &share->people[owner]->archive;
+        order_insert(memory, &archive->order, archived->entry);
+        archive->duration_ms_max = archived->duration_ms > archive->duration_ms_max
+                                       ? archived->duration_ms
+                                       : archive->duration_ms_max;
+        add_entry(memory, sessions, archived->entry);
     }
     order_sort(memory, sessions->rows, sessions->count);
     share_fill(memory, share, sessions->rows, sessions->count);
@@ -740,8 +749,9 @@ keeper_restore_end(struct slice_restore *restore)
         free_entries(&keeper->memory, &restoring->events);
         memory_put(&keeper->memory, restoring->persons,
                    (uint64_t)restoring->person_capacity * sizeof(*restoring->persons));
+        memory_put(&keeper->memory, restoring->archived,
+                   (uint64_t)restoring->archived_capacity * sizeof(*restoring->archived));
         free_entries(&keeper->memory, &restoring->sessions);
-        free_entries(&keeper->memory, &restoring->entered);
         memory_put(&keeper->memory, restoring, sizeof(*restoring));
     }
     cube_queue_run(&keeper->memory, &keeper->cube_queue);

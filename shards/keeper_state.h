@@ -6,7 +6,8 @@
  *
  * keeper.c runs the step: lanes, partitions, rounds. keeper_prefetch.c fetches what messages will touch from memory.
  * keeper_wait.c holds what waits for a key. keeper_people.c lets profiles leave memory and come back. keeper_apply.c
- * applies a job to a person. keeper_answer.c, keeper_events.c, keeper_cube.c and keeper_profiles.c answer questions.
+ * applies a job to a person. keeper_answer.c, keeper_events.c, keeper_sessions.c, keeper_cube.c and keeper_profiles.c
+ * answer questions.
  * keeper_save.c is a slice as a part of a checkpoint, keeper_restore.c makes one from its records.
  *
  *   lane -> job -> its key waits?  yes -> appended to the key's queue
@@ -142,10 +143,14 @@ struct asked {
     struct profiles_work *profiles_work; /* in the question's arena */
     struct log_store_waiter waiter;      /* while what it needs is read: STEP_LATER */
     struct person *awaited;              /* whose profile that is: pinned until the next piece has run */
-    struct recall *recall;               /* kept events that were read for it */
+    struct recall *recall;               /* records of the journal that were read for it */
+    struct slice_parts parts;            /* of the long session it looks at */
     uint64_t chain;                      /* of an event's ID: the next address to look at, */
     uint64_t best;                       /* and that of the newest one so far; 0: none */
     uint64_t best_position;
+    uint64_t
+        archived_count; /* of an event's session: of all members, when it was sought; `best` is its address, */
+    struct event_ms best_end; /* and it ends then */
     bool has_chain;
 };
 
@@ -323,6 +328,8 @@ void keeper_read_arrived(struct log_store_waiter *waiter);
 void keeper_answer_profile(struct keeper *keeper, struct asked *asked, const struct person *person);
 /* Hands the question back. */
 void keeper_finish(struct keeper *keeper, struct asked *asked, int fault);
+/* The gap that is in force now. */
+int64_t keeper_gap_of(const struct keeper *keeper, const struct question *question);
 /* What of its tenant lies in the question's slice; NULL for nothing. */
 struct share *keeper_share_of(const struct keeper *keeper, const struct question *question);
 /* Raised by the reading's. */
@@ -346,14 +353,25 @@ tri_takes(enum tri tri, bool is_so)
 
 /* keeper_events.c */
 
-/* The kept event at an address, lent for this step; NULL: it is to be asked for. */
-const struct kept_event *keeper_event_at(const struct asked *asked, const struct history *history,
-                                         uint64_t address);
-/* Reads events that are on disk, as the first of these is: the question waits. */
-enum step keeper_read_events(struct keeper *keeper, struct asked *asked, const struct history *history,
-                             const uint64_t *addresses, uint32_t count);
+#define KEEPER_READ_COUNT_MIN 8u /* records read ahead, though fewer rows are wanted: not all may be taken */
+
+/* The record of the journal at an address, lent for this step; NULL: it is to be asked for. */
+const void *keeper_record_at(const struct asked *asked, const struct history *history, uint64_t address);
+/* Reads records that are on disk, as the first of these is: the question waits. */
+enum step keeper_read_records(struct keeper *keeper, struct asked *asked, const struct history *history,
+                              const uint64_t *addresses, uint32_t count);
 enum step keeper_answer_events(struct keeper *keeper, struct asked *asked, const struct time_slice *time);
 enum step keeper_answer_event(struct keeper *keeper, struct asked *asked);
+
+/* keeper_sessions.c */
+
+/* The archived session of this address, lent for this step; NULL: the record at *out_missing is to be asked for. */
+const struct slice_session *keeper_archived_at(struct keeper *keeper, struct asked *asked,
+                                               const struct share *share, uint64_t address,
+                                               uint64_t *out_missing);
+enum step keeper_answer_sessions(struct keeper *keeper, struct asked *asked, const struct time_slice *time);
+enum step keeper_answer_event_session(struct keeper *keeper, struct asked *asked,
+                                      const struct time_slice *time);
 
 /* keeper_cube.c */
 

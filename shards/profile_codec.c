@@ -80,6 +80,9 @@ write_counts(struct writer *writer, const struct pack *pack, const struct counts
     }
 }
 
+static_assert(offsetof(struct profile_codec_session, start) == 24, "as it is written");
+static_assert(offsetof(struct profile_codec_session, code) == 64, "as it is written");
+
 static void
 write_session(struct writer *writer, const struct pack *pack, const struct session *session)
 {
@@ -532,13 +535,11 @@ profile_codec_decode_session(struct memory *memory, const void *from, uint64_t b
 
     block->pack = (struct pack){.capacity = (uint32_t)capacity, .used = sizeof(*block)};
     read_session(&reader, &block->session);
-    if (reader.left > 0 || block->session.start.ms > block->session.end.ms) {
-        reader.is_bad = true;
+    if (reader.is_bad || reader.left > 0 || block->session.start.ms > block->session.end.ms) {
+        session_block_destroy(memory, block);
+        return PROFILE_CODEC_BAD;
     }
-    if (!reader.is_bad) {
-        *out_session =
-            session_copy(memory, (struct session_at){.pack = &block->pack, .session = &block->session});
-    }
-    session_block_destroy(memory, block);
-    return reader.is_bad ? PROFILE_CODEC_BAD : 0;
+    block->session.is_archived = true;
+    *out_session = block;
+    return 0;
 }

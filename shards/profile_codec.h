@@ -28,7 +28,20 @@ void profile_codec_encode(const struct profile *profile, struct profile_label la
 MUST_USE int profile_codec_decode(struct memory *memory, const void *from, uint64_t bytes,
                                   struct profile_label *out_label, struct profile **out_profile);
 
-/* Home. The same for one session (archived ones are kept and hashed alone). */
+/* What the bytes of a session begin with, read in place from 8-byte aligned memory. */
+struct profile_codec_session {
+    struct uuid session_id;
+    uint32_t revision;
+    uint32_t person;
+    struct event_ms start;
+    struct event_ms end;
+    uint64_t event_count;
+    struct stamp first;
+    uint32_t code[DIMENSION_COUNT];
+    /* Lists and texts follow. */
+};
+
+/* Home. The same for one session (archived ones are kept and hashed alone). It is archived when it is read. */
 uint64_t profile_codec_session_bytes(struct session_at at);
 void profile_codec_encode_session(struct session_at at, void *to);
 MUST_USE int profile_codec_decode_session(struct memory *memory, const void *from, uint64_t bytes,

@@ -156,17 +156,3 @@ scan_next(struct scan *scan, struct order_entry *out_entry)
     *out_entry = entry;
     return true;
 }
-
-struct session_at
-scan_next_session(struct scan *scan)
-{
-    struct order_entry entry;
-
-    return scan_next(scan, &entry) ? share_session(&entry) : (struct session_at){0};
-}
-
-struct person *
-scan_next_person(const struct scan *scan)
-{
-    return scan->heap_count > 0 ? share_entry_person(&scan->cursors[scan->heap[0]].entry) : NULL;
-}

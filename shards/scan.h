@@ -48,6 +48,3 @@ void scan_add_person(struct scan *scan, const struct person *person);
 void scan_resume(struct scan *scan);
 /* Home. False at the end. */
 MUST_USE bool scan_next(struct scan *scan, struct order_entry *out_entry);
-struct session_at scan_next_session(struct scan *scan);
-/* Home. Whose profile scan_next_session() will look into; NULL: nobody's. */
-struct person *scan_next_person(const struct scan *scan);

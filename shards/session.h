@@ -8,7 +8,8 @@
  * stamp of their event. Open, closed and final are predicates on the watermark.
  *
  * Threads  Home shard only.
- * Memory   In the pack of its person while it can change; then in one of its own (struct session_block).
+ * Memory   In the pack of its person while it can change. Then it is a record of its slice's journal (slice_record.h), and
+ *          in a struct session_block while somebody looks at it.
  * Limits   SESSION_PAGE_COUNT_MAX pages.
  */
 
@@ -73,7 +74,7 @@ session_key(struct uuid session_id)
     return be64toh(half);
 }
 
-/* One that is archived, in memory of its own. */
+/* One that is archived, read from its record. */
 struct session_block {
     struct pack pack;
     struct session session;
@@ -137,8 +138,7 @@ bool session_has_source(struct session_at at, uint32_t person);
 
 /* Home. To a new pack, into which the session was copied. */
 void session_move(struct pack *to, struct pack *from, struct session *session);
-/* Home. A copy in memory of its own. */
-MUST_USE struct session_block *session_copy(struct memory *memory, struct session_at at);
+/* Home. */
 void session_block_destroy(struct memory *memory, struct session_block *block);
 
 /* Any shard. < 0 when `a` comes first by (start, session_id). */

@@ -3,6 +3,7 @@
 
 #include "shards/profile.h"
 #include "shards/share.h"
+#include "shards/slice_state.h"
 
 #define ROW_BYTES ((uint32_t)sizeof(struct session))
 
@@ -33,13 +34,14 @@ static void
 archive_session(const struct session_change *change, struct session *session)
 {
     struct person *person = change->person;
+    struct share *share = person->share;
     struct session_archive *archive = &person->archive;
     int64_t duration = session_duration_ms(session);
-    struct session_block *block =
-        session_copy(change->memory, (struct session_at){.pack = &person->profile->pack, .session = session});
+    uint64_t address = slice_state_keep_session(
+        share->state, share, (struct session_at){.pack = &person->profile->pack, .session = session});
 
-    share_archive(change->memory, person->share, person, block);
-    order_insert(change->memory, &archive->order, share_block_entry(block));
+    share_archive(change->memory, share, person, session, address);
+    order_insert(change->memory, &archive->order, share_archived_entry(session, address));
     archive->duration_ms_max = duration > archive->duration_ms_max ? duration : archive->duration_ms_max;
 }
 

@@ -27,7 +27,7 @@ struct session_set {
 
 /* Sessions that were final when they were with this person. They may overlap those that came with a merge later. */
 struct session_archive {
-    struct order order;      /* struct session_block by (start, session_id) */
+    struct order order;      /* by (start, session_id); entries as share.h has them */
     int64_t duration_ms_max; /* of all in it: how far back one can begin that still covers a moment */
 };
 

@@ -4,7 +4,8 @@
 #include "shards/away.h"
 #include "shards/slice_state.h"
 
-/* An item is a struct session_block, or a person with this bit set: the session of theirs that begins then. */
+/* An item is a person with this bit set: the session of theirs that begins then. Or the address of an archived one, a bit
+   further left. */
 #define ITEM_IS_PERSON 1u
 
 #define AHEAD_COUNT 8u /* sessions whose waits for memory overlap */
@@ -17,12 +18,17 @@ share_entry(const struct person *person, const struct session *session)
                                 .item = order_item(person) | ITEM_IS_PERSON};
 }
 
-struct order_entry
-share_block_entry(const struct session_block *block)
+static uint64_t
+item_of(uint64_t address)
 {
-    return (struct order_entry){.time = block->session.start.ms,
-                                .key = session_key(block->session.session_id),
-                                .item = order_item(block)};
+    return address << 1;
+}
+
+struct order_entry
+share_archived_entry(const struct session *session, uint64_t address)
+{
+    return (struct order_entry){
+        .time = session->start.ms, .key = session_key(session->session_id), .item = item_of(address)};
 }
 
 static bool
@@ -45,7 +51,6 @@ known_of(struct session *session)
         .end = session->end,
         .code = session->code,
         .is_counted_closed = &session->is_counted_closed,
-        .is_archived = session->is_archived,
     };
 }
 
@@ -104,10 +109,8 @@ find_known(const struct person *person, struct event_ms start)
 struct known_session
 share_known_session(const struct order_entry *entry)
 {
-    struct session_block *block = order_pointer(entry);
-
-    return is_person(entry) ? find_known(person_of(entry), (struct event_ms){.ms = entry->time})
-                            : known_of(&block->session);
+    REQUIRE(is_person(entry));
+    return find_known(person_of(entry), (struct event_ms){.ms = entry->time});
 }
 
 struct person *
@@ -116,14 +119,16 @@ share_entry_person(const struct order_entry *entry)
     return is_person(entry) ? person_of(entry) : NULL;
 }
 
+uint64_t
+share_entry_address(const struct order_entry *entry)
+{
+    return is_person(entry) ? 0 : entry->item >> 1;
+}
+
 struct session_at
 share_session(const struct order_entry *entry)
 {
-    const struct session_block *block = order_pointer(entry);
-
-    if (!is_person(entry)) {
-        return (struct session_at){.pack = &block->pack, .session = &block->session};
-    }
+    REQUIRE(is_person(entry));
     const struct profile *profile = person_of(entry)->profile;
 
     REQUIRE(profile != NULL);
@@ -170,16 +175,14 @@ share_enter(struct memory *memory, struct share *share, struct person *person, s
     add_closing(memory, share, person, known_of(session));
 }
 
-/* Those of profiles are three waits for memory away, one behind the other. */
+/* They are three waits for memory away, one behind the other. */
 static void
 prefetch_entry(const struct order_entry *sessions, uint64_t count, uint64_t index)
 {
-    if (index + 2 * AHEAD_COUNT < count) {
-        const struct order_entry *entry = &sessions[index + 2 * AHEAD_COUNT];
-        prefetch_line(is_person(entry) ? (void *)person_of(entry) : order_pointer(entry));
-        if (is_person(entry)) {
-            prefetch_line(&person_of(entry)->profile);
-        }
+    if (index + 2 * AHEAD_COUNT < count && is_person(&sessions[index + 2 * AHEAD_COUNT])) {
+        const struct person *person = person_of(&sessions[index + 2 * AHEAD_COUNT]);
+        prefetch_line(person);
+        prefetch_line(&person->profile);
     }
     if (index + AHEAD_COUNT < count && is_person(&sessions[index + AHEAD_COUNT])) {
         const struct person *person = person_of(&sessions[index + AHEAD_COUNT]);
@@ -192,17 +195,28 @@ prefetch_entry(const struct order_entry *sessions, uint64_t count, uint64_t inde
 }
 
 void
+share_count_archived(struct memory *memory, struct share *share, const struct session *session)
+{
+    bool is_counted_closed = false;
+    struct known_session known = {.start = session->start,
+                                  .end = session->end,
+                                  .code = session->code,
+                                  .is_counted_closed = &is_counted_closed};
+
+    count_in(memory, share, known);
+    count_closed(memory, share, known, 1);
+}
+
+void
 share_fill(struct memory *memory, struct share *share, const struct order_entry *sessions, uint64_t count)
 {
     order_fill(memory, &share->sessions, sessions, count);
     for (uint64_t i = 0; i < count; i++) {
         prefetch_entry(sessions, count, i);
-        struct known_session known = share_known_session(&sessions[i]);
-        count_in(memory, share, known);
         if (is_person(&sessions[i])) {
+            struct known_session known = share_known_session(&sessions[i]);
+            count_in(memory, share, known);
             add_closing(memory, share, person_of(&sessions[i]), known);
-        } else {
-            count_closed(memory, share, known, 1);
         }
     }
 }
@@ -222,19 +236,15 @@ share_leave(struct memory *memory, struct share *share, struct person *person, s
 }
 
 void
-share_archive(struct memory *memory, struct share *share, struct person *person, struct session_block *block)
+share_archive(struct memory *memory, struct share *share, struct person *person, struct session *session,
+              uint64_t address)
 {
-    struct session *session = &block->session;
-
+    ASSERT(session->is_entered);
     if (!session->is_counted_closed) {
         count_closed(memory, share, known_of(session), 1);
     }
-    session->is_archived = true;
-    order_replace(&share->sessions, share_entry(person, session), order_item(block));
-    if (share->state != NULL) {
-        slice_state_keep_session(share->state, share,
-                                 (struct session_at){.pack = &block->pack, .session = session});
-    }
+    session->is_entered = false;
+    order_replace(&share->sessions, share_entry(person, session), item_of(address));
 }
 
 uint32_t

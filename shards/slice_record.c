@@ -95,6 +95,24 @@ slice_record_write_part(const void *whole, uint32_t bytes, uint32_t bytes_max, u
     return (uint32_t)sizeof(*part) + count;
 }
 
+uint64_t
+slice_record_whole_bytes(const struct slice_part *last, uint32_t bytes_max)
+{
+    return (uint64_t)part_begin(bytes_max, last->part) + last->bytes;
+}
+
+void
+slice_record_read_part(const void *record, uint32_t bytes_max, void *whole)
+{
+    const struct slice_part *part = record;
+
+    if (part->head.kind == SLICE_PART) {
+        memcpy((uint8_t *)whole + part_begin(bytes_max, part->part), part->data, part->bytes);
+    } else {
+        memcpy(whole, record, bytes_max);
+    }
+}
+
 /* The version (4 bits) and variant (2 bits) of a UUID say the number, but for those of version 5. */
 #define VERSION_5_CODE (5u << 2 | 2u)
 

@@ -9,7 +9,8 @@
  * of partitions and tenants. All else that a slice answers from is made of these.
  *
  * Records of people and of the journal begin with a head that says what they are and of which tenant. One that is too
- * long for a page goes on in parts: of a session the next records of the journal, of a person under keys of their own.
+ * long for a page goes on in parts: of a session the next records of the journal, each of which has the address of the
+ * one before it as its key, so that the last one's finds all; of a person under keys of their own.
  * Little-endian, read in place from 8-byte aligned memory.
  *
  * Threads  Home shard only.
@@ -103,6 +104,10 @@ void slice_record_write_session(const struct share *share, struct session_at at,
 uint32_t slice_record_part_count(uint32_t bytes, uint32_t bytes_max);
 uint32_t slice_record_write_part(const void *whole, uint32_t bytes, uint32_t bytes_max, uint32_t number,
                                  void *to);
+/* Home. The way back: how long the whole is that ends with this part; and copies any part, or the first record, to where it
+   belongs in the whole. */
+uint64_t slice_record_whole_bytes(const struct slice_part *last, uint32_t bytes_max);
+void slice_record_read_part(const void *record, uint32_t bytes_max, void *whole);
 /* Any thread. Keys of a person's parts: canonicals are UUIDs of version 5, these are of none. 0 is the canonical. */
 struct store_key slice_record_part_key(struct store_key canonical, uint32_t number);
 bool slice_record_is_part_key(struct store_key key);

@@ -380,30 +380,92 @@ slice_state_append(struct slice_state *state, struct store_key key, uint32_t byt
     return record;
 }
 
-void
+static struct store_key
+key_of_address(uint64_t before)
+{
+    struct store_key key = {0};
+
+    memcpy(&key, &before, sizeof(before));
+    return key;
+}
+
+uint64_t
 slice_state_keep_session(struct slice_state *state, const struct share *share, struct session_at at)
 {
-    const struct store_key none = {0};
-    uint64_t address;
-
-    if (state->people == NULL) {
-        return;
-    }
     uint32_t bytes = slice_record_session_bytes(at);
+    uint64_t address = 0;
 
     if (LIKELY(bytes <= record_bytes_max())) {
-        slice_record_write_session(share, at, slice_state_append(state, none, bytes, &address));
-        return;
+        slice_record_write_session(share, at, slice_state_append(state, key_of_address(0), bytes, &address));
+        return address;
     }
     struct slice_session *whole = memory_take(state->memory, bytes);
 
     slice_record_write_session(share, at, whole);
     for (uint32_t i = 0; i < slice_record_part_count(bytes, record_bytes_max()); i++) {
         uint32_t part_bytes = slice_record_write_part(whole, bytes, record_bytes_max(), i, NULL);
-        (void)slice_record_write_part(whole, bytes, record_bytes_max(), i,
-                                      slice_state_append(state, none, part_bytes, &address));
+        void *part = slice_state_append(state, key_of_address(address), part_bytes, &address);
+        (void)slice_record_write_part(whole, bytes, record_bytes_max(), i, part);
     }
     memory_put(state->memory, whole, bytes);
+    return address;
+}
+
+void
+slice_parts_begin(struct slice_parts *parts, uint64_t address)
+{
+    REQUIRE(parts->address == 0);
+    *parts = (struct slice_parts){.address = address, .next = address};
+}
+
+void
+slice_parts_end(struct memory *memory, struct slice_parts *parts)
+{
+    memory_put(memory, parts->whole, parts->bytes);
+    *parts = (struct slice_parts){0};
+}
+
+void
+slice_parts_add(struct slice_state *state, struct slice_parts *parts, const void *record)
+{
+    const struct slice_session *session = record;
+    struct store_key before = log_store_key_of(record);
+    const bool is_first = session->head.kind == SLICE_SESSION;
+
+    REQUIRE(parts->next != 0);
+    if (parts->whole == NULL) {
+        parts->bytes = is_first ? sizeof(*session) + (uint64_t)session->session_bytes
+                                : slice_record_whole_bytes(record, record_bytes_max());
+        parts->whole = memory_take(state->memory, parts->bytes);
+    }
+    if (is_first && parts->bytes <= record_bytes_max()) {
+        memcpy(parts->whole, record, parts->bytes);
+    } else {
+        slice_record_read_part(record, record_bytes_max(), parts->whole);
+    }
+    parts->next = 0;
+    if (!is_first) {
+        memcpy(&parts->next, &before, sizeof(parts->next));
+    }
+}
+
+void
+slice_parts_add_all_now(struct slice_state *state, struct slice_parts *parts)
+{
+    uint8_t *copy = memory_take(state->memory, sizeof(struct store_key) + SLICE_PAGE_BYTES);
+
+    while (parts->next != 0) {
+        uint32_t bytes;
+        const void *record = log_store_at(state->journal, parts->next, &bytes);
+        if (record == NULL) {
+            struct store_key key = log_store_copy_now(
+                state->journal, parts->next, copy + sizeof(struct store_key), SLICE_PAGE_BYTES, &bytes);
+            memcpy(copy, &key, sizeof(key));
+            record = copy + sizeof(key);
+        }
+        slice_parts_add(state, parts, record);
+    }
+    memory_put(state->memory, copy, sizeof(struct store_key) + SLICE_PAGE_BYTES);
 }
 
 /* Cuts. */

@@ -5,8 +5,8 @@
  * slice_state - how a slice survives: the two stores that hold its records
  *
  * `slices/NNN.people` has the newest state of each person, `slices/NNN.journal` the kept events and archived sessions.
- * The journal's copy of an event is the only one: history names events by their addresses there, and pages beyond the
- * limit of memory are on disk alone.
+ * The journal's copy of these is the only one: they are named by their addresses there, and pages beyond the limit of
+ * memory are on disk alone.
  *
  * A person in memory may be newer than the one in the store. Who changed since the last cut is on a list, once; a cut
  * takes that list, and its people are encoded afterwards, a little at a time. One of them who is about to change
@@ -52,6 +52,14 @@ struct slice_state {
     bool is_saving;
     bool is_spoiled;
     bool has_all_people; /* the people of this cut are in the store, which was cut itself */
+};
+
+/* A session that is in several records, as they come. */
+struct slice_parts {
+    uint64_t address; /* 0: none */
+    uint64_t next;    /* to come; 0: it is whole */
+    struct slice_session *whole;
+    uint64_t bytes; /* of that */
 };
 
 struct slice_state_options {
@@ -119,8 +127,16 @@ bool slice_state_is_behind(const struct slice_state *state);
 /* Home. Room for a record of the journal, under a key that says nothing to it; and its address. Never NULL. */
 void *slice_state_append(struct slice_state *state, struct store_key key, uint32_t bytes,
                          uint64_t *out_address);
-/* Home. */
-void slice_state_keep_session(struct slice_state *state, const struct share *share, struct session_at at);
+/* Home. The address of the session's record. */
+uint64_t slice_state_keep_session(struct slice_state *state, const struct share *share, struct session_at at);
+
+/* Home. Records of the journal become the session that is kept at this address: first that one, then the one at `next`,
+   until that is 0. Then there is the whole of it, until slice_parts_end(), which may be called at any time, and twice. */
+void slice_parts_begin(struct slice_parts *parts, uint64_t address);
+void slice_parts_add(struct slice_state *state, struct slice_parts *parts, const void *record);
+void slice_parts_end(struct memory *memory, struct slice_parts *parts);
+/* Home, blocking: for tests. */
+void slice_parts_add_all_now(struct slice_state *state, struct slice_parts *parts);
 
 /* Home, once a turn. True: there is more to do now. */
 bool slice_state_step(struct slice_state *state, struct mono_ns until);

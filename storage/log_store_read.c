@@ -596,8 +596,9 @@ log_reads_deinit(struct log_store *store)
     free_all(store, store->spare);
 }
 
-uint32_t
-log_store_copy_now(struct log_store *store, uint64_t address, void *to, uint32_t bytes_max)
+struct store_key
+log_store_copy_now(struct log_store *store, uint64_t address, void *to, uint32_t bytes_max,
+                   uint32_t *out_bytes)
 {
     uint32_t slot = log_slot_of(store, address);
     uint32_t offset = log_offset_of(store, address);
@@ -617,6 +618,9 @@ log_store_copy_now(struct log_store *store, uint64_t address, void *to, uint32_t
     REQUIRE(ops->read(store->disk, store->file, record, stride, place) == 0);
     REQUIRE(log_record_check(record, page->seed, offset, page->closed) == 0);
     memcpy(to, record->payload, bytes < bytes_max ? bytes : bytes_max);
+    *out_bytes = bytes;
+    struct store_key key = record->key;
+
     region_put(store->region, record, stride);
-    return bytes;
+    return key;
 }

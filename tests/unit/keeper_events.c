@@ -21,11 +21,7 @@ static struct event_scan everything = {.from = {.ms = INT64_MIN},
 static void
 given_events(void)
 {
-    world_disk = sim_disk_create((struct sim_disk_options){.seed = 1});
-    struct disk *disk = sim_disk_interface(world_disk);
-
-    CHECK_EQ(disk->ops->make_folder(disk, "slices"), 0);
-    CHECK_EQ(disk->ops->sync_folder(disk, ""), 0);
+    given_a_world_disk();
     given_a_world(1, 4096, 8);
     for (uint32_t i = 0; i < EVENT_COUNT; i++) {
         struct extra extra = {.page = i % 3 == 0 ? "/a" : "/b", .code = {i % 4, i % 3}};
@@ -34,51 +30,6 @@ given_events(void)
     }
     send_progress(0);
     run_until_quiet();
-}
-
-static void
-then_it_ends(void)
-{
-    then_the_world_ends();
-    sim_disk_destroy(world_disk);
-    world_disk = NULL;
-}
-
-static uint64_t
-cold_reads(void)
-{
-    return keeper_counts(world.keepers[0]).journal_cold_reads;
-}
-
-/* All that was kept is on disk alone. */
-static void
-when_events_leave_memory(void)
-{
-    here = (struct shard_id){.n = 0};
-    keeper_set_journal_memory(world.keepers[0], 1);
-    keeper_end_pages(world.keepers[0]);
-    for (uint32_t i = 0; keeper_counts(world.keepers[0]).journal_bytes > WORLD_SLICES * (256u << 10); i++) {
-        CHECK(i < 10000);
-        (void)turn(0);
-    }
-    /* One page of each slice may stay: of what came last. */
-    for (uint32_t slice = 0; slice < WORLD_SLICES; slice++) {
-        send_event(slice, T0 - MINUTE, "last", (struct extra){0});
-    }
-    send_progress(0);
-    run_until_quiet();
-    for (uint32_t i = 0; keeper_counts(world.keepers[0]).journal_bytes > WORLD_SLICES * (256u << 10); i++) {
-        CHECK(i < 10000);
-        (void)turn(0);
-    }
-}
-
-/* The disk does nothing. */
-static void
-turn_without_disk(void)
-{
-    here = (struct shard_id){.n = 0};
-    (void)keeper_step(world.keepers[0], (struct mono_ns){.ns = world.now.ns + 500 * NS_PER_US});
 }
 
 static uint64_t
@@ -167,7 +118,7 @@ TEST(events_on_disk_are_the_same_events)
         sums[i] = ask_events(&scans[i], &counts[i]);
     }
     CHECK_EQ(cold_reads(), 0);
-    when_events_leave_memory();
+    when_the_journal_leaves_memory();
     for (uint32_t pass = 0; pass < 2; pass++) {
         world.ns_per_look = pass * 60 * NS_PER_US; /* in one piece, and in many */
         for (uint32_t i = 0; i < COUNT_OF(scans); i++) {
@@ -178,7 +129,7 @@ TEST(events_on_disk_are_the_same_events)
     }
     CHECK(cold_reads() > 0);
     CHECK(cold_reads() < EVENT_COUNT); /* many at once */
-    then_it_ends();
+    then_the_disk_world_ends();
 }
 
 TEST(of_a_message_one_question_waits_and_the_others_are_answered)
@@ -187,7 +138,7 @@ TEST(of_a_message_one_question_waits_and_the_others_are_answered)
     struct subquery message = {.first = questions, .unanswered = COUNT_OF(questions)};
 
     given_events();
-    when_events_leave_memory();
+    when_the_journal_leaves_memory();
     questions[0] = (struct question){.kind = QUESTION_EVENTS, .ask.events = &everything};
     questions[1] = (struct question){.kind = QUESTION_PROFILE, .ask.profile.canonical = canonical_of(4)};
     questions[2] = (struct question){.kind = QUESTION_OPEN_SESSIONS};
@@ -213,7 +164,7 @@ TEST(of_a_message_one_question_waits_and_the_others_are_answered)
     for (uint32_t i = 0; i < COUNT_OF(questions); i++) {
         release(&questions[i]);
     }
-    then_it_ends();
+    then_the_disk_world_ends();
 }
 
 TEST(a_read_that_nobody_wants_any_more_ends_the_question)
@@ -223,7 +174,7 @@ TEST(a_read_that_nobody_wants_any_more_ends_the_question)
     struct subquery message = {.scatter = &scatter, .first = &question, .unanswered = 1};
 
     given_events();
-    when_events_leave_memory();
+    when_the_journal_leaves_memory();
     question = (struct question){
         .kind = QUESTION_EVENTS, .reading = reading_of(0), .subquery = &message, .ask.events = &everything};
     keeper_ask(world.keepers[0], &message);
@@ -234,7 +185,7 @@ TEST(a_read_that_nobody_wants_any_more_ends_the_question)
     run_until_quiet();
     CHECK_EQ(message.unanswered, 0);
     CHECK_EQ(question.fault, -ETIMEDOUT);
-    then_it_ends();
+    then_the_disk_world_ends();
 }
 
 TEST(of_one_id_the_newest_is_found_on_disk)
@@ -245,7 +196,7 @@ TEST(of_one_id_the_newest_is_found_on_disk)
     for (uint32_t i = 0; i < 5; i++) {
         newest = send_event(4, T0 - (int64_t)i * 1000, "again", (struct extra){.id = "the one"});
         run_until_quiet();
-        when_events_leave_memory();
+        when_the_journal_leaves_memory();
     }
     struct question question = {.kind = QUESTION_EVENT,
                                 .ask.event = {.event_id = TEXT("the one"), .texts = UINT32_MAX}};
@@ -260,7 +211,7 @@ TEST(of_one_id_the_newest_is_found_on_disk)
     ask(&question);
     CHECK_EQ(question.answer.events->count, 0);
     release(&question);
-    then_it_ends();
+    then_the_disk_world_ends();
 }
 
 TEST(minutes_are_counted_from_disk)
@@ -277,7 +228,7 @@ TEST(minutes_are_counted_from_disk)
     for (uint32_t pass = 0; pass < COUNT_OF(sums); pass++) {
         struct question question = {.kind = QUESTION_CUBE, .ask.cube = &scan};
         if (pass == 1) {
-            when_events_leave_memory();
+            when_the_journal_leaves_memory();
         }
         world.ns_per_look = pass == 2 ? 60 * NS_PER_US : 0;
         ask(&question);
@@ -293,7 +244,7 @@ TEST(minutes_are_counted_from_disk)
         release(&question);
     }
     CHECK(cold_reads() > 0);
-    then_it_ends();
+    then_the_disk_world_ends();
 }
 
 /* The sum is over what is on disk too. */
@@ -311,5 +262,5 @@ TEST(what_leaves_memory_is_the_same_state)
         (void)turn(0);
     }
     CHECK_EQ(state_hash(), hash);
-    then_it_ends();
+    then_the_disk_world_ends();
 }

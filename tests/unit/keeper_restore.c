@@ -56,11 +56,14 @@ add_record(int kind, uint64_t bytes)
 }
 
 static void
-save_session(const struct person *person, struct session_at at)
+save_session(const struct person *person, uint64_t address)
 {
-    struct left_record *record = add_record(LEFT_KEPT, slice_record_session_bytes(at));
+    struct slice_parts parts = {0};
 
-    slice_record_write_session(person->share, at, record->data);
+    slice_parts_begin(&parts, address);
+    slice_parts_add_all_now(person->share->state, &parts);
+    memcpy(add_record(LEFT_KEPT, parts.bytes)->data, parts.whole, parts.bytes);
+    slice_parts_end(&world.keepers[here.n]->memory, &parts);
 }
 
 static void
@@ -78,7 +81,7 @@ save_person(void *context, void *item)
         if (entry == NULL) {
             return;
         }
-        save_session(person, share_session(entry));
+        save_session(person, share_entry_address(entry));
     }
 }
 

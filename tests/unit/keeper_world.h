@@ -520,3 +520,60 @@ send_chance(uint64_t *dice, uint32_t *living, uint32_t *living_count, int64_t *c
     }
     send_event(living[at], *clock - back, types[roll(dice) % COUNT_OF(types)], extra);
 }
+
+/* Questions about what has left memory. */
+
+__attribute__((unused)) static void
+given_a_world_disk(void)
+{
+    world_disk = sim_disk_create((struct sim_disk_options){.seed = 1});
+    struct disk *disk = sim_disk_interface(world_disk);
+
+    CHECK_EQ(disk->ops->make_folder(disk, "slices"), 0);
+    CHECK_EQ(disk->ops->sync_folder(disk, ""), 0);
+}
+
+__attribute__((unused)) static void
+then_the_disk_world_ends(void)
+{
+    then_the_world_ends();
+    sim_disk_destroy(world_disk);
+    world_disk = NULL;
+}
+
+__attribute__((unused)) static uint64_t
+cold_reads(void)
+{
+    return keeper_counts(world.keepers[0]).journal_cold_reads;
+}
+
+/* All that was kept is on disk alone. */
+__attribute__((unused)) static void
+when_the_journal_leaves_memory(void)
+{
+    here = (struct shard_id){.n = 0};
+    keeper_set_journal_memory(world.keepers[0], 1);
+    keeper_end_pages(world.keepers[0]);
+    for (uint32_t i = 0; keeper_counts(world.keepers[0]).journal_bytes > WORLD_SLICES * (256u << 10); i++) {
+        CHECK(i < 10000);
+        (void)turn(0);
+    }
+    /* One page of each slice may stay: of what came last. */
+    for (uint32_t slice = 0; slice < WORLD_SLICES; slice++) {
+        send_event(slice, T0 - MINUTE, "last", (struct extra){0});
+    }
+    send_progress(0);
+    run_until_quiet();
+    for (uint32_t i = 0; keeper_counts(world.keepers[0]).journal_bytes > WORLD_SLICES * (256u << 10); i++) {
+        CHECK(i < 10000);
+        (void)turn(0);
+    }
+}
+
+/* The disk does nothing. */
+__attribute__((unused)) static void
+turn_without_disk(void)
+{
+    here = (struct shard_id){.n = 0};
+    (void)keeper_step(world.keepers[0], (struct mono_ns){.ns = world.now.ns + 500 * NS_PER_US});
+}

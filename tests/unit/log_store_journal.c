@@ -261,7 +261,11 @@ TEST(long_records_of_a_journal_are_read_whole)
     }
     append_many(3000);
     for (uint32_t i = 0; i < COUNT_OF(bytes); i++) {
-        CHECK_EQ(log_store_copy_now(world.store, addresses[i], copy, sizeof(copy)), bytes[i]);
+        uint32_t copied;
+        struct store_key is = log_store_copy_now(world.store, addresses[i], copy, sizeof(copy), &copied);
+        struct store_key key = world_key(i);
+        CHECK_EQ(memcmp(&is, &key, sizeof(key)), 0);
+        CHECK_EQ(copied, bytes[i]);
         world_then_is((uint8_t *)copy, i, i, bytes[i] < sizeof(copy) ? bytes[i] : (uint32_t)sizeof(copy));
         look(i);
     }

@@ -4,16 +4,19 @@
 
 #include "shards/profile.h"
 #include "shards/share.h"
+#include "shards/slice_state.h"
 
 #include <stdio.h>
 
 static struct share share;
+static struct slice_state state; /* with the journal, in memory */
 
 static void
 given_people(struct person *person, struct person *other)
 {
     given_memory();
-    share = (struct share){.gap_ms = 30 * MINUTE};
+    CHECK_EQ(slice_state_open(&state, (struct slice_state_options){.memory = &memory}), 0);
+    share = (struct share){.gap_ms = 30 * MINUTE, .state = &state};
     *person = (struct person){
         .number = 1, .share = &share, .profile = profile_create(&memory, PROFILE_FIRST_BYTES)};
     *other = (struct person){

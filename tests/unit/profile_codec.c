@@ -4,10 +4,12 @@
 
 #include "shards/profile_codec.h"
 #include "shards/share.h"
+#include "shards/slice_state.h"
 
 #include <stdio.h>
 
 static struct share share;
+static struct slice_state state; /* with the journal, in memory */
 static struct person person;
 static const struct profile_label label = {.canonical = {{1, 2, 3}}, .person = 7, .tenant_no = 9};
 
@@ -19,7 +21,8 @@ given_a_rich_profile(uint32_t event_count)
     char traits[64];
 
     given_memory();
-    share = (struct share){0};
+    CHECK_EQ(slice_state_open(&state, (struct slice_state_options){.memory = &memory}), 0);
+    share = (struct share){.state = &state};
     person = (struct person){.number = 7, .share = &share, .profile = profile_create(&memory, 0)};
     for (uint32_t i = 0; i < event_count; i++) {
         snprintf(name, sizeof(name), "type %u", i * 7 % 80);

@@ -115,28 +115,3 @@ TEST(what_is_absorbed_is_all_there)
     CHECK(!session_has_source(at, 6));
     then_memory_ends();
 }
-
-TEST(a_copy_stands_alone)
-{
-    struct applied_event event;
-    struct session session;
-    struct session_block *block;
-
-    given_memory();
-    pack = given_pack();
-    event = an_event(T0, "a type of many bytes", "/a/page/of/many/bytes", NULL);
-    session = a_session((struct uuid){{7}}, &event);
-    event = an_event(T0 + 1, "click", "/b/page/of/many/bytes", NULL);
-    add_event(&session, &event);
-    block = session_copy(&memory, (struct session_at){.pack = pack, .session = &session});
-    CHECK_EQ(block->pack.used, block->pack.capacity);
-    memset(pack, 0xa5, pack->used);
-    pack = &block->pack;
-    CHECK_TEXT(page_at(&block->session, 0), "/a/page/of/many/bytes");
-    CHECK_TEXT(page_at(&block->session, 1), "/b/page/of/many/bytes");
-    CHECK_TEXT(pack_text(pack, &block->session.exit_page.text), "/b/page/of/many/bytes");
-    CHECK_EQ(counts_find(pack, &block->session.event_types, TEXT("a type of many bytes"))->count, 1);
-    CHECK_EQ(session_sources(pack, &block->session)[0], 1);
-    session_block_destroy(&memory, block);
-    then_memory_ends();
-}

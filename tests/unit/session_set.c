@@ -4,12 +4,14 @@
 
 #include "shards/profile.h"
 #include "shards/share.h"
+#include "shards/slice_state.h"
 
 #include <stdio.h>
 
 #define GAP (30 * MINUTE)
 
 static struct share share;
+static struct slice_state state; /* with the journal, in memory */
 static struct person people[2];
 static struct person *person;
 static struct session_change change;
@@ -25,7 +27,8 @@ static void
 given_no_sessions(void)
 {
     given_memory();
-    share = (struct share){.gap_ms = GAP};
+    CHECK_EQ(slice_state_open(&state, (struct slice_state_options){.memory = &memory}), 0);
+    share = (struct share){.gap_ms = GAP, .state = &state};
     people[0] = a_person(1);
     people[1] = a_person(2);
     person = &people[0];

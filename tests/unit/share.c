@@ -22,19 +22,16 @@ a_session(int64_t start, uint8_t id)
     return row;
 }
 
-/* Its block, when it has become final. */
-static struct session_block *
+/* The address of its record, when it has become final. */
+static uint64_t
 archive(void)
 {
-    struct session_at at = {
-        .pack = &person.profile->pack,
-        .session = session_set_rows(&person.profile->pack, &person.profile->sessions),
-    };
-    struct session_block *block = session_copy(&memory, at);
+    const uint64_t address = 77;
 
-    share_archive(&memory, &share, &person, block);
+    share_archive(&memory, &share, &person,
+                  session_set_rows(&person.profile->pack, &person.profile->sessions), address);
     pack_list_remove(&person.profile->pack, &person.profile->sessions.rows, 0, 1, sizeof(*session));
-    return block;
+    return address;
 }
 
 static void
@@ -167,22 +164,54 @@ TEST(a_session_that_left_and_came_again_closes_once)
 TEST(sessions_are_found_wherever_their_profile_has_moved)
 {
     struct order_place place = {0};
-    const struct session_block *block;
+    const struct order_entry *entry;
 
     given_a_session_in_a_share();
     share_enter(&memory, &share, &person, a_session(T0 + 2 * GAP, 2));
-    block = archive();
+    uint64_t address = archive();
     struct profile *moved = profile_renew(&memory, person.profile, 0);
     memset(person.profile, 0xa5, person.profile->pack.used);
     person.profile = moved;
-    CHECK(share_session(order_next(&share.sessions, &place)).session == &block->session);
-    struct session_at at = share_session(order_next(&share.sessions, &place));
+    entry = order_next(&share.sessions, &place);
+    CHECK(share_entry_person(entry) == NULL);
+    CHECK_EQ(share_entry_address(entry), address);
+    CHECK_EQ(entry->time, T0);
+    CHECK_DIES(share_session(entry));
+    CHECK_DIES(share_known_session(entry));
+    entry = order_next(&share.sessions, &place);
+    CHECK(share_entry_person(entry) == &person);
+    CHECK_EQ(share_entry_address(entry), 0);
+    struct session_at at = share_session(entry);
     CHECK_EQ(at.session->start.ms, T0 + 2 * GAP);
     CHECK(at.pack == &moved->pack);
     CHECK_EQ(share_close(&memory, &share, (struct event_ms){.ms = INT64_MAX}, 1), 1);
     CHECK_EQ(share_close(&memory, &share, (struct event_ms){.ms = INT64_MAX}, 1), 1);
     CHECK_EQ(cell().closed_sessions, 1);
     CHECK_EQ(share.open_count, 0);
+    then_memory_ends();
+}
+
+TEST(what_was_archived_is_filled_in_with_the_rest)
+{
+    struct session archived = {.session_id = {{9}}, .start = {.ms = T0}, .end = {.ms = T0 + 5}, .code = {3}};
+    struct order_entry entries[2];
+
+    given_memory();
+    share = (struct share){.gap_ms = GAP};
+    person = (struct person){.share = &share, .profile = profile_create(&memory, 4096)};
+    session = a_session(T0, 1);
+    session->is_entered = true;
+    entries[0] = share_entry(&person, session);
+    entries[1] = share_archived_entry(&archived, (UINT64_C(1) << 40) - 1);
+    share_count_archived(&memory, &share, &archived);
+    share_fill(&memory, &share, entries, 2);
+    CHECK_EQ(share_entry_address(&entries[1]), (UINT64_C(1) << 40) - 1);
+    CHECK_EQ(share.session_count, 2);
+    CHECK_EQ(share.open_count, 1);
+    CHECK_EQ(share.closings.count, 1);
+    CHECK_EQ(cell().sessions, 2);
+    CHECK_EQ(cell().closed_sessions, 1);
+    CHECK_EQ(cell().closed_duration_ms, 5);
     then_memory_ends();
 }
 
