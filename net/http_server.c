@@ -346,6 +346,7 @@ set_gauges(struct http_server *server)
         struct keeper_counts counts = keeper_counts(server->shard->keeper);
         metrics_set(metrics, METRIC_PROFILES, counts.profiles);
         metrics_set(metrics, METRIC_PROFILES_BYTES, counts.people_bytes);
+        metrics_set(metrics, METRIC_EVENTS_BYTES, counts.journal_bytes);
     }
 }
 

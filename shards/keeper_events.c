@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "shards/answer_row.h"
 #include "shards/keeper_state.h"
+#include "shards/metrics_table.h"
 
 /*
  * Questions about events: pages of a tenant's or of some people's, and one by its ID.
@@ -113,7 +114,11 @@ keeper_read_records(struct keeper *keeper, struct asked *asked, const struct his
     if (asked->recall == NULL) {
         asked->recall = recall_create(&keeper->memory, history->state->journal, events_arrived, asked);
     }
-    recall_ask(asked->recall, addresses, count);
+    uint32_t read_count = recall_ask(asked->recall, addresses, count);
+
+    if (keeper->options.metrics != NULL) {
+        metrics_add(keeper->options.metrics, METRIC_EVENTS_READ, read_count);
+    }
     return STEP_LATER;
 }
 

@@ -125,7 +125,7 @@ compare_addresses(const void *a, const void *b)
     return (first->address > second->address) - (first->address < second->address);
 }
 
-void
+uint32_t
 recall_ask(struct recall *recall, const uint64_t *addresses, uint32_t count)
 {
     uint32_t bytes;
@@ -147,4 +147,5 @@ recall_ask(struct recall *recall, const uint64_t *addresses, uint32_t count)
     for (uint32_t i = 0; i < recall->count; i++) {
         log_store_read(recall->journal, recall->records[i].address, &recall->records[i].waiter);
     }
+    return recall->count;
 }

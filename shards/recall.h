@@ -30,5 +30,5 @@ void recall_destroy(struct memory *memory, struct recall *recall);
 /* Home. The record at this address, in memory or among those that have come; lent until the next log_store_step() or
    recall_ask(). NULL: it is to be asked for. */
 const void *recall_find(const struct recall *recall, uint64_t address);
-/* Home. Forgets what it has, and reads those of these that are on disk; the first one is. */
-void recall_ask(struct recall *recall, const uint64_t *addresses, uint32_t count);
+/* Home. Forgets what it has, and reads those of these that are on disk; the first one is. Returns how many are. */
+uint32_t recall_ask(struct recall *recall, const uint64_t *addresses, uint32_t count);
