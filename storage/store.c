@@ -139,14 +139,6 @@ store_peek(const struct store *store, struct store_key key)
 }
 
 void
-store_prefetch_directory(const struct store *store, struct store_key key)
-{
-    if (store->directory != NULL) {
-        prefetch_line(&store->directory[directory_index(store, hash_of(store, &key))]);
-    }
-}
-
-void
 store_prefetch(const struct store *store, struct store_key key)
 {
     if (store->directory == NULL) {
@@ -200,12 +192,6 @@ store_find_known(struct store *store, struct store_key key, void *known, struct 
     }
     *out_record = record;
     return 0;
-}
-
-int
-store_find(struct store *store, struct store_key key, struct store_waiter *waiter, void **out_record)
-{
-    return store_find_known(store, key, NULL, waiter, out_record);
 }
 
 static struct store_page *

@@ -68,17 +68,13 @@ void store_init(struct store *store, struct store_options options);
 /* Home. Gives directory and pages back; records stay the caller's. May be called twice. */
 void store_deinit(struct store *store);
 
-/* Home. 0 and the record, STORE_ABSENT, or STORE_LATER: the waiter is borrowed until it is called. */
-MUST_USE int store_find(struct store *store, struct store_key key, struct store_waiter *waiter,
-                        void **out_record);
-/* Home. The same for who has peeked already: `known` is what store_peek() gave, and was not removed since; or NULL. */
+/* Home. 0 and the record, STORE_ABSENT, or STORE_LATER: the waiter is borrowed until it is called. `known` is what
+   store_peek() gave to who has peeked already, and was not removed since; or NULL. */
 MUST_USE int store_find_known(struct store *store, struct store_key key, void *known,
                               struct store_waiter *waiter, void **out_record);
 /* Home. Only what is in memory: NULL for none. For keys whose look-up has answered, and for what is never late. */
 void *store_peek(const struct store *store, struct store_key key);
-/* Home. A look-up of this key will follow soon: where its page is; when that has come, the page; then so many bytes of
-   its record. */
-void store_prefetch_directory(const struct store *store, struct store_key key);
+/* Home. A look-up of this key will follow soon: its page; when that has come, so many bytes of its record. */
 void store_prefetch(const struct store *store, struct store_key key);
 void store_prefetch_record(const struct store *store, struct store_key key, uint32_t bytes);
 /* Home. Adds a record whose key is not there. */

@@ -79,7 +79,7 @@ TEST(an_empty_store_has_nothing)
     void *record = NULL;
 
     given_a_store(1 << 20);
-    CHECK_EQ(store_find(&store, key_of(1), &waiter, &record), STORE_ABSENT);
+    CHECK_EQ(store_find_known(&store, key_of(1), NULL, &waiter, &record), STORE_ABSENT);
     CHECK(store_peek(&store, key_of(1)) == NULL);
     CHECK_EQ(store_arrive(&store, 10), 0);
     then_nothing_is_left();
@@ -134,8 +134,8 @@ TEST(a_late_look_up_tells_what_is_there_when_it_arrives)
 
     given_a_store(1 << 20);
     is_late_now = true;
-    CHECK_EQ(store_find(&store, key_of(2), &first, &record), STORE_LATER);
-    CHECK_EQ(store_find(&store, key_of(1), &second, &record), STORE_LATER);
+    CHECK_EQ(store_find_known(&store, key_of(2), NULL, &first, &record), STORE_LATER);
+    CHECK_EQ(store_find_known(&store, key_of(1), NULL, &second, &record), STORE_LATER);
     CHECK_EQ(store.late_count, 2);
     CHECK_EQ(store_add(&store, &thing), 0); /* meanwhile */
 
