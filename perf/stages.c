@@ -502,7 +502,7 @@ open_partitions(void)
                                                                      .env = bench.env,
                                                                      .on_fatal = store_fatal}) == 0);
         REQUIRE(partition_sequence(partition, &bench.settings.header, 0) == 0);
-        partition_apply_settings(partition, &bench.settings);
+        REQUIRE(partition_apply_settings(partition, &bench.settings, partition->wall) == 0);
         partition->applied_count++;
         send((struct message){.kind = MESSAGE_SETTINGS, .partition = i, .payload = &bench.settings});
     }

@@ -276,6 +276,17 @@ list_tenant(struct table *list, uint32_t *count, uint32_t no)
     return 0;
 }
 
+/* For the next PROGRESS. */
+static int
+note_moved(struct partition *partition, struct tenant *tenant)
+{
+    if (tenant->has_moved) {
+        return 0;
+    }
+    tenant->has_moved = true;
+    return list_tenant(&partition->moved, &partition->moved_count, tenant->no);
+}
+
 int
 partition_watch(struct partition *partition, struct tenant *tenant)
 {
@@ -384,20 +395,44 @@ partition_apply_event(struct partition *partition, const struct event_record *re
         return fault_up(r);
     }
 
-    if (!tenant->has_moved) {
-        tenant->has_moved = true;
-        r = list_tenant(&partition->moved, &partition->moved_count, tenant->no);
-        if (r != 0) {
-            return fault_up(r);
-        }
+    r = note_moved(partition, tenant);
+    if (r != 0) {
+        return fault_up(r);
     }
     return tenant->clock.is_live ? partition_watch(partition, tenant) : 0;
 }
 
-void
-partition_apply_settings(struct partition *partition, const struct settings_record *settings)
+/* What the clock said so far stays: a watermark never goes back. It goes on from there at the pace it had. */
+static int
+fold_clock(struct partition *partition, struct tenant *tenant, struct wall_ms wall)
 {
+    struct tenant_clock *clock = &tenant->clock;
+    struct event_ms now = tenant_clock_watermark(clock, wall, partition->settings.out_of_orderness_ms);
+
+    if (now.ms == clock->watermark.ms) {
+        return 0;
+    }
+    clock->block_wall.ms += now.ms - clock->watermark.ms;
+    clock->watermark = now;
+    return note_moved(partition, tenant);
+}
+
+int
+partition_apply_settings(struct partition *partition, const struct settings_record *settings,
+                         struct wall_ms wall)
+{
+    bool is_new = settings->out_of_orderness_ms != partition->settings.out_of_orderness_ms;
+
+    /* Linear: settings change at a start. */
+    for (uint32_t i = 0; is_new && i < partition->tenants.count; i++) {
+        int r = fold_clock(partition, partition_tenant_at(partition, i), wall);
+
+        if (r != 0) {
+            return fault_up(r);
+        }
+    }
     partition->settings = *settings;
+    return 0;
 }
 
 void

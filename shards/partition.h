@@ -171,7 +171,9 @@ struct partition_outcome {
 MUST_USE int partition_apply_event(struct partition *partition, const struct event_record *event,
                                    uint64_t position, struct wall_ms wall,
                                    struct partition_outcome *out_outcome);
-void partition_apply_settings(struct partition *partition, const struct settings_record *settings);
+/* Home. From the same block on. Watermarks stay where they were before it. -ENOMEM. */
+MUST_USE int partition_apply_settings(struct partition *partition, const struct settings_record *settings,
+                                      struct wall_ms wall);
 /* Home. A block with this wall clock was seen. */
 void partition_see(struct partition *partition, struct wall_ms wall);
 /* Home. Whether a tenant's sessions would close if only the clock went on. */

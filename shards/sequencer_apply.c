@@ -383,7 +383,11 @@ apply_record(struct sequencer *sequencer, struct partition *partition, struct pi
         }
         break;
     case RECORD_SETTINGS:
-        partition_apply_settings(partition, (const void *)record);
+        r = partition_apply_settings(partition, (const void *)record,
+                                     (struct wall_ms){.ms = piece->from->block->header->wall_ms});
+        if (r != 0) {
+            return r;
+        }
         send_settings(sequencer, partition, (const void *)record);
         break;
     case RECORD_DELETE:

@@ -410,6 +410,7 @@ model_apply(struct model *model, uint32_t partition, uint64_t position, const vo
         return;
     case RECORD_SETTINGS:
         memcpy(&here->settings, record, sizeof(here->settings));
+        model_see(model, partition, block_wall_ms); /* with those */
         return;
     case RECORD_DELETE:
     case RECORD_MERGE:

@@ -26,6 +26,7 @@
 #define STARTS_MAX 200u
 #define EVENTS_LEAST 1000u
 #define PAGER_PERCENT 6u
+#define SETTINGS_PERCENT 30u
 #define DAMAGES_A_STOP 1u
 #define FAILURE_STEPS 300u /* by then every shard has had its turns */
 #define FULL_STEPS 30000u
@@ -124,6 +125,10 @@ start(struct day *day)
         if (day->starts > 1 && dice_chance(&cluster->dice, 25)) { /* a start that does not get far */
             sim_disk_die_at(cluster->disk,
                             sim_disk_operation_count(cluster->disk) + 1 + dice_below(&cluster->dice, 12));
+        }
+        if (day->starts > 1 && dice_chance(&cluster->dice, SETTINGS_PERCENT)) {
+            cluster->rules.out_of_orderness_ms = dice_below(&cluster->dice, 180000);
+            cluster->rules.allowed_lateness_ms = dice_below(&cluster->dice, 120000);
         }
         if (dice_chance(&cluster->dice, 10)) {
             cluster->clock.wall.ms += dice_below(&cluster->dice, 40 * 60 * 1000); /* time while it was down */

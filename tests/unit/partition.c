@@ -259,8 +259,34 @@ TEST(settings_hold_from_their_place_in_the_log_on)
 
     /* All three are sequenced; now they become durable. */
     CHECK_EQ(apply(before, T0)->watermark.ms, T0 - OUT_OF_ORDERNESS);
-    partition_apply_settings(&partition, &settings);
+    CHECK_EQ(partition_apply_settings(&partition, &settings, (struct wall_ms){.ms = T0}), 0);
     CHECK_EQ(apply(after, T0)->watermark.ms, T0 + 1 - 1000);
+    then_nothing_is_left();
+}
+
+TEST(a_watermark_that_silence_moved_stays_when_more_disorder_is_allowed)
+{
+    const struct event_record *event;
+    struct tenant *tenant;
+
+    given_a_partition();
+    event = sequence((struct sent){.event_time = T0});
+    settings.out_of_orderness_ms = OUT_OF_ORDERNESS + 20000;
+    CHECK_EQ(partition_sequence(&partition, &settings.header, 0), 0);
+
+    CHECK_EQ(apply(event, T0)->watermark.ms, T0 - OUT_OF_ORDERNESS);
+    tenant = partition_tenant_at(&partition, 0);
+    partition.moved_count = 0;
+    tenant->has_moved = false;
+    CHECK_EQ(partition_apply_settings(&partition, &settings, (struct wall_ms){.ms = T0 + 25000}), 0);
+    CHECK_EQ(partition.moved_count, 1);
+    partition_see(&partition, (struct wall_ms){.ms = T0 + 25000});
+    CHECK_EQ(partition_watermark(&partition, tenant).ms, T0 - OUT_OF_ORDERNESS + 15000);
+    partition_see(&partition, (struct wall_ms){.ms = T0 + 34000});
+    CHECK_EQ(partition_watermark(&partition, tenant).ms,
+             T0 - OUT_OF_ORDERNESS + 15000); /* the bound holds it */
+    partition_see(&partition, (struct wall_ms){.ms = T0 + 40000});
+    CHECK_EQ(partition_watermark(&partition, tenant).ms, T0 + 40000 - OUT_OF_ORDERNESS - 20000);
     then_nothing_is_left();
 }
 

@@ -77,6 +77,7 @@ sequence_something(void)
         settings.dedup_events = 4 * (20 + below(200));
         all_settings[log_count] = settings;
         is_settings[log_count] = true;
+        walls[log_count] = T0 + log_count * 1000;
         CHECK_EQ(partition_sequence(&partition, &settings.header, 0), 0);
         log_count++;
         return;
@@ -108,7 +109,9 @@ apply_next(void)
     uint64_t position = partition.applied_count;
 
     if (is_settings[position]) {
-        partition_apply_settings(&partition, &all_settings[position]);
+        CHECK_EQ(partition_apply_settings(&partition, &all_settings[position],
+                                          (struct wall_ms){.ms = walls[position]}),
+                 0);
         partition.applied_count++;
         return;
     }

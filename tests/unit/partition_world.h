@@ -98,7 +98,7 @@ static inline void
 apply_settings(void)
 {
     CHECK_EQ(partition_sequence(&partition, &settings.header, 0), 0);
-    partition_apply_settings(&partition, &settings);
+    CHECK_EQ(partition_apply_settings(&partition, &settings, partition.wall), 0);
     partition.applied_count++;
 }
 
