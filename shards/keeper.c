@@ -570,6 +570,7 @@ keeper_step(struct keeper *keeper, struct mono_ns until)
         has_more = !keeper_run_queues(keeper, until) || has_more;
         cube_queue_run(&keeper->memory, &keeper->cube_queue);
         wake_questions(keeper);
+        keeper_wake_recalling(keeper);
         has_more = keeper_relieve(keeper) || has_more;
     } while (has_more && !is_over(keeper, until));
     has_more = run_queue_run(&keeper->tasks) == STEP_MORE || has_more;
@@ -577,7 +578,7 @@ keeper_step(struct keeper *keeper, struct mono_ns until)
     has_more = step_slices(keeper, until) || has_more;
     /* Nobody rings when a hand-over lane has room again, or when reads have ended in step_slices(). */
     has_more = keeper->giving != NULL || keeper->ready_first != NULL || !run_queue_is_empty(&keeper->tasks) ||
-               has_more;
+               keeper_can_wake_recalling(keeper) || has_more;
     has_more = (was_behind && !keeper_is_behind(keeper)) || has_more;
     return has_more ? STEP_MORE : STEP_DONE;
 }

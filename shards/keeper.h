@@ -15,7 +15,8 @@
  *
  * Threads  Home shard only.
  * Memory   The region of the shard.
- * Limits   KEEPER_WAIT_MAX messages or KEEPER_WAIT_BYTES_MAX of them wait for each source lane.
+ * Limits   KEEPER_WAIT_MAX messages or KEEPER_WAIT_BYTES_MAX of them wait for each source lane. KEEPER_RECALL_COUNT_MAX
+ *          questions at once hold records that were read from disk; others that need some wait, in order.
  * Order    Per partition as in its log, per person without exception. Nothing depends on the interleaving of
  *          partitions or lanes.
  */
@@ -29,6 +30,7 @@
 
 #define KEEPER_WAIT_MAX 4096u
 #define KEEPER_WAIT_BYTES_MAX (8u << 20)
+#define KEEPER_RECALL_COUNT_MAX 64u
 
 struct budget;
 struct metrics;

@@ -73,14 +73,6 @@ keeper_make_ready(struct keeper *keeper, struct asked *asked)
     run_queue_add(&keeper->tasks, &subquery->task, answer_message);
 }
 
-void
-keeper_read_arrived(struct log_store_waiter *waiter)
-{
-    struct asked *asked = CONTAINER_OF(waiter, struct asked, waiter);
-
-    keeper_make_ready(asked->question->subquery->answerer, asked);
-}
-
 /*
  * Whether people or sessions may be missing or be there twice: a merge behind the reading has moved them here, and
  * another slice may have answered from before it. Events and their counts stay where they were kept, so they never tear.
@@ -113,6 +105,7 @@ keeper_finish(struct keeper *keeper, struct asked *asked, int fault)
 
     cube_work_destroy(keeper, asked->cube_work);
     recall_destroy(&keeper->memory, asked->recall);
+    keeper->recall_count -= asked->may_recall;
     slice_parts_end(&keeper->memory, &asked->parts);
     memory_put(&keeper->memory, asked, sizeof(*asked));
     keeper->asked_count--;

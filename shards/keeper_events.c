@@ -107,10 +107,52 @@ keeper_record_at(const struct asked *asked, const struct history *history, uint6
     return asked->recall != NULL ? recall_find(asked->recall, address) : history_at(history, address);
 }
 
+/* Not when one ends: it may be of the message that is being answered, whose task must not be queued now. */
+void
+keeper_wake_recalling(struct keeper *keeper)
+{
+    while (keeper_can_wake_recalling(keeper)) {
+        struct asked *asked = keeper->recalling.first;
+
+        keeper->recalling.first = asked->next;
+        keeper->recalling.last = asked->next != NULL ? keeper->recalling.last : NULL;
+        asked->may_recall = true;
+        keeper->recall_count++;
+        keeper_make_ready(keeper, asked);
+    }
+}
+
+bool
+keeper_can_wake_recalling(const struct keeper *keeper)
+{
+    return keeper->recalling.first != NULL && keeper->recall_count < KEEPER_RECALL_COUNT_MAX;
+}
+
+/* False: it waits until others have ended. */
+static bool
+may_recall(struct keeper *keeper, struct asked *asked)
+{
+    if (asked->may_recall) {
+        return true;
+    }
+    if (keeper->recalling.first != NULL || keeper->recall_count == KEEPER_RECALL_COUNT_MAX) {
+        asked->next = NULL;
+        *(keeper->recalling.last != NULL ? &keeper->recalling.last->next : &keeper->recalling.first) = asked;
+        keeper->recalling.last = asked;
+        return false;
+    }
+    asked->may_recall = true;
+    keeper->recall_count++;
+    return true;
+}
+
 enum step
 keeper_read_records(struct keeper *keeper, struct asked *asked, const struct history *history,
                     const uint64_t *addresses, uint32_t count)
 {
+    if (!may_recall(keeper, asked)) {
+        return STEP_LATER;
+    }
     if (asked->recall == NULL) {
         asked->recall = recall_create(&keeper->memory, history->state->journal, events_arrived, asked);
     }

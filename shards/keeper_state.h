@@ -142,6 +142,7 @@ struct asked {
     struct cube_work *cube_work;
     struct profiles_work *profiles_work; /* in the question's arena */
     struct log_store_waiter waiter;      /* while what it needs is read: STEP_LATER */
+    bool may_recall;                     /* one of KEEPER_RECALL_COUNT_MAX */
     struct person *awaited;              /* whose profile that is: pinned until the next piece has run */
     struct recall *recall;               /* records of the journal that were read for it */
     struct slice_parts parts;            /* of the long session it looks at */
@@ -201,6 +202,8 @@ struct keeper {
     struct run_queue tasks;       /* messages with questions that can be answered */
     uint32_t asked_count;         /* questions that are unanswered */
     uint32_t asked_waiting_count; /* of those, in lists of partitions */
+    uint32_t recall_count;        /* of those, that may hold records of journals; */
+    struct asked_list recalling;  /* and that will, when one of these has ended */
 
     /* People whose profiles are in memory, in no order. The hand goes round: who was not used since it came by leaves. */
     struct person **residents;
@@ -322,8 +325,6 @@ MUST_USE int keeper_restore_end(struct slice_restore *restore);
 
 /* Its position is reached, or what it waited for has come: it goes on where it was. */
 void keeper_make_ready(struct keeper *keeper, struct asked *asked);
-/* For the waiter of a question that waits for a read. */
-void keeper_read_arrived(struct log_store_waiter *waiter);
 /* Answers QUESTION_PROFILE. */
 void keeper_answer_profile(struct keeper *keeper, struct asked *asked, const struct person *person);
 /* Hands the question back. */
@@ -372,6 +373,10 @@ const struct slice_session *keeper_archived_at(struct keeper *keeper, struct ask
 enum step keeper_answer_sessions(struct keeper *keeper, struct asked *asked, const struct time_slice *time);
 enum step keeper_answer_event_session(struct keeper *keeper, struct asked *asked,
                                       const struct time_slice *time);
+
+/* Questions that waited for others to end may read now. */
+void keeper_wake_recalling(struct keeper *keeper);
+bool keeper_can_wake_recalling(const struct keeper *keeper);
 
 /* keeper_cube.c */
 

@@ -7,6 +7,7 @@
 #include "tests/unit/keeper_world.h"
 
 #include "core/hash.h"
+#include "shards/keeper_state.h"
 
 #include <errno.h>
 
@@ -185,6 +186,49 @@ TEST(a_read_that_nobody_wants_any_more_ends_the_question)
     run_until_quiet();
     CHECK_EQ(message.unanswered, 0);
     CHECK_EQ(question.fault, -ETIMEDOUT);
+    then_the_disk_world_ends();
+}
+
+/* Whatever wants to read from disk at once, so many do, and all get there. */
+TEST(more_questions_than_may_read_at_once_are_answered_in_turn)
+{
+    enum { MESSAGES = 3, EACH = KEEPER_RECALL_COUNT_MAX };
+    static struct question questions[MESSAGES][EACH];
+    static struct subquery messages[MESSAGES];
+    struct scatter scatters[MESSAGES] = {0};
+    struct event_scan few = everything;
+
+    given_events();
+    when_the_journal_leaves_memory();
+    few.count_max = 20;
+    few.to.ms = T0 + 300000;
+    for (uint32_t m = 0; m < MESSAGES; m++) {
+        messages[m] = (struct subquery){.scatter = &scatters[m], .first = questions[m], .unanswered = EACH};
+        for (uint32_t i = 0; i < EACH; i++) {
+            questions[m][i] = (struct question){.kind = QUESTION_EVENTS,
+                                                .reading = reading_of(0),
+                                                .subquery = &messages[m],
+                                                .sibling = i + 1 < EACH ? &questions[m][i + 1] : NULL,
+                                                .ask.events = &few};
+        }
+        keeper_ask(world.keepers[0], &messages[m]);
+    }
+    for (uint32_t i = 0; i < 10; i++) {
+        turn_without_disk();
+    }
+    CHECK_EQ(world.keepers[0]->recall_count, KEEPER_RECALL_COUNT_MAX);
+    CHECK_EQ(messages[0].unanswered + messages[1].unanswered + messages[2].unanswered, MESSAGES * EACH);
+    scatter_abandon(&scatters[1]);
+    run_until_quiet();
+    for (uint32_t m = 0; m < MESSAGES; m++) {
+        CHECK_EQ(messages[m].unanswered, 0);
+        for (uint32_t i = 0; i < EACH; i++) {
+            CHECK_EQ(questions[m][i].fault, m == 1 ? -ETIMEDOUT : 0);
+            CHECK(m == 1 || questions[m][i].answer.events->count == 20);
+            release(&questions[m][i]);
+        }
+    }
+    CHECK_EQ(world.keepers[0]->recall_count, 0);
     then_the_disk_world_ends();
 }
 
