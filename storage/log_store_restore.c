@@ -248,14 +248,14 @@ make_pages(struct restore *restore)
     return 0;
 }
 
-/* The newest pages stay in memory, those that were filled by collecting last. */
+/* The newest pages stay in memory, those that were filled by collecting last; of a limit of few pages none. */
 static void
 take_frames(struct restore *restore)
 {
     static const enum log_stream order[] = {LOG_STREAM_HOT, LOG_STREAM_COLD};
     struct log_store *store = restore->store;
     const struct log_description *description = &restore->description;
-    uint64_t most = store->limit_count == UINT64_MAX ? UINT64_MAX : store->limit_count * 7 / 8;
+    uint64_t most = store->limit_count == UINT64_MAX ? UINT64_MAX : store->limit_count / 8 * 7;
     uint64_t count = 0;
 
     for (uint32_t k = 0; k < COUNT_OF(order); k++) {

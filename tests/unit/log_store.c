@@ -561,7 +561,7 @@ TEST(a_start_keeps_no_more_in_memory_than_it_may)
     world.options.memory_bytes = 5 * WORLD_PAGE_BYTES;
     when_it_starts_again();
     CHECK_EQ(world.visited, 3000);
-    CHECK_EQ(log_store_counts(world.store).resident_bytes, 4 * WORLD_PAGE_BYTES); /* and little less */
+    CHECK(log_store_counts(world.store).resident_bytes <= 5 * WORLD_PAGE_BYTES);
     world_check_all();
     world_end();
 }
