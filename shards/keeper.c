@@ -721,7 +721,7 @@ hash_person(void *context, void *record)
             .canonical = person->canonical, .person = person->number, .tenant_no = person->share->tenant_no};
         uint64_t bytes = profile_codec_bytes(person->profile);
         void *encoded = memory_take(memory, bytes);
-        profile_codec_encode(person->profile, label, encoded);
+        (void)profile_codec_encode(person->profile, label, encoded, bytes);
         hashing->sum += hash_piece(seed_of(person->share, 1), encoded, bytes);
         memory_put(memory, encoded, bytes);
     }

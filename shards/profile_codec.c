@@ -11,9 +11,10 @@ static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "numbers are copied as 
 #define SESSION_BYTES_MIN 120u
 static_assert(sizeof(struct session) <= UINT64_C(3) * SESSION_BYTES_MIN, "room for it is counted");
 
-/* Without `to` it only counts. */
+/* What does not fit is counted, and not written. */
 struct writer {
     uint8_t *to;
+    uint64_t room;
     uint64_t bytes;
 };
 
@@ -27,7 +28,7 @@ struct reader {
 static void
 write_bytes(struct writer *writer, const void *data, uint64_t bytes)
 {
-    if (writer->to != NULL && bytes > 0) {
+    if (writer->bytes + bytes <= writer->room && bytes > 0) {
         memcpy(writer->to + writer->bytes, data, bytes);
     }
     writer->bytes += bytes;
@@ -214,12 +215,13 @@ profile_codec_bytes(const struct profile *profile)
     return writer.bytes;
 }
 
-void
-profile_codec_encode(const struct profile *profile, struct profile_label label, void *to)
+uint64_t
+profile_codec_encode(const struct profile *profile, struct profile_label label, void *to, uint64_t room)
 {
-    struct writer writer = {.to = to};
+    struct writer writer = {.to = to, .room = room};
 
     write_profile(&writer, profile, label);
+    return writer.bytes;
 }
 
 uint64_t
@@ -234,7 +236,7 @@ profile_codec_session_bytes(struct session_at at)
 void
 profile_codec_encode_session(struct session_at at, void *to)
 {
-    struct writer writer = {.to = to};
+    struct writer writer = {.to = to, .room = UINT64_MAX};
 
     write_session(&writer, at.pack, at.session);
 }

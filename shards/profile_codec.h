@@ -22,8 +22,9 @@ enum profile_codec_answer {
 
 /* Home. */
 uint64_t profile_codec_bytes(const struct profile *profile);
-/* Home. Writes profile_codec_bytes() bytes. */
-void profile_codec_encode(const struct profile *profile, struct profile_label label, void *to);
+/* Home. Returns profile_codec_bytes(), and has written so many when there was room for them. */
+uint64_t profile_codec_encode(const struct profile *profile, struct profile_label label, void *to,
+                              uint64_t room);
 /* Home. Sessions of the new profile are in no share. */
 MUST_USE int profile_codec_decode(struct memory *memory, const void *from, uint64_t bytes,
                                   struct profile_label *out_label, struct profile **out_profile);

@@ -16,26 +16,20 @@ head_of(const struct share *share, enum slice_record_kind kind)
 }
 
 uint32_t
-slice_record_person_bytes(const struct person *person)
+slice_record_write_person(const struct person *person, struct slice_person *to, uint32_t room)
 {
-    uint64_t bytes = person->profile != NULL ? profile_codec_bytes(person->profile) : 0;
+    const struct profile_label label = {
+        .canonical = person->canonical, .person = person->number, .tenant_no = person->share->tenant_no};
+    uint64_t bytes = 0;
 
-    ASSERT(bytes < UINT32_MAX - sizeof(struct slice_person));
-    return (uint32_t)(sizeof(struct slice_person) + bytes);
-}
-
-void
-slice_record_write_person(const struct person *person, struct slice_person *to)
-{
+    REQUIRE(room >= sizeof(*to));
     *to = (struct slice_person){.head = head_of(person->share, SLICE_PERSON), .number = person->number};
     if (person->profile != NULL) {
-        to->profile_bytes = (uint32_t)profile_codec_bytes(person->profile);
-        profile_codec_encode(person->profile,
-                             (struct profile_label){.canonical = person->canonical,
-                                                    .person = person->number,
-                                                    .tenant_no = person->share->tenant_no},
-                             to->profile);
+        bytes = profile_codec_encode(person->profile, label, to->profile, room - sizeof(*to));
+        to->profile_bytes = (uint32_t)bytes;
     }
+    ASSERT(bytes < UINT32_MAX - sizeof(*to));
+    return (uint32_t)(sizeof(*to) + bytes);
 }
 
 uint32_t

@@ -95,8 +95,8 @@ struct session_at;
 struct share;
 
 /* Home. */
-uint32_t slice_record_person_bytes(const struct person *person);
-void slice_record_write_person(const struct person *person, struct slice_person *to);
+/* Home. How many bytes somebody's record has; it is whole when there was room for them. */
+uint32_t slice_record_write_person(const struct person *person, struct slice_person *to, uint32_t room);
 uint32_t slice_record_session_bytes(struct session_at at);
 void slice_record_write_session(const struct share *share, struct session_at at, struct slice_session *to);
 /* Home. Into how many records of so many bytes a longer one is split, and the number-th of them (its bytes; `to` NULL:

@@ -9,9 +9,10 @@
 #include <stdio.h>
 
 #define NAME_BYTES 32u
-#define PEOPLE_PAGES 4u /* in memory: what is written or read, no more */
-#define AHEAD_COUNT 8u  /* people whose waits for memory overlap */
-#define LOOK_COUNT 8u   /* people between two looks at the clock */
+#define SMALL_BYTES 8192u /* most records: their length is known when they have been written once */
+#define PEOPLE_PAGES 4u   /* in memory: what is written or read, no more */
+#define AHEAD_COUNT 8u    /* people whose waits for memory overlap */
+#define LOOK_COUNT 8u     /* people between two looks at the clock */
 
 /* Of the stores of one data directory, so that no page is taken for another store's. */
 #define PEOPLE_NUMBER 0x10000u
@@ -238,7 +239,7 @@ save_large(struct slice_state *state, struct person *person, struct store_key ke
         log_warn_seldom("somebody is too large to be saved: no checkpoint is made", LOG_UINT("bytes", bytes));
     }
     if (r == 0) {
-        slice_record_write_person(person, whole);
+        (void)slice_record_write_person(person, whole, bytes);
     }
     for (uint32_t i = 0; r == 0 && i < count; i++) {
         uint32_t part_bytes = slice_record_write_part(whole, bytes, record_bytes_max(), i, NULL);
@@ -258,7 +259,8 @@ static int
 save_person(struct slice_state *state, struct person *person)
 {
     struct store_key key;
-    uint32_t bytes = slice_record_person_bytes(person);
+    _Alignas(8) uint8_t small[SMALL_BYTES];
+    uint32_t bytes = slice_record_write_person(person, (void *)small, sizeof(small));
 
     memcpy(&key, &person->canonical, sizeof(key));
     if (UNLIKELY(bytes > record_bytes_max())) {
@@ -271,7 +273,11 @@ save_person(struct slice_state *state, struct person *person)
         if (record == NULL) {
             return fault_new(-ENOMEM);
         }
-        slice_record_write_person(person, record);
+        if (LIKELY(bytes <= sizeof(small))) {
+            memcpy(record, small, bytes);
+        } else {
+            (void)slice_record_write_person(person, record, bytes);
+        }
     }
     person->is_changed = false;
     return 0;

@@ -47,7 +47,7 @@ copy_by_codec(void)
     struct profile *copy;
 
     CHECK(count <= sizeof(bytes));
-    profile_codec_encode(person.profile, label, bytes);
+    (void)profile_codec_encode(person.profile, label, bytes, count);
     CHECK_EQ(profile_codec_decode(&memory, bytes, count, &label, &copy), 0);
     return copy;
 }

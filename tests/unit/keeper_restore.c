@@ -70,12 +70,14 @@ static void
 save_person(void *context, void *item)
 {
     const struct person *person = item;
-    struct left_record *record = add_record(LEFT_PERSON, slice_record_person_bytes(person));
+    struct slice_person head;
+    struct left_record *record =
+        add_record(LEFT_PERSON, slice_record_write_person(person, &head, sizeof(head)));
     struct order_place place = {0};
 
     (void)context;
     memcpy(&record->key, &person->canonical, sizeof(record->key));
-    slice_record_write_person(person, record->data);
+    (void)slice_record_write_person(person, record->data, record->bytes);
     for (;;) {
         const struct order_entry *entry = order_next(&person->archive.order, &place);
         if (entry == NULL) {

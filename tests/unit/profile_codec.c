@@ -46,7 +46,7 @@ encode(const struct profile *profile, uint64_t *out_bytes)
     uint8_t *bytes = malloc(*out_bytes);
 
     CHECK(bytes != NULL);
-    profile_codec_encode(profile, label, bytes);
+    CHECK_EQ(profile_codec_encode(profile, label, bytes, *out_bytes), *out_bytes);
     return bytes;
 }
 

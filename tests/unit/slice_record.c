@@ -32,9 +32,13 @@ TEST(what_is_too_short_or_of_another_version_is_no_record)
     uint32_t whole;
 
     given_a_person();
-    whole = slice_record_person_bytes(&person);
+    whole = slice_record_write_person(&person, (void *)bytes, sizeof(struct slice_person));
     CHECK(whole < sizeof(bytes));
-    slice_record_write_person(&person, (void *)bytes);
+    CHECK_EQ(slice_record_write_person(&person, (void *)bytes, whole - 1), whole);
+    CHECK_EQ(bytes[whole - 1], 0); /* there was no room for it, */
+    CHECK_EQ(bytes[whole], 0);
+    CHECK_EQ(slice_record_write_person(&person, (void *)bytes, whole), whole);
+    CHECK_EQ(bytes[whole], 0);
     CHECK_EQ(slice_record_kind(bytes, whole), SLICE_PERSON);
     CHECK_EQ(slice_record_kind(bytes, whole + 1), 0);
     for (uint32_t i = 0; i < sizeof(struct slice_person); i++) {
@@ -96,8 +100,7 @@ TEST(who_was_merged_away_leaves_a_number_only)
     given_a_person();
     profile_destroy(&memory, person.profile);
     person.profile = NULL;
-    CHECK_EQ(slice_record_person_bytes(&person), sizeof(record));
-    slice_record_write_person(&person, &record);
+    CHECK_EQ(slice_record_write_person(&person, &record, sizeof(record)), sizeof(record));
     CHECK_EQ(slice_record_kind(&record, sizeof(record)), SLICE_PERSON);
     CHECK_EQ(record.number, 9);
     CHECK_EQ(record.profile_bytes, 0);
