@@ -11,9 +11,10 @@
  * powers of two from 128 KiB. Every class is a multiple of 16, so every piece is aligned whatever was
  * handed out before it.
  *
- * A piece comes from its class's list, else from the untouched end of the range, else a larger free
- * piece is split: its rest goes to the lists of the classes that fill it. Pieces are never merged, so a
- * region full of small free pieces cannot serve a large one.
+ * A piece comes from its class's list, else a larger free one is split, its rest going to the lists of the classes that
+ * fill it, else it comes from the untouched end of the range. So what was freed in one class
+ * serves others before more is touched. Large pieces are split for small ones only when that end is reached: pieces are
+ * never merged, so a region full of small free pieces cannot serve a large one.
  *
  * State is read all over the place, and a huge page saves the walk to it (2.6 times on random reads) and 511
  * faults. The range is handed out from its beginning, so huge pages are asked for from PLAIN_BYTES on: an idle node,
@@ -216,6 +217,8 @@ push_free(struct region *region, uint32_t class_index, void *memory)
 
     piece->next = region->free[class_index];
     region->free[class_index] = piece;
+    region->free_map[class_index / 64] |= UINT64_C(1) << class_index % 64;
+    region->bytes_large_free += class_index >= LARGE_CLASS_FIRST ? class_bytes(class_index) : 0;
 }
 
 static void *
@@ -225,8 +228,28 @@ pop_free(struct region *region, uint32_t class_index)
 
     if (piece != NULL) {
         region->free[class_index] = piece->next;
+        if (piece->next == NULL) {
+            region->free_map[class_index / 64] &= ~(UINT64_C(1) << class_index % 64);
+        }
+        region->bytes_large_free -= class_index >= LARGE_CLASS_FIRST ? class_bytes(class_index) : 0;
     }
     return piece;
+}
+
+/* The least class from `first` on, and before `end`, that has a free piece; `end` for none. */
+static uint32_t
+find_free(const struct region *region, uint32_t first, uint32_t end)
+{
+    for (uint32_t word = first / 64; word < COUNT_OF(region->free_map) && word * 64 < end; word++) {
+        uint64_t map = region->free_map[word];
+
+        map &= word == first / 64 ? UINT64_MAX << first % 64 : UINT64_MAX;
+        if (map != 0) {
+            uint32_t found = word * 64 + (uint32_t)__builtin_ctzll(map);
+            return found < end ? found : end;
+        }
+    }
+    return end;
 }
 
 /* Gives `bytes` of memory at `at` to the lists, in the largest classes that fit. */
@@ -245,16 +268,17 @@ scatter(struct region *region, uint8_t *at, uint64_t bytes)
 }
 
 static void *
-split_larger(struct region *region, uint32_t class_index)
+split_larger(struct region *region, uint32_t class_index, uint32_t end)
 {
-    for (uint32_t larger = class_index + 1; larger < REGION_CLASS_COUNT; larger++) {
-        uint8_t *piece = pop_free(region, larger);
-        if (piece != NULL) {
-            scatter(region, piece + class_bytes(class_index), class_bytes(larger) - class_bytes(class_index));
-            return piece;
-        }
+    uint32_t larger = find_free(region, class_index + 1, end);
+
+    if (larger == end) {
+        return NULL;
     }
-    return NULL;
+    uint8_t *piece = pop_free(region, larger);
+
+    scatter(region, piece + class_bytes(class_index), class_bytes(larger) - class_bytes(class_index));
+    return piece;
 }
 
 void *
@@ -267,12 +291,15 @@ region_take(struct region *region, uint64_t bytes)
     uint64_t whole = class_bytes(class_index);
 
     void *piece = pop_free(region, class_index);
+    if (piece == NULL && class_index < LARGE_CLASS_FIRST) {
+        piece = split_larger(region, class_index, LARGE_CLASS_FIRST);
+    }
     if (piece == NULL && whole <= region->bytes_max - region->bytes_bumped) {
         piece = region->base + region->bytes_bumped;
         region->bytes_bumped += whole;
     }
     if (piece == NULL) {
-        piece = split_larger(region, class_index);
+        piece = split_larger(region, class_index, REGION_CLASS_COUNT);
     }
     if (piece == NULL) {
         return NULL;
@@ -358,5 +385,8 @@ region_used(const struct region *region)
 bool
 region_is_tight(const struct region *region)
 {
-    return region->bytes_max - region_used(region) < region->bytes_max / 16;
+    uint64_t least = region->bytes_max / 16;
+
+    return region->bytes_max - region_used(region) < least ||
+           region->bytes_max - region->bytes_bumped + region->bytes_large_free < least;
 }

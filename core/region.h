@@ -6,8 +6,9 @@
  *
  * Nothing is asked of the system after start: pages are touched when they are first used. Sizes are
  * rounded to classes (16-byte steps to 128, then four classes to each doubling); a freed piece serves
- * its class again. Pieces over REGION_LARGE_BYTES come in powers of two from their own lists. What is used beyond
- * the first 4 MiB lies in huge pages where the system has them.
+ * its class again, or smaller ones. Pieces over REGION_LARGE_BYTES come in powers of two from their own lists, which
+ * serve smaller ones only when nothing else is left. What is used beyond the first 4 MiB lies in huge pages where the
+ * system has them.
  *
  * Threads  Home shard only; region_used() may be read by any thread.
  * Errors   region_take() returns NULL when the limit is reached. Callers that have passed admission
@@ -27,6 +28,8 @@ struct region {
     uint64_t bytes_max;
     uint64_t bytes_bumped; /* address space handed out so far */
     _Atomic uint64_t bytes_used;
+    uint64_t bytes_large_free; /* of pieces over REGION_LARGE_BYTES */
+    uint64_t free_map[2];      /* which lists have pieces: bit by class */
     void *free[REGION_CLASS_COUNT];
 };
 
@@ -49,5 +52,5 @@ uint64_t region_piece_bytes(uint64_t bytes);
 struct text region_text(struct region *region, struct text text);
 /* Any thread. */
 uint64_t region_used(const struct region *region);
-/* Any thread. Less than 1/16 of the limit is left. */
+/* Home. Less than 1/16 of the limit is left, or is left for large pieces: small ones are never merged. */
 bool region_is_tight(const struct region *region);

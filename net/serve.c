@@ -152,7 +152,7 @@ open_shard(struct thread *thread)
                        .id = {.n = (uint16_t)thread->index},
                        .env = thread->env,
                        .metrics = &thread->metrics,
-                       .region_bytes = settings_memory_bytes(settings) + settings_memory_bytes(settings) / 4,
+                       .region_bytes = settings_memory_bytes(settings) + settings_memory_bytes(settings) / 2,
                        .segment_bytes = settings->log_segment_bytes,
                        .block_bytes = (uint32_t)settings->log_block_bytes,
                        .wall_floor = serve->report.wall_floor,

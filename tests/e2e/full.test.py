@@ -111,13 +111,13 @@ def a_node_starts_without_a_free_byte_and_with_other_settings_and_answers():
 
 @test()
 def full_memory_refuses_events_with_503_and_keeps_nobody_from_starting_again():
-    settings = {'MILLRACE_STORAGE_MEMORY': '128MiB', 'MILLRACE_DEDUP_EVENTS': '65536'}
+    settings = {'MILLRACE_STORAGE_MEMORY': '64MiB', 'MILLRACE_DEDUP_EVENTS': '65536'}
     for shards in '1', '2':
         with Node('--shards', shards, environment=settings) as node:
             count, refusal = fill(node, 503, has_new_people=True)
             check(refusal.headers.get('retry-after'), f'503 without retry-after: {refusal.headers}')
             check_equal(total(node), count, 'events')
-            check(node.memory_bytes() < 320 << 20, f'{node.memory_bytes() >> 20} MiB with a budget of 128')
+            check(node.memory_bytes() < 192 << 20, f'{node.memory_bytes() >> 20} MiB with a budget of 64')
             for other in '1', '2', '3', '4':
                 node.kill()
                 node.start('--shards', other)

@@ -141,6 +141,72 @@ TEST(a_larger_free_piece_is_split_when_nothing_else_is_left)
     region_deinit(&region);
 }
 
+TEST(what_was_freed_serves_smaller_ones_before_more_is_touched)
+{
+    void *pieces[20];
+
+    given_a_region(1 << 20);
+    if (region.base == NULL) {
+        return; /* checked: each piece is a malloc of its own */
+    }
+    for (uint32_t i = 0; i < COUNT_OF(pieces); i++) {
+        pieces[i] = must_take(2048);
+    }
+    uint64_t touched = region.bytes_bumped;
+    for (uint32_t i = 0; i < COUNT_OF(pieces); i++) {
+        region_put(&region, pieces[i], 2048);
+    }
+    for (uint32_t i = 0; i < 16 * COUNT_OF(pieces); i++) {
+        (void)must_take(128);
+    }
+    CHECK_EQ(region.bytes_bumped, touched);
+    (void)must_take(128);
+    CHECK_EQ(region.bytes_bumped, touched + 128);
+    region_deinit(&region);
+}
+
+TEST(a_large_piece_is_kept_for_large_ones_until_nothing_else_is_left)
+{
+    given_a_region(1 << 20);
+    if (region.base == NULL) {
+        return;
+    }
+    void *page = must_take(256 << 10);
+
+    region_put(&region, page, 256 << 10);
+    for (uint32_t i = 0; i < (768 << 10) / 1024; i++) {
+        (void)must_take(1024);
+    }
+    CHECK(!region_is_tight(&region));
+    CHECK(must_take(256 << 10) == page);
+    CHECK(region_is_tight(&region));
+    region_put(&region, page, 256 << 10);
+    CHECK(!region_is_tight(&region));
+    (void)must_take(1024); /* a piece of it */
+    CHECK(region.bytes_large_free < 256 << 10);
+    region_deinit(&region);
+}
+
+TEST(a_region_with_small_free_pieces_alone_is_tight)
+{
+    static void *pieces[1024];
+
+    given_a_region(1 << 20);
+    if (region.base == NULL) {
+        return;
+    }
+    for (uint32_t i = 0; i < COUNT_OF(pieces); i++) {
+        pieces[i] = must_take(1024);
+    }
+    for (uint32_t i = 0; i < COUNT_OF(pieces); i++) {
+        region_put(&region, pieces[i], 1024);
+    }
+    CHECK_EQ(region_used(&region), 0);
+    CHECK(region_is_tight(&region));
+    CHECK(region_take(&region, 128 << 10) == NULL);
+    region_deinit(&region);
+}
+
 TEST(zeroed_memory_is_zero_even_when_used_before)
 {
     given_a_region(1 << 20);
