@@ -20,8 +20,8 @@ BLOCK_MAGIC = struct.pack('<I', 0x4b4c424d)
 
 @contextlib.contextmanager
 def stopped_store(lives=2):
-    """A node that is stopped, with a log of some epochs, whose last one has ended too."""
-    with Node(starts=False) as node:
+    """A node that is stopped, with a log of some epochs, whose last one has ended too. All of it counts: no checkpoint does."""
+    with Node(starts=False, environment={'MILLRACE_STORAGE_CHECKPOINT_INTERVAL': '0'}) as node:
         for life in range(lives):
             node.start('--shards', '2')
             for number in range(EVENT_COUNT):
