@@ -155,6 +155,7 @@ TEST(the_defaults_are_those_of_the_documents)
     CHECK_TEXT(settings.storage_data_dir, "./millrace-data");
     CHECK_EQ(settings.storage_partitions, 16);
     CHECK_EQ(settings.storage_slices, 16);
+    CHECK_EQ(settings.storage_checkpoint_interval_ms, 30000);
     CHECK_EQ(settings.log_segment_bytes, 32 << 20);
     CHECK_EQ(settings.log_block_bytes, 256 << 10);
     CHECK_EQ(settings.event_time_out_of_orderness_ms, 60000);
