@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "shards/order.h"
 
-#define CHUNK_COUNT_FIRST 3u
-#define DIGIT_BITS 11u /* the counts of a digit fit the first cache */
+#define CHUNK_COUNT_FIRST 1u /* many people have one event, and one session that is final */
+#define DIGIT_BITS 11u       /* the counts of a digit fit the first cache */
 #define DIGIT_COUNT (1u << DIGIT_BITS)
 
 static uint64_t
@@ -165,7 +165,7 @@ static struct order_chunk *
 chunk_grow(struct memory *memory, struct order *order, uint32_t at)
 {
     struct order_chunk *chunk = chunk_at(order, at);
-    uint32_t wanted = chunk->capacity + chunk->capacity / 2 + 1;
+    uint32_t wanted = chunk->capacity + chunk->capacity / 2 + (chunk->capacity == CHUNK_COUNT_FIRST ? 2 : 1);
     struct order_chunk *larger =
         chunk_create(memory, wanted < ORDER_CHUNK_COUNT ? wanted : ORDER_CHUNK_COUNT);
 

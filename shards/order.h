@@ -4,10 +4,10 @@
 /*
  * order - items by time, then by a key of their own
  *
- * Entries in chunks of at most ORDER_CHUNK_COUNT; the first chunk begins small, and grows by half. Adding at the end is O(1),
- * elsewhere it moves at most one chunk. Nobody looks at an item to find its place: it may lie anywhere. A place is
- * a chunk and an index in it, valid until the next change; what must last longer is kept as (time, key) and sought
- * again.
+ * Entries in chunks of at most ORDER_CHUNK_COUNT; the first chunk begins with one, then has three, then grows by half. Adding
+ * at the end is O(1), elsewhere it moves at most one chunk. Nobody looks at an item to find its place: it may lie
+ * anywhere. A place is a chunk and an index in it, valid until the next change; what must last longer is kept as (time,
+ * key) and sought again.
  *
  * Of events the key is the position, of sessions session_key(). Two of one time should not have one key: each is
  * kept and removed as its own, but who stops between the two and seeks again goes on behind or in front of both.
