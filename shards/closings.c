@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "shards/closings.h"
 
+#define ROOM_COUNT_MIN 64u /* rows that are not worth a trim */
+
 static void
 sift_up(struct closings *closings, uint32_t at, struct closing row)
 {
@@ -58,6 +60,29 @@ closings_pop(struct closings *closings, struct event_ms watermark, struct closin
         sift_down(closings, 1, last);
     }
     return true;
+}
+
+void
+closings_trim(struct memory *memory, struct closings *closings)
+{
+    const uint64_t row_bytes = sizeof(*closings->rows);
+    uint32_t capacity = closings->capacity;
+
+    while (capacity > ROOM_COUNT_MIN && closings->count < capacity / 4) {
+        capacity /= 2;
+    }
+    if (capacity == closings->capacity) {
+        return;
+    }
+    struct closing *rows = region_take(memory->region, capacity * row_bytes);
+
+    if (rows == NULL) {
+        return; /* another time */
+    }
+    memcpy(rows, closings->rows, (closings->count + 1) * row_bytes);
+    memory_put(memory, closings->rows, closings->capacity * row_bytes);
+    closings->rows = rows;
+    closings->capacity = capacity;
 }
 
 void

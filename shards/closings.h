@@ -33,4 +33,6 @@ struct closings {
 void closings_add(struct memory *memory, struct closings *closings, struct closing row);
 /* Home. True and the row with the least deadline, taken out, when the watermark has passed that. */
 bool closings_pop(struct closings *closings, struct event_ms watermark, struct closing *out_row);
+/* Home. Gives room back that so few rows do not need. */
+void closings_trim(struct memory *memory, struct closings *closings);
 void closings_clear(struct memory *memory, struct closings *closings);

@@ -264,6 +264,9 @@ share_close(struct memory *memory, struct share *share, struct event_ms watermar
             add_closing(memory, share, row.person, known);
         }
     }
+    if (count > 0) {
+        closings_trim(memory, &share->closings);
+    }
     return count;
 }
 

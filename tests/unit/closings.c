@@ -91,3 +91,65 @@ TEST(all_that_is_due_comes_in_order)
     closings_clear(&memory, &closings);
     then_nothing_is_left();
 }
+
+TEST(rows_that_have_gone_leave_no_room_behind)
+{
+    enum { COUNT = 10000 };
+    struct closing row;
+    uint64_t most;
+
+    given_memory();
+    closings = (struct closings){0};
+    for (int64_t i = 0; i < COUNT; i++) {
+        add(i, i);
+    }
+    most = region_used(&kept_region);
+    closings_trim(&memory, &closings);
+    CHECK_EQ(region_used(&kept_region), most);
+    for (int64_t i = 0; i < COUNT; i++) {
+        CHECK(pop(INT64_MAX, &row));
+        CHECK_EQ(row.start.ms, i);
+        closings_trim(&memory, &closings);
+        CHECK(closings.capacity > closings.count);
+        CHECK(closings.capacity <= 64 || closings.capacity <= 4 * closings.count + 4);
+    }
+    CHECK(region_used(&kept_region) < most / 50);
+    add(5, 5);
+    CHECK(pop(6, &row));
+    CHECK_EQ(row.start.ms, 5);
+    closings_clear(&memory, &closings);
+    then_nothing_is_left();
+}
+
+TEST(without_memory_for_less_room_there_is_as_much_as_before)
+{
+    struct closing row;
+    struct region small;
+
+    given_memory();
+    CHECK_EQ(region_init(&small, 64 << 10), 0);
+    struct memory tight = {.region = &small};
+    closings = (struct closings){0};
+    for (int64_t i = 0; i < 1000; i++) {
+        closings_add(&tight, &closings, (struct closing){.deadline = i, .start = {.ms = i}});
+    }
+    while (closings.count > 200) {
+        CHECK(pop(INT64_MAX, &row));
+    }
+    void *rest = NULL;
+    uint64_t rest_bytes = 64 << 10;
+    while (rest == NULL) { /* all that is left */
+        rest_bytes -= 16;
+        rest = region_take(&small, rest_bytes);
+    }
+    closings_trim(&tight, &closings);
+    CHECK(closings.capacity >= 1000);
+    region_put(&small, rest, rest_bytes);
+    closings_trim(&tight, &closings);
+    CHECK(closings.capacity < 1000);
+    CHECK(pop(INT64_MAX, &row));
+    CHECK_EQ(row.start.ms, 800);
+    closings_clear(&tight, &closings);
+    region_deinit(&small);
+    then_nothing_is_left();
+}
