@@ -3,7 +3,8 @@
 
 #include "core/hash.h"
 
-#define FEW 8u /* found by looking at all of them */
+#define FEW 8u           /* found by looking at all of them */
+#define MAPPED_COUNT 48u /* newest hours, whose pairs events look for all the time */
 
 uint32_t
 cube_seek(const struct cube *cube, int64_t hour)
@@ -26,6 +27,17 @@ static bool
 is_in(const struct cube_hour *hour, struct event_ms at)
 {
     return (uint64_t)at.ms - (uint64_t)(hour->hour * MS_PER_HOUR) < MS_PER_HOUR;
+}
+
+/* A new hour is the newest. Few events come to those far behind it: their pairs have a map again when one does. */
+static void
+forget_maps(struct cube *cube)
+{
+    uint32_t count = cube->hour_count;
+
+    for (uint32_t i = MAPPED_COUNT; i < 2 * MAPPED_COUNT && i < count; i++) {
+        map_deinit(&cube->hours[count - 1 - i]->user_map);
+    }
 }
 
 static struct cube_hour *
@@ -51,6 +63,9 @@ find_hour(struct memory *memory, struct cube *cube, struct event_ms at)
     cube->hours[index] = hour;
     cube->hour_count++;
     cube->last = hour;
+    if (index + 1 == cube->hour_count) {
+        forget_maps(cube);
+    }
     return hour;
 }
 
@@ -162,17 +177,23 @@ find_pair(const struct cube_hour *hour, const struct pair *pair, uint64_t pair_h
 }
 
 static void
+map_users(struct memory *memory, struct cube_hour *hour)
+{
+    for (uint32_t i = hour->user_map.count; i < hour->user_count; i++) {
+        const struct cube_user *row = &hour->users[i];
+        note(memory, &hour->user_map, hash_of_pair(hash_of_code(hour->cells[row->cell].code), row->person),
+             i);
+    }
+}
+
+static void
 add_user(struct memory *memory, struct cube_hour *hour, struct cube_user user)
 {
     hour->users =
         memory_grow(memory, hour->users, &hour->user_capacity, hour->user_count, sizeof(*hour->users));
     hour->users[hour->user_count++] = user;
     if (hour->user_count > FEW) {
-        for (uint32_t i = hour->user_map.count; i < hour->user_count; i++) {
-            const struct cube_user *row = &hour->users[i];
-            note(memory, &hour->user_map,
-                 hash_of_pair(hash_of_code(hour->cells[row->cell].code), row->person), i);
-        }
+        map_users(memory, hour);
     }
 }
 
@@ -203,6 +224,10 @@ add(struct memory *memory, const struct cube_addition *row, const struct ahead *
         return;
     }
     struct pair pair = {.code = row->code, .person = row->person};
+
+    if (hour->user_count > FEW && UNLIKELY(hour->user_map.count < hour->user_count)) {
+        map_users(memory, hour);
+    }
     uint32_t known = find_pair(hour, &pair, ahead->pair_hash);
 
     if (known != MAP_NONE) {

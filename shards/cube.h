@@ -43,7 +43,7 @@ struct cube_hour {
     uint32_t user_count;
     uint32_t user_capacity;
     struct map cell_map; /* empty while there are few */
-    struct map user_map;
+    struct map user_map; /* likewise, and of hours that are not among the newest */
 };
 
 struct cube_queue;

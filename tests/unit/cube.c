@@ -77,6 +77,45 @@ then_both_are_the_same(const struct cube *a, const struct cube *b)
     }
 }
 
+static uint32_t
+mapped_hours(void)
+{
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < cube.hour_count; i++) {
+        count += cube.hours[i]->user_map.count > 0;
+    }
+    return count;
+}
+
+TEST(an_hour_long_past_knows_its_users_without_a_map_until_an_event_comes)
+{
+    enum { HOURS = 200, USERS = 100 };
+
+    given_memory();
+    cube = (struct cube){0};
+    for (uint32_t i = 0; i < HOURS * USERS; i++) {
+        add(T0 + i / USERS * MS_PER_HOUR, i % 3, i % USERS);
+    }
+    CHECK_EQ(mapped_hours(), 48);
+    add(T0 - MS_PER_HOUR, 1, 1); /* an older hour is new: nothing is forgotten */
+    CHECK_EQ(mapped_hours(), 48);
+    for (uint32_t i = 0; i < 3 * USERS; i++) {
+        add(T0 + 7 * MS_PER_HOUR, i % 3, i % USERS);
+    }
+    CHECK_EQ(mapped_hours(), 49);
+    CHECK_EQ(cube.hours[8]->hour, T0 / MS_PER_HOUR + 7);
+    CHECK_EQ(cube.hours[8]->user_count, 3 * USERS); /* each with each code, once */
+    (void)cube_cell(&memory, &cube, (struct event_ms){.ms = T0 + 9 * MS_PER_HOUR},
+                    (const uint32_t[DIMENSION_COUNT]){1, 7});
+    CHECK_EQ(mapped_hours(), 49); /* who corrects a cell needs no pairs */
+    for (uint32_t i = 0; i < USERS; i++) {
+        add(T0 + 9 * MS_PER_HOUR, (9 * USERS + i) % 3, i); /* as before */
+    }
+    CHECK_EQ(cube.hours[10]->user_count, USERS);
+    then_memory_ends();
+}
+
 TEST(what_waited_is_added_as_if_it_had_not)
 {
     struct cube_queue *queue = calloc(1, sizeof(*queue));
