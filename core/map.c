@@ -5,6 +5,24 @@
 
 #define MAP_CAPACITY_MIN 16u
 
+/* Three quarters of the entries are used at most. */
+static uint32_t
+room(uint32_t capacity)
+{
+    return capacity - capacity / 4;
+}
+
+uint64_t
+map_memory_bytes(uint32_t count)
+{
+    uint32_t capacity = MAP_CAPACITY_MIN;
+
+    while (room(capacity) < count) {
+        capacity *= 2;
+    }
+    return region_piece_bytes(capacity * sizeof(struct map_entry));
+}
+
 void
 map_deinit(struct map *map)
 {
@@ -56,7 +74,7 @@ map_insert(struct map *map, uint64_t hash, uint32_t value)
 {
     REQUIRE(value < MAP_NONE);
 
-    if (map->count + 1 > map->capacity - map->capacity / 4) {
+    if (map->count + 1 > room(map->capacity)) {
         int r = grow(map);
         if (r != 0) {
             return fault_up(r);

@@ -31,6 +31,9 @@ struct map {
 /* True when `value` is what `key` asks for. */
 typedef bool map_equal(const void *owner, uint32_t value, const void *key);
 
+/* Any thread. What one of so many takes of its region. */
+uint64_t map_memory_bytes(uint32_t count);
+
 static inline void
 map_init(struct map *map, struct region *region)
 {

@@ -382,6 +382,12 @@ region_used(const struct region *region)
     return atomic_load_explicit(&region->bytes_used, memory_order_relaxed);
 }
 
+uint64_t
+region_touched(const struct region *region)
+{
+    return REGION_IS_CHECKED ? region_used(region) : region->bytes_bumped;
+}
+
 bool
 region_is_tight(const struct region *region)
 {

@@ -52,5 +52,7 @@ uint64_t region_piece_bytes(uint64_t bytes);
 struct text region_text(struct region *region, struct text text);
 /* Any thread. */
 uint64_t region_used(const struct region *region);
+/* Home. What was ever used: it is resident, free or not. */
+uint64_t region_touched(const struct region *region);
 /* Home. Less than 1/16 of the limit is left, or is left for large pieces: small ones are never merged. */
 bool region_is_tight(const struct region *region);

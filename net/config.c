@@ -2,12 +2,15 @@
 #include "net/config.h"
 
 #include <getopt.h>
+#include <inttypes.h>
 #include <stdio.h>
 
 #include <unistd.h>
 
 #include "net/settings_files.h"
 #include "net/settings_flags.h"
+#include "shards/dedup.h"
+#include "shards/shard.h"
 
 #define EXIT_GOOD 0
 #define EXIT_FAILED 1
@@ -32,7 +35,8 @@ print_usage(FILE *out)
 {
     fputs("millrace config [OPTION...]     prints the configuration that a node would have: defaults, "
           "--config,\n"
-          "                                environment (MILLRACE_...), flags; and where each value is from\n"
+          "                                environment (MILLRACE_...), flags; and where each value is from;\n"
+          "                                then what memory the node may take, in MiB\n"
           "millrace config --check FILE    says whether the file is good, and all files that it names: "
           "nothing\n"
           "                                else counts, and the first problem is said with its line\n"
@@ -121,6 +125,29 @@ check(struct settings *settings, const char *file)
     return EXIT_GOOD;
 }
 
+/* Comments, so that it is a configuration still. */
+static void
+print_memory(const struct settings *settings)
+{
+    uint32_t partitions = (uint32_t)settings->storage_partitions;
+    uint64_t window = partitions * dedup_memory_bytes_max((uint32_t)(settings->dedup_events / partitions));
+
+    printf("#\n"
+           "# Memory of this node, at most, in MiB:\n"
+           "# %8" PRIu64 "  state (storage.memory); of it up to %" PRIu64
+           " the window of duplicates (dedup.events)\n"
+           "# %8" PRIu64 "  bodies that are being received (net.body_memory)\n"
+           "# %8" PRIu64 "  requests\n"
+           "# %8" PRIu64 "  answers\n"
+           "# %s\n"
+           "# What is in use, part by part: /metrics, millrace_memory_part_bytes.\n",
+           settings_memory_bytes(settings) >> 20, window >> 20, settings->net_body_memory_bytes >> 20,
+           SHARD_REQUESTS_BYTES_NODE >> 20, SHARD_ANSWERS_BYTES_NODE >> 20,
+           settings->storage_checkpoint_interval_ms > 0
+               ? "When 7/8 of state is in use, profiles, identifiers and kept events leave for the disk."
+               : "Without checkpoints (storage.checkpoint_interval) all of state stays in memory.");
+}
+
 static int
 print(struct settings *settings, const struct arguments *arguments)
 {
@@ -137,6 +164,7 @@ print(struct settings *settings, const struct arguments *arguments)
         fprintf(stderr, "millrace: warning: %s\n", said);
     }
     conf_print(&settings->conf, stdout);
+    print_memory(settings);
     return EXIT_GOOD;
 }
 

@@ -338,6 +338,21 @@ close_listener(struct http_server *server)
 }
 
 static void
+set_memory(struct shard *shard, const struct keeper_counts *kept)
+{
+    struct sequencer_memory known = sequencer_memory(shard->sequencer);
+    uint64_t used = region_used(&shard->region);
+    uint64_t told =
+        kept->people_bytes + kept->journal_bytes + known.identifiers_bytes + known.duplicates_bytes;
+
+    metrics_set(shard->metrics, METRIC_MEMORY_PROFILES, kept->people_bytes);
+    metrics_set(shard->metrics, METRIC_MEMORY_EVENTS, kept->journal_bytes);
+    metrics_set(shard->metrics, METRIC_MEMORY_IDENTIFIERS, known.identifiers_bytes);
+    metrics_set(shard->metrics, METRIC_MEMORY_DUPLICATES, known.duplicates_bytes);
+    metrics_set(shard->metrics, METRIC_MEMORY_REST, used > told ? used - told : 0);
+}
+
+static void
 set_gauges(struct http_server *server)
 {
     struct metrics *metrics = server->shard->metrics;
@@ -345,8 +360,7 @@ set_gauges(struct http_server *server)
     if (metrics != NULL && server->shard->keeper != NULL) {
         struct keeper_counts counts = keeper_counts(server->shard->keeper);
         metrics_set(metrics, METRIC_PROFILES, counts.profiles);
-        metrics_set(metrics, METRIC_PROFILES_BYTES, counts.people_bytes);
-        metrics_set(metrics, METRIC_EVENTS_BYTES, counts.journal_bytes);
+        set_memory(server->shard, &counts);
     }
 }
 

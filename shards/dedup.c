@@ -361,6 +361,25 @@ dedup_add(struct dedup *dedup, struct hash128 id_hash, uint32_t tenant_no, struc
                               });
 }
 
+uint64_t
+dedup_memory_bytes(const struct dedup *dedup)
+{
+    uint64_t bytes = region_piece_bytes((uint64_t)dedup->ring_count_max * sizeof(*dedup->ring)) +
+                     (uint64_t)dedup->index.capacity * sizeof(*dedup->index.entries);
+
+    for (uint64_t i = 0; i < dedup->tenants.count; i++) {
+        const struct dedup_tenant *tenant = table_at(&dedup->tenants, (uint32_t)i);
+        bytes += tenant->kept != NULL ? DEDUP_TENANT_COUNT_MIN * sizeof(*tenant->kept) : 0;
+    }
+    return bytes;
+}
+
+uint64_t
+dedup_memory_bytes_max(uint32_t capacity)
+{
+    return region_piece_bytes((uint64_t)capacity * sizeof(struct dedup_entry)) + map_memory_bytes(capacity);
+}
+
 int64_t
 dedup_window_ms(const struct dedup *dedup, struct wall_ms now)
 {

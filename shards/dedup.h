@@ -94,5 +94,9 @@ MUST_USE int dedup_restore_tenant(struct dedup *dedup, uint64_t accepted);
 /* Boot. In the order in which they were written, into a window of the same capacity. -EINVAL: no cut has this row. -ENOMEM. */
 MUST_USE int dedup_restore_kept(struct dedup *dedup, const struct dedup_row *row);
 MUST_USE int dedup_restore(struct dedup *dedup, const struct dedup_row *row);
+/* Home. What the window takes of the region, now. */
+uint64_t dedup_memory_bytes(const struct dedup *dedup);
+/* Any thread. And at most, but for the small rings of tenants. */
+uint64_t dedup_memory_bytes_max(uint32_t capacity);
 /* Home. Of what the window is, as far as it is the same after a start from the log alone. */
 uint64_t dedup_state_hash(const struct dedup *dedup);

@@ -620,6 +620,23 @@ sequencer_leavable_bytes(const struct sequencer *sequencer)
     return bytes;
 }
 
+struct sequencer_memory
+sequencer_memory(const struct sequencer *sequencer)
+{
+    struct sequencer_memory memory = {0};
+
+    for (uint32_t p = 0; p < sequencer->node->partition_count; p++) {
+        const struct partition *partition = sequencer->partitions[p];
+
+        if (partition != NULL) {
+            struct log_store_counts counts = log_store_counts(partition->identities);
+            memory.identifiers_bytes += counts.resident_bytes + counts.index_bytes;
+            memory.duplicates_bytes += dedup_memory_bytes(&partition->dedup);
+        }
+    }
+    return memory;
+}
+
 void
 sequencer_keep_to(struct sequencer *sequencer, const struct budget *budget)
 {

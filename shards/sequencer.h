@@ -60,6 +60,12 @@ enum step sequencer_step(struct sequencer *sequencer, struct mono_ns until);
 /* Home. State in memory that could be on disk alone (pages of identities); and how much of it may stay. */
 uint64_t sequencer_leavable_bytes(const struct sequencer *sequencer);
 void sequencer_keep_to(struct sequencer *sequencer, const struct budget *budget);
+/* Home. For gauges. */
+struct sequencer_memory {
+    uint64_t identifiers_bytes; /* pages in memory, and their index */
+    uint64_t duplicates_bytes;  /* windows */
+};
+struct sequencer_memory sequencer_memory(const struct sequencer *sequencer);
 /* Home. Takes questions to this shard's partitions; each is answered in a later step. Once the message's scatter is
    unwanted they are answered with -ETIMEDOUT. */
 void sequencer_ask(struct sequencer *sequencer, struct subquery *subquery);

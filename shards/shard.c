@@ -318,6 +318,7 @@ note_state(struct shard *shard)
     }
     if (shard->metrics != NULL) {
         metrics_set(shard->metrics, METRIC_MEMORY_USED, region_used(&shard->region));
+        metrics_set(shard->metrics, METRIC_MEMORY_TOUCHED, region_touched(&shard->region));
         metrics_set(shard->metrics, METRIC_LOG_HELD, sequencer_log_bytes(shard->sequencer));
     }
 }

@@ -181,6 +181,9 @@ def config_prints_what_holds_and_where_it_is_from():
                      'insecure: true # flag --insecure', '  events: 2048 # environment MILLRACE_DEDUP_EVENTS',
                      '  horizon: 1d # default', f'  blocked: ["nemo"] # file {path}:5', '  write: [] # default'):
             check(f'{line}\n' in out, f'no line {line} in {out}')
+        for line in ('#      256  bodies that are being received (net.body_memory)',
+                     '# What is in use, part by part: /metrics, millrace_memory_part_bytes.'):
+            check(f'{line}\n' in out, f'no line {line} in {out}')
         check_equal(err, 'millrace: warning: MILLRACE_SHRADS is no setting; did you mean that of shards?\n'
                          'millrace: warning: MILLRACE_PORT is no setting\n', 'warnings')
         again = os.path.join(directory, 'again.yaml')
@@ -265,6 +268,9 @@ def health_readiness_and_metrics_are_told():
             check(METRIC.fullmatch(line), f'no metric: {line}')
         accepted = re.findall(r'^millrace_ingest_events_total\{.*outcome="accepted".*\} (\d+)$', text, re.MULTILINE)
         check_equal(sum(int(each) for each in accepted), 7, 'accepted, by the metrics')
+        parts = re.findall(r'^millrace_memory_part_bytes\{part="(\w+)"\} (\d+)$', text, re.MULTILINE)
+        check_equal([name for name, _ in parts], ['profiles', 'events', 'identifiers', 'duplicates', 'rest'], 'parts of memory')
+        check(all(int(size) > 0 for name, size in parts if name in ('identifiers', 'duplicates', 'rest')), f'parts of memory: {parts}')
 
 
 @test()

@@ -218,6 +218,9 @@ TEST(a_window_takes_memory_as_it_fills_and_forgets_nothing_when_it_grows)
     }
     CHECK(!knows(999, NOW));
     CHECK(region_used(&region) >= 5000 * sizeof(struct dedup_entry));
+    CHECK(dedup_memory_bytes(&dedup) > 5000 * sizeof(struct dedup_entry));
+    CHECK(dedup_memory_bytes(&dedup) <= region_used(&region));
+    CHECK(dedup_memory_bytes(&dedup) <= dedup_memory_bytes_max(5000 + 2 * DEDUP_TENANT_COUNT_MIN));
     then_nothing_is_left();
 }
 

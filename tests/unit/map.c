@@ -52,6 +52,20 @@ insert(uint32_t number)
     CHECK_EQ(map_insert(&map, hashes[number], number), 0);
 }
 
+TEST(a_map_takes_as_much_as_is_said_before)
+{
+    static const uint32_t counts[] = {1, 12, 13, 1000, KEY_COUNT};
+
+    for (uint32_t i = 0; i < COUNT_OF(counts); i++) {
+        given_a_map(UINT64_C(1) << 20);
+        for (uint32_t k = 0; k < counts[i]; k++) {
+            CHECK_EQ(map_insert(&map, hash_mix(k + 1), k), 0);
+        }
+        CHECK_EQ(region_used(&region), map_memory_bytes(counts[i]));
+        then_nothing_is_left();
+    }
+}
+
 TEST(what_is_not_there_cannot_be_removed)
 {
     given_a_map(1 << 20);

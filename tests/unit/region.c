@@ -112,6 +112,17 @@ TEST(little_is_lost_to_rounding)
     region_deinit(&region);
 }
 
+TEST(what_was_touched_stays_touched)
+{
+    given_a_region(UINT64_C(1) << 20);
+    CHECK_EQ(region_touched(&region), 0);
+    void *piece = must_take(4096);
+    CHECK_EQ(region_touched(&region), 4096);
+    region_put(&region, piece, 4096);
+    CHECK(region_touched(&region) == 4096 || region_touched(&region) == region_used(&region));
+    region_deinit(&region);
+}
+
 TEST(a_freed_piece_serves_its_class_again)
 {
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
