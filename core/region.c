@@ -11,10 +11,10 @@
  * powers of two from 128 KiB. Every class is a multiple of 16, so every piece is aligned whatever was
  * handed out before it.
  *
- * A piece comes from its class's list, else a larger free one is split, its rest going to the lists of the classes that
- * fill it, else it comes from the untouched end of the range. So what was freed in one class
- * serves others before more is touched. Large pieces are split for small ones only when that end is reached: pieces are
- * never merged, so a region full of small free pieces cannot serve a large one.
+ * The range is handed out in granules of 32 KiB. A large piece is a row of them; small ones of one class share a span of
+ * one, four or eight. A span without pieces is given back, so what was freed in one class serves all others: things that
+ * grow are freed in one class and taken in the next, for years. The first granules that are free are taken, so that what
+ * was used before is used again before more is touched.
  *
  * State is read all over the place, and a huge page saves the walk to it (2.6 times on random reads) and 511
  * faults. The range is handed out from its beginning, so huge pages are asked for from PLAIN_BYTES on: an idle node,
@@ -26,6 +26,7 @@
 #define PAGE_BYTES 4096u
 #define HUGE_PAGE_BYTES (UINT64_C(2) << 20)
 #define PLAIN_BYTES (2 * HUGE_PAGE_BYTES)
+#define GRANULE_BYTES (UINT64_C(32) << 10)
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define REGION_IS_CHECKED 1
@@ -78,7 +79,7 @@ count_used(struct region *region, uint64_t more, uint64_t less)
 
 #if REGION_IS_CHECKED
 
-/* free[0] is the list of all pieces; each knows what was asked for, and put must say the same. */
+/* `first` is the list of all pieces; each knows what was asked for, and put must say the same. */
 
 #define PIECE_MAGIC UINT64_C(0x7069656365206f6b)
 
@@ -101,7 +102,7 @@ region_init(struct region *region, uint64_t bytes_max)
 void
 region_deinit(struct region *region)
 {
-    struct piece *piece = region->free[0];
+    struct piece *piece = region->first;
 
     while (piece != NULL) {
         struct piece *next = piece->next;
@@ -126,7 +127,7 @@ region_take(struct region *region, uint64_t bytes)
     if (piece == NULL) {
         return NULL;
     }
-    struct piece **head = (struct piece **)&region->free[0];
+    struct piece **head = (struct piece **)&region->first;
     *piece = (struct piece){.next = *head, .link = head, .bytes = bytes, .magic = PIECE_MAGIC};
     if (*head != NULL) {
         (*head)->link = &piece->next;
@@ -162,6 +163,28 @@ struct free_piece {
     struct free_piece *next;
 };
 
+/* Pieces of one class in consecutive granules. Of each granule a row; those of a span are in its first one's. */
+struct region_span {
+    struct free_piece *free; /* those that came back */
+    uint32_t next;           /* of the class's spans that have room */
+    uint32_t previous;
+    uint32_t used;   /* pieces in use */
+    uint32_t carved; /* pieces handed out at least once */
+    uint32_t most;   /* pieces there are room for */
+    uint8_t class_index;
+    uint8_t back; /* granules from the span's first one to this one */
+    uint8_t count;
+    bool has_room; /* and is listed */
+};
+
+#define NO_SPAN UINT32_MAX
+
+static uint64_t
+granule_count(const struct region *region)
+{
+    return region->bytes_max / GRANULE_BYTES;
+}
+
 /* A range that begins where a huge page can; NULL when there is none. */
 static uint8_t *
 reserve(uint64_t bytes)
@@ -182,19 +205,43 @@ reserve(uint64_t bytes)
     return range + before;
 }
 
+static uint64_t
+book_bytes(const struct region *region)
+{
+    uint64_t words = granule_count(region) / 64 + 1;
+
+    return align_up(words * sizeof(*region->taken) + granule_count(region) * sizeof(*region->spans),
+                    PAGE_BYTES);
+}
+
 int
 region_init(struct region *region, uint64_t bytes_max)
 {
-    *region = (struct region){.bytes_max = align_up(bytes_max, PAGE_BYTES)};
+    *region = (struct region){.bytes_max = align_up(bytes_max, GRANULE_BYTES)};
+    for (uint32_t i = 0; i < REGION_CLASS_COUNT; i++) {
+        region->with_room[i] = NO_SPAN;
+    }
+    if (region->bytes_max < bytes_max) {
+        region->bytes_max = 0;
+        return fault_new(-ENOMEM);
+    }
     if (region->bytes_max == 0) {
         return 0;
     }
 
-    region->base = reserve(region->bytes_max);
+    void *book = mmap(NULL, book_bytes(region), PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+    region->base = book != MAP_FAILED ? reserve(region->bytes_max) : NULL;
     if (region->base == NULL) {
+        if (book != MAP_FAILED) {
+            (void)munmap(book, book_bytes(region));
+        }
         region->bytes_max = 0;
         return fault_new(-ENOMEM);
     }
+    region->spans = book;
+    region->taken = (uint64_t *)(region->spans + granule_count(region));
     if (region->bytes_max > PLAIN_BYTES) {
         (void)madvise(region->base + PLAIN_BYTES, region->bytes_max - PLAIN_BYTES, MADV_HUGEPAGE);
     }
@@ -205,80 +252,194 @@ void
 region_deinit(struct region *region)
 {
     if (region->base != NULL) {
+        (void)munmap(region->spans, book_bytes(region));
         (void)munmap(region->base, region->bytes_max);
     }
     *region = (struct region){0};
 }
 
-static void
-push_free(struct region *region, uint32_t class_index, void *memory)
+/* Granules. */
+
+/* The first granule from `at` on that is taken, or is not; `end` for none. */
+static uint64_t
+find_granule(const struct region *region, uint64_t at, uint64_t end, bool is_taken)
 {
-    struct free_piece *piece = memory;
+    uint64_t turn = is_taken ? 0 : UINT64_MAX;
 
-    piece->next = region->free[class_index];
-    region->free[class_index] = piece;
-    region->free_map[class_index / 64] |= UINT64_C(1) << class_index % 64;
-    region->bytes_large_free += class_index >= LARGE_CLASS_FIRST ? class_bytes(class_index) : 0;
-}
+    while (at < end) {
+        uint64_t word = (region->taken[at / 64] ^ turn) >> at % 64;
 
-static void *
-pop_free(struct region *region, uint32_t class_index)
-{
-    struct free_piece *piece = region->free[class_index];
-
-    if (piece != NULL) {
-        region->free[class_index] = piece->next;
-        if (piece->next == NULL) {
-            region->free_map[class_index / 64] &= ~(UINT64_C(1) << class_index % 64);
+        if (word != 0) {
+            at += (uint64_t)__builtin_ctzll(word);
+            return at < end ? at : end;
         }
-        region->bytes_large_free -= class_index >= LARGE_CLASS_FIRST ? class_bytes(class_index) : 0;
-    }
-    return piece;
-}
-
-/* The least class from `first` on, and before `end`, that has a free piece; `end` for none. */
-static uint32_t
-find_free(const struct region *region, uint32_t first, uint32_t end)
-{
-    for (uint32_t word = first / 64; word < COUNT_OF(region->free_map) && word * 64 < end; word++) {
-        uint64_t map = region->free_map[word];
-
-        map &= word == first / 64 ? UINT64_MAX << first % 64 : UINT64_MAX;
-        if (map != 0) {
-            uint32_t found = word * 64 + (uint32_t)__builtin_ctzll(map);
-            return found < end ? found : end;
-        }
+        at = (at / 64 + 1) * 64;
     }
     return end;
 }
 
-/* Gives `bytes` of memory at `at` to the lists, in the largest classes that fit. */
 static void
-scatter(struct region *region, uint8_t *at, uint64_t bytes)
+mark_granules(struct region *region, uint64_t first, uint64_t count, bool is_taken)
 {
-    while (bytes > 0) {
-        uint32_t class_index = class_of(bytes);
-        if (class_bytes(class_index) > bytes) {
-            class_index--;
+    for (uint64_t i = first; i < first + count; i++) {
+        uint64_t bit = UINT64_C(1) << i % 64;
+        region->taken[i / 64] = is_taken ? region->taken[i / 64] | bit : region->taken[i / 64] & ~bit;
+    }
+    region->granules_held = is_taken ? region->granules_held + count : region->granules_held - count;
+}
+
+/* As far in front as there are so many side by side: what is not used lies at the end, untouched. False: nowhere. */
+static bool
+take_granules(struct region *region, uint64_t count, uint64_t *out_first)
+{
+    uint64_t end = granule_count(region);
+    uint64_t first = find_granule(region, region->first_free, end, false);
+
+    region->first_free = first;
+    while (first < end) {
+        uint64_t most = count < end - first ? first + count : end;
+        uint64_t next = find_granule(region, first, most, true);
+        if (next - first == count) {
+            mark_granules(region, first, count, true);
+            if (first + count > region->granules_touched) {
+                region->granules_touched = first + count;
+            }
+            *out_first = first;
+            return true;
         }
-        push_free(region, class_index, at);
-        at += class_bytes(class_index);
-        bytes -= class_bytes(class_index);
+        first = find_granule(region, next, end, false);
+    }
+    return false;
+}
+
+static void
+put_granules(struct region *region, uint64_t first, uint64_t count)
+{
+    mark_granules(region, first, count, false);
+    region->first_free = first < region->first_free ? first : region->first_free;
+}
+
+/* Spans. */
+
+static void
+list_span(struct region *region, uint32_t number)
+{
+    struct region_span *span = &region->spans[number];
+    uint32_t *first = &region->with_room[span->class_index];
+
+    span->has_room = true;
+    span->previous = NO_SPAN;
+    span->next = *first;
+    if (*first != NO_SPAN) {
+        region->spans[*first].previous = number;
+    }
+    *first = number;
+}
+
+static void
+unlist_span(struct region *region, uint32_t number)
+{
+    struct region_span *span = &region->spans[number];
+
+    span->has_room = false;
+    if (span->previous != NO_SPAN) {
+        region->spans[span->previous].next = span->next;
+    } else {
+        region->with_room[span->class_index] = span->next;
+    }
+    if (span->next != NO_SPAN) {
+        region->spans[span->next].previous = span->previous;
     }
 }
 
-static void *
-split_larger(struct region *region, uint32_t class_index, uint32_t end)
+/* So that little is left over at its end. */
+static uint64_t
+span_granules(uint64_t piece_bytes)
 {
-    uint32_t larger = find_free(region, class_index + 1, end);
+    uint64_t count = piece_bytes <= GRANULE_BYTES / 8 ? 1 : piece_bytes <= GRANULE_BYTES / 2 ? 4 : 8;
 
-    if (larger == end) {
-        return NULL;
+    return count;
+}
+
+static bool
+add_span(struct region *region, uint32_t class_index)
+{
+    uint64_t piece_bytes = class_bytes(class_index);
+    uint64_t count = span_granules(piece_bytes);
+    uint64_t first;
+
+    /* Where there is not so much in one place, a shorter one will do. */
+    while (!take_granules(region, count, &first)) {
+        count /= 2;
+        if (count * GRANULE_BYTES < piece_bytes) {
+            return false;
+        }
     }
-    uint8_t *piece = pop_free(region, larger);
+    for (uint64_t i = 0; i < count; i++) {
+        region->spans[first + i].back = (uint8_t)i;
+    }
+    struct region_span *span = &region->spans[first];
 
-    scatter(region, piece + class_bytes(class_index), class_bytes(larger) - class_bytes(class_index));
+    span->free = NULL;
+    span->used = 0;
+    span->carved = 0;
+    span->most = (uint32_t)(count * GRANULE_BYTES / piece_bytes);
+    span->class_index = (uint8_t)class_index;
+    span->count = (uint8_t)count;
+    list_span(region, (uint32_t)first);
+    return true;
+}
+
+static void *
+take_small(struct region *region, uint32_t class_index)
+{
+    uint32_t number = region->with_room[class_index];
+
+    if (number == NO_SPAN) {
+        if (!add_span(region, class_index)) {
+            return NULL;
+        }
+        number = region->with_room[class_index];
+    }
+    struct region_span *span = &region->spans[number];
+    void *piece = span->free;
+
+    if (piece != NULL) {
+        span->free = span->free->next;
+    } else {
+        piece = region->base + number * GRANULE_BYTES + span->carved * class_bytes(class_index);
+        span->carved++;
+    }
+    span->used++;
+    if (span->used == span->most) {
+        unlist_span(region, number);
+    }
     return piece;
+}
+
+static void
+put_small(struct region *region, void *memory, uint32_t class_index)
+{
+    uint64_t granule = (uint64_t)((uint8_t *)memory - region->base) / GRANULE_BYTES;
+    uint32_t number = (uint32_t)(granule - region->spans[granule].back);
+    struct region_span *span = &region->spans[number];
+    struct free_piece *piece = memory;
+
+    REQUIRE(span->class_index == class_index);
+    ASSERT(span->used > 0);
+    span->used--;
+    if (span->used == 0) {
+        if (span->has_room) {
+            unlist_span(region, number);
+        }
+        put_granules(region, number, span->count);
+        return;
+    }
+    piece->next = span->free;
+    span->free = piece;
+    if (!span->has_room) {
+        list_span(region, number);
+    }
 }
 
 void *
@@ -289,17 +450,13 @@ region_take(struct region *region, uint64_t bytes)
     }
     uint32_t class_index = class_of(bytes);
     uint64_t whole = class_bytes(class_index);
+    uint64_t first;
+    void *piece = NULL;
 
-    void *piece = pop_free(region, class_index);
-    if (piece == NULL && class_index < LARGE_CLASS_FIRST) {
-        piece = split_larger(region, class_index, LARGE_CLASS_FIRST);
-    }
-    if (piece == NULL && whole <= region->bytes_max - region->bytes_bumped) {
-        piece = region->base + region->bytes_bumped;
-        region->bytes_bumped += whole;
-    }
-    if (piece == NULL) {
-        piece = split_larger(region, class_index, REGION_CLASS_COUNT);
+    if (class_index < LARGE_CLASS_FIRST) {
+        piece = take_small(region, class_index);
+    } else if (take_granules(region, whole / GRANULE_BYTES, &first)) {
+        piece = region->base + first * GRANULE_BYTES;
     }
     if (piece == NULL) {
         return NULL;
@@ -316,11 +473,17 @@ region_put(struct region *region, void *memory, uint64_t bytes)
         return;
     }
     REQUIRE((uint8_t *)memory >= region->base);
-    REQUIRE((uint8_t *)memory < region->base + region->bytes_bumped);
+    REQUIRE((uint8_t *)memory < region->base + region->bytes_max);
     uint32_t class_index = class_of(bytes);
+    uint64_t whole = class_bytes(class_index);
 
-    push_free(region, class_index, memory);
-    count_used(region, 0, class_bytes(class_index));
+    if (class_index < LARGE_CLASS_FIRST) {
+        put_small(region, memory, class_index);
+    } else {
+        put_granules(region, (uint64_t)((uint8_t *)memory - region->base) / GRANULE_BYTES,
+                     whole / GRANULE_BYTES);
+    }
+    count_used(region, 0, whole);
 }
 
 #endif
@@ -377,6 +540,12 @@ region_text(struct region *region, struct text text)
 }
 
 uint64_t
+region_held(const struct region *region)
+{
+    return REGION_IS_CHECKED ? region_used(region) : region->granules_held * GRANULE_BYTES;
+}
+
+uint64_t
 region_used(const struct region *region)
 {
     return atomic_load_explicit(&region->bytes_used, memory_order_relaxed);
@@ -385,14 +554,11 @@ region_used(const struct region *region)
 uint64_t
 region_touched(const struct region *region)
 {
-    return REGION_IS_CHECKED ? region_used(region) : region->bytes_bumped;
+    return REGION_IS_CHECKED ? region_used(region) : region->granules_touched * GRANULE_BYTES;
 }
 
 bool
 region_is_tight(const struct region *region)
 {
-    uint64_t least = region->bytes_max / 16;
-
-    return region->bytes_max - region_used(region) < least ||
-           region->bytes_max - region->bytes_bumped + region->bytes_large_free < least;
+    return region->bytes_max - region_held(region) < region->bytes_max / 16;
 }

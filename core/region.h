@@ -5,10 +5,9 @@
  * region - the state memory of a shard: one address range, reserved at start
  *
  * Nothing is asked of the system after start: pages are touched when they are first used. Sizes are
- * rounded to classes (16-byte steps to 128, then four classes to each doubling); a freed piece serves
- * its class again, or smaller ones. Pieces over REGION_LARGE_BYTES come in powers of two from their own lists, which
- * serve smaller ones only when nothing else is left. What is used beyond the first 4 MiB lies in huge pages where the
- * system has them.
+ * rounded to classes (16-byte steps to 128, then four classes to each doubling). Pieces over REGION_LARGE_BYTES come in
+ * powers of two. What was freed serves its class again, and others when nothing around it is in use. What is used
+ * beyond the first 4 MiB lies in huge pages where the system has them.
  *
  * Threads  Home shard only; region_used() may be read by any thread.
  * Errors   region_take() returns NULL when the limit is reached. Callers that have passed admission
@@ -23,14 +22,19 @@
 #define REGION_CLASS_COUNT 80u
 #define REGION_LARGE_BYTES 65536u
 
+struct region_span;
+
 struct region {
     uint8_t *base;
     uint64_t bytes_max;
-    uint64_t bytes_bumped; /* address space handed out so far */
     _Atomic uint64_t bytes_used;
-    uint64_t bytes_large_free; /* of pieces over REGION_LARGE_BYTES */
-    uint64_t free_map[2];      /* which lists have pieces: bit by class */
-    void *free[REGION_CLASS_COUNT];
+    struct region_span *spans; /* a row for each granule */
+    uint64_t *taken;           /* a bit for each */
+    uint64_t granules_held;
+    uint64_t granules_touched;              /* from the first one on */
+    uint64_t first_free;                    /* no granule before it is */
+    uint32_t with_room[REGION_CLASS_COUNT]; /* spans of a class */
+    void *first;                            /* piece, in sanitizer builds */
 };
 
 /* Boot. Reserves address space only. -ENOMEM. */
@@ -54,5 +58,7 @@ struct text region_text(struct region *region, struct text text);
 uint64_t region_used(const struct region *region);
 /* Home. What was ever used: it is resident, free or not. */
 uint64_t region_touched(const struct region *region);
-/* Home. Less than 1/16 of the limit is left, or is left for large pieces: small ones are never merged. */
+/* Home. What of the range is not free for all: pieces, and what lies free between those of a class. */
+uint64_t region_held(const struct region *region);
+/* Home. Less than 1/16 of the limit is left for all. */
 bool region_is_tight(const struct region *region);

@@ -238,6 +238,16 @@ take_questions(struct shard *shard)
     return taken == MESSAGES_A_TURN;
 }
 
+/* What lies free between pieces counts where it is more than a fifth of all. */
+static uint64_t
+own_bytes(const struct shard *shard)
+{
+    uint64_t used = region_used(&shard->region);
+    uint64_t held = region_held(&shard->region) / 5 * 4;
+
+    return used > held ? used : held;
+}
+
 /*
  * State is bounded for the node, not for each shard: people move with the number of shards, and what was admitted on
  * two must fit on three. Relaxed: admission may be a turn late, and a sixteenth is kept for that.
@@ -248,7 +258,7 @@ memory_used(struct shard *shard)
     const struct node *node = shard->node;
     uint64_t used = 0;
 
-    atomic_store_explicit(&shard->node->words[shard->id.n].memory_used_bytes, region_used(&shard->region),
+    atomic_store_explicit(&shard->node->words[shard->id.n].memory_used_bytes, own_bytes(shard),
                           memory_order_relaxed);
     for (uint32_t i = 0; i < node->shard_count; i++) {
         used += atomic_load_explicit(&node->words[i].memory_used_bytes, memory_order_relaxed);
@@ -272,7 +282,7 @@ keep_to_budget(struct shard *shard, uint64_t used_bytes)
     struct budget budget = {
         .bytes_max = shard->node->memory_bytes_max,
         .used_bytes = used_bytes,
-        .own_bytes = region_used(&shard->region),
+        .own_bytes = own_bytes(shard),
     };
 
     if (budget.bytes_max == 0 || shard->turn_count % BUDGET_TURNS != 0) {

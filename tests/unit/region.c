@@ -117,9 +117,10 @@ TEST(what_was_touched_stays_touched)
     given_a_region(UINT64_C(1) << 20);
     CHECK_EQ(region_touched(&region), 0);
     void *piece = must_take(4096);
-    CHECK_EQ(region_touched(&region), 4096);
+    uint64_t touched = region_touched(&region);
+    CHECK(touched >= 4096);
     region_put(&region, piece, 4096);
-    CHECK(region_touched(&region) == 4096 || region_touched(&region) == region_used(&region));
+    CHECK(region_touched(&region) == touched || region_touched(&region) == region_used(&region));
     region_deinit(&region);
 }
 
@@ -163,20 +164,18 @@ TEST(what_was_freed_serves_smaller_ones_before_more_is_touched)
     for (uint32_t i = 0; i < COUNT_OF(pieces); i++) {
         pieces[i] = must_take(2048);
     }
-    uint64_t touched = region.bytes_bumped;
+    uint64_t held = region_held(&region);
     for (uint32_t i = 0; i < COUNT_OF(pieces); i++) {
         region_put(&region, pieces[i], 2048);
     }
     for (uint32_t i = 0; i < 16 * COUNT_OF(pieces); i++) {
         (void)must_take(128);
     }
-    CHECK_EQ(region.bytes_bumped, touched);
-    (void)must_take(128);
-    CHECK_EQ(region.bytes_bumped, touched + 128);
+    CHECK_EQ(region_held(&region), held);
     region_deinit(&region);
 }
 
-TEST(a_large_piece_is_kept_for_large_ones_until_nothing_else_is_left)
+TEST(there_is_a_large_piece_as_long_as_so_much_is_left_in_one_place)
 {
     given_a_region(1 << 20);
     if (region.base == NULL) {
@@ -189,12 +188,12 @@ TEST(a_large_piece_is_kept_for_large_ones_until_nothing_else_is_left)
         (void)must_take(1024);
     }
     CHECK(!region_is_tight(&region));
-    CHECK(must_take(256 << 10) == page);
+    page = must_take(256 << 10);
     CHECK(region_is_tight(&region));
     region_put(&region, page, 256 << 10);
     CHECK(!region_is_tight(&region));
-    (void)must_take(1024); /* a piece of it */
-    CHECK(region.bytes_large_free < 256 << 10);
+    (void)must_take(1024);
+    CHECK(region_take(&region, 256 << 10) == NULL);
     region_deinit(&region);
 }
 
@@ -210,11 +209,18 @@ TEST(a_region_with_small_free_pieces_alone_is_tight)
         pieces[i] = must_take(1024);
     }
     for (uint32_t i = 0; i < COUNT_OF(pieces); i++) {
-        region_put(&region, pieces[i], 1024);
+        if (i % 32 != 5) {
+            region_put(&region, pieces[i], 1024);
+        }
     }
-    CHECK_EQ(region_used(&region), 0);
+    CHECK_EQ(region_used(&region), 32 << 10);
     CHECK(region_is_tight(&region));
     CHECK(region_take(&region, 128 << 10) == NULL);
+    for (uint32_t i = 5; i < COUNT_OF(pieces); i += 32) {
+        region_put(&region, pieces[i], 1024);
+    }
+    CHECK(!region_is_tight(&region));
+    (void)must_take(1 << 20);
     region_deinit(&region);
 }
 
@@ -266,6 +272,35 @@ TEST(a_text_is_copied_and_an_empty_one_takes_nothing)
     region_deinit(&region);
 }
 
+/* Who grows is freed in one class and taken in the next: what is left behind must serve others. */
+TEST(pieces_that_grow_for_ever_do_not_fill_a_region)
+{
+    static uint8_t *pieces[256];
+    uint64_t bytes = 100;
+
+    given_a_region(UINT64_C(4) << 20);
+    for (uint32_t i = 0; i < COUNT_OF(pieces); i++) {
+        pieces[i] = must_take(bytes);
+        (void)must_take(48); /* something between them that stays */
+    }
+    while (bytes < 8000) {
+        uint64_t more = bytes + bytes / 5;
+        for (uint32_t i = 0; i < COUNT_OF(pieces); i++) {
+            uint8_t *piece = must_take(more);
+            region_put(&region, pieces[i * 37 % COUNT_OF(pieces)], bytes);
+            pieces[i * 37 % COUNT_OF(pieces)] = piece;
+        }
+        bytes = more;
+        CHECK(region_held(&region) < UINT64_C(256) * 5 / 4 * bytes + (UINT64_C(256) << 10));
+    }
+    for (uint32_t i = 0; i < COUNT_OF(pieces); i++) {
+        region_put(&region, pieces[i], bytes);
+    }
+    (void)must_take(UINT64_C(2) << 20);
+    (void)must_take(UINT64_C(1) << 20);
+    region_deinit(&region);
+}
+
 TEST(a_region_is_tight_when_less_than_a_sixteenth_is_left)
 {
     given_a_region(65536);
@@ -274,9 +309,9 @@ TEST(a_region_is_tight_when_less_than_a_sixteenth_is_left)
     CHECK(region_is_tight(&region));
     region_deinit(&region);
 
-    given_a_region(65536);
-    for (uint32_t i = 0; i < 60; i++) {
-        (void)must_take(1024);
+    given_a_region(4 << 20);
+    for (uint32_t i = 0; i < 15; i++) {
+        (void)must_take(256 << 10);
     }
     CHECK(!region_is_tight(&region)); /* exactly a sixteenth */
     (void)must_take(16);
