@@ -270,11 +270,13 @@ turn(struct cluster *cluster, struct shard *shard)
         const struct manifest_checkpoint *newest = manifest_newest_checkpoint(cluster->node.manifest);
         uint64_t bytes = sequencer_log_bytes(shard->sequencer);
 
-        if (bytes < cluster->log_bytes[shard->id.n]) {
+        bool is_new = newest != NULL && newest->number != cluster->newest_checkpoint;
+
+        if (is_new || bytes < cluster->log_bytes[shard->id.n]) {
             log_archive_add(&cluster->archive, cluster->disk);
         }
         cluster->log_bytes[shard->id.n] = bytes;
-        if (newest != NULL && newest->number != cluster->newest_checkpoint) {
+        if (is_new) {
             cluster->newest_checkpoint = newest->number;
             cluster->checkpoints++;
         }
