@@ -16,6 +16,7 @@
 
 #include "core/hash.h"
 #include "net/produce_client.h"
+#include "perf/number.h"
 #include "perf/zipf.h"
 
 #define BODY_EVENTS 200u
@@ -114,18 +115,6 @@ send_until(uint64_t end)
     return (double)(produce_client_now().ns - began.ns) / (double)NS_PER_S;
 }
 
-static uint64_t
-number_of(const char *name, const char *value, uint64_t min, uint64_t max)
-{
-    uint64_t number = value != NULL ? strtoull(value, NULL, 10) : 0;
-
-    if (number < min || number > max) {
-        fprintf(stderr, "population: %s is a number from %" PRIu64 " to %" PRIu64 "\n", name, min, max);
-        exit(2);
-    }
-    return number;
-}
-
 static void
 read_options(int argc, char **argv)
 {
@@ -133,13 +122,14 @@ read_options(int argc, char **argv)
         if (strcmp(argv[i], "--url") == 0 && i + 1 < argc) {
             options.url = argv[++i];
         } else if (strcmp(argv[i], "--people") == 0) {
-            options.person_count = number_of("--people", argv[++i], 1, 100000000);
+            options.person_count = number_of("population", "--people", argv[++i], 1, 100000000);
         } else if (strcmp(argv[i], "--mix") == 0) {
-            options.mix_count = number_of("--mix", argv[++i], 0, 1000000000);
+            options.mix_count = number_of("population", "--mix", argv[++i], 0, 1000000000);
         } else if (strcmp(argv[i], "--seed") == 0) {
-            options.seed = number_of("--seed", argv[++i], 1, 1000000);
+            options.seed = number_of("population", "--seed", argv[++i], 1, 1000000);
         } else if (strcmp(argv[i], "--samples") == 0) {
-            options.sample_count = (uint32_t)number_of("--samples", argv[++i], 1, SAMPLE_COUNT_MAX);
+            options.sample_count =
+                (uint32_t)number_of("population", "--samples", argv[++i], 1, SAMPLE_COUNT_MAX);
         } else {
             options.url = NULL;
             break;

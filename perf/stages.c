@@ -31,6 +31,7 @@
 #include "core/json_in.h"
 #include "net/normaliser.h"
 #include "net/produce_people.h"
+#include "perf/number.h"
 #include "perf/parse_alone.h"
 #include "shards/keeper.h"
 #include "shards/node.h"
@@ -576,18 +577,6 @@ open_bodies(void)
     bench.now_ms = START_MS;
 }
 
-static uint32_t
-number_of(const char *name, const char *value, uint32_t min, uint32_t max)
-{
-    uint64_t number = value != NULL ? strtoull(value, NULL, 10) : 0;
-
-    if (number < min || number > max) {
-        fprintf(stderr, "stages: %s is a number from %u to %u\n", name, min, max);
-        exit(2);
-    }
-    return (uint32_t)number;
-}
-
 static void
 read_options(int argc, char **argv)
 {
@@ -599,14 +588,15 @@ read_options(int argc, char **argv)
         if (strcmp(argv[i], "--json") == 0) {
             options->is_json = true;
         } else if (strcmp(argv[i], "--events") == 0) {
-            options->event_count = number_of("--events", argv[++i], 1000, 20000000);
+            options->event_count = (uint32_t)number_of("stages", "--events", argv[++i], 1000, 20000000);
         } else if (strcmp(argv[i], "--warm") == 0) {
-            options->warm_count = number_of("--warm", argv[++i], 0, 20000000);
+            options->warm_count = (uint32_t)number_of("stages", "--warm", argv[++i], 0, 20000000);
         } else if (strcmp(argv[i], "--people") == 0) {
-            options->person_count = number_of("--people", argv[++i], VISIT_COUNT, 100000000);
+            options->person_count =
+                (uint32_t)number_of("stages", "--people", argv[++i], VISIT_COUNT, 100000000);
         } else if (strcmp(argv[i], "--event-bytes") == 0) {
-            options->event_bytes =
-                number_of("--event-bytes", argv[++i], PRODUCE_EVENT_BYTES_MIN, PRODUCE_EVENT_BYTES_MAX);
+            options->event_bytes = (uint32_t)number_of("stages", "--event-bytes", argv[++i],
+                                                       PRODUCE_EVENT_BYTES_MIN, PRODUCE_EVENT_BYTES_MAX);
         } else {
             fputs("perf_stages [--events N] [--warm N] [--people N] [--event-bytes N] [--json]\n", stderr);
             exit(2);

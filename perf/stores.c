@@ -29,6 +29,7 @@
 #include "core/env.h"
 #include "core/hash.h"
 #include "core/region.h"
+#include "perf/number.h"
 #include "perf/stores_rocksdb.h"
 #include "perf/zipf.h"
 #include "storage/log_store.h"
@@ -611,30 +612,18 @@ run_restarts(void)
            options.key_count, options.record_bytes, RESTART_STORE_COUNT, RESTART_THREAD_COUNT);
 }
 
-static uint64_t
-number_of(const char *name, const char *value, uint64_t min, uint64_t max)
-{
-    uint64_t number = value != NULL ? strtoull(value, NULL, 10) : 0;
-
-    if (number < min || number > max) {
-        fprintf(stderr, "stores: %s is a number from %" PRIu64 " to %" PRIu64 "\n", name, min, max);
-        exit(2);
-    }
-    return number;
-}
-
 static void
 read_options(int argc, char **argv)
 {
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--keys") == 0) {
-            options.key_count = number_of("--keys", argv[++i], 1000, 100000000);
+            options.key_count = number_of("stores", "--keys", argv[++i], 1000, 100000000);
         } else if (strcmp(argv[i], "--bytes") == 0) {
-            options.record_bytes = (uint32_t)number_of("--bytes", argv[++i], 8, 1000000);
+            options.record_bytes = (uint32_t)number_of("stores", "--bytes", argv[++i], 8, 1000000);
         } else if (strcmp(argv[i], "--seconds") == 0) {
-            options.seconds = (uint32_t)number_of("--seconds", argv[++i], 1, 3600);
+            options.seconds = (uint32_t)number_of("stores", "--seconds", argv[++i], 1, 3600);
         } else if (strcmp(argv[i], "--cut-seconds") == 0) {
-            options.cut_seconds = (uint32_t)number_of("--cut-seconds", argv[++i], 1, 3600);
+            options.cut_seconds = (uint32_t)number_of("stores", "--cut-seconds", argv[++i], 1, 3600);
         } else if (strcmp(argv[i], "--directory") == 0 && i + 1 < argc) {
             options.directory = argv[++i];
         } else if (strcmp(argv[i], "--ours") == 0) {

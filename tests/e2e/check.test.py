@@ -11,7 +11,7 @@ import struct
 import subprocess
 import tempfile
 
-from node import BUILD, Died, Node, check, check_equal, event, main, millrace, now_ms, test
+from node import BUILD, Died, Node, check, check_equal, event, flip, main, millrace, now_ms, test
 
 EVENT_COUNT = 25
 SECTOR = 4096
@@ -37,14 +37,6 @@ def run(directory, *arguments):
     """Status, lines of standard output, standard error."""
     status, output, said = millrace('check', *arguments, directory)
     return status, output.splitlines(), said
-
-
-def flip(path, offset):
-    with open(path, 'r+b') as file:
-        file.seek(offset)
-        byte = file.read(1)[0]
-        file.seek(offset)
-        file.write(bytes([byte ^ 0x10]))
 
 
 def check_flipped(data, path, offset, beginning):

@@ -10,7 +10,7 @@ import json
 import os
 import re
 
-from node import Died, Node, check, check_equal, event, main, millrace, now_ms, test
+from node import Died, Node, check, check_equal, event, flip, main, millrace, now_ms, test
 
 EVENT_COUNT = 40  # a request, so a block, each
 LOG_ALONE = {'MILLRACE_STORAGE_CHECKPOINT_INTERVAL': '0'}  # no checkpoint knows what was in a damaged block
@@ -118,14 +118,6 @@ def runs_of(path):
     with open(path, 'rb') as file:
         data = file.read()
     return [at for at in range(0, len(data), 4096) if data[at:at + 4] == data[:4] != bytes(4)]
-
-
-def flip(path, offset):
-    with open(path, 'r+b') as file:
-        file.seek(offset)
-        byte = file.read(1)[0]
-        file.seek(offset)
-        file.write(bytes([byte ^ 0x10]))
 
 
 def largest(node, pattern):

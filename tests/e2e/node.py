@@ -383,6 +383,15 @@ def millrace(*arguments, seconds=20, environment=None, **options):
     return ran.returncode, ran.stdout, ran.stderr
 
 
+def flip(path, offset):
+    """One bit of a file, as a bad disk would."""
+    with open(path, 'r+b') as file:
+        file.seek(offset)
+        byte = file.read(1)[0]
+        file.seek(offset)
+        file.write(bytes([byte ^ 0x10]))
+
+
 _tests = []
 
 

@@ -171,21 +171,12 @@ TEST(of_a_message_one_question_waits_and_the_others_are_answered)
 TEST(a_read_that_nobody_wants_any_more_ends_the_question)
 {
     static struct question question;
-    struct scatter scatter = {.is_unwanted = false};
-    struct subquery message = {.scatter = &scatter, .first = &question, .unanswered = 1};
 
     given_events();
     when_the_journal_leaves_memory();
-    question = (struct question){
-        .kind = QUESTION_EVENTS, .reading = reading_of(0), .subquery = &message, .ask.events = &everything};
-    keeper_ask(world.keepers[0], &message);
-    turn_without_disk();
-    scatter_abandon(&scatter);
-    turn_without_disk();
-    CHECK_EQ(message.unanswered, 1); /* its record is on its way */
-    run_until_quiet();
-    CHECK_EQ(message.unanswered, 0);
-    CHECK_EQ(question.fault, -ETIMEDOUT);
+    question =
+        (struct question){.kind = QUESTION_EVENTS, .reading = reading_of(0), .ask.events = &everything};
+    then_it_ends_unwanted(&question);
     then_the_disk_world_ends();
 }
 

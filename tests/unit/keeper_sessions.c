@@ -247,21 +247,11 @@ TEST(a_read_of_sessions_that_nobody_wants_any_more_ends_the_question)
 {
     static struct question question;
     static struct session_scan scan = {EVERYTHING, .count_max = 1000};
-    struct scatter scatter = {.is_unwanted = false};
-    struct subquery message = {.scatter = &scatter, .first = &question, .unanswered = 1};
 
     given_visits();
     when_the_journal_leaves_memory();
-    question = (struct question){
-        .kind = QUESTION_SESSIONS, .reading = reading_of(0), .subquery = &message, .ask.sessions = &scan};
-    keeper_ask(world.keepers[0], &message);
-    turn_without_disk();
-    scatter_abandon(&scatter);
-    turn_without_disk();
-    CHECK_EQ(message.unanswered, 1);
-    run_until_quiet();
-    CHECK_EQ(message.unanswered, 0);
-    CHECK_EQ(question.fault, -ETIMEDOUT);
+    question = (struct question){.kind = QUESTION_SESSIONS, .reading = reading_of(0), .ask.sessions = &scan};
+    then_it_ends_unwanted(&question);
     then_the_disk_world_ends();
 }
 

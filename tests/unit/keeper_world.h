@@ -577,3 +577,21 @@ turn_without_disk(void)
     here = (struct shard_id){.n = 0};
     (void)keeper_step(world.keepers[0], (struct mono_ns){.ns = world.now.ns + 500 * NS_PER_US});
 }
+
+/* A question that waits for the disk when nobody wants it any more. */
+__attribute__((unused)) static void
+then_it_ends_unwanted(struct question *question)
+{
+    struct scatter scatter = {.is_unwanted = false};
+    struct subquery message = {.scatter = &scatter, .first = question, .unanswered = 1};
+
+    question->subquery = &message;
+    keeper_ask(world.keepers[0], &message);
+    turn_without_disk();
+    scatter_abandon(&scatter);
+    turn_without_disk();
+    CHECK_EQ(message.unanswered, 1); /* its record is on its way */
+    run_until_quiet();
+    CHECK_EQ(message.unanswered, 0);
+    CHECK_EQ(question->fault, -ETIMEDOUT);
+}
