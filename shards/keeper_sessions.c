@@ -262,7 +262,20 @@ covers(struct session_at at, uint32_t person, struct event_ms time)
     return at.session->start.ms <= time.ms && at.session->end.ms >= time.ms && session_has_source(at, person);
 }
 
-/* False: the arena is full. Says when the earliest begins that can cover the time. */
+static bool
+has_archives(const struct keeper *keeper, const struct question *question)
+{
+    for (uint32_t i = 0; i < question->ask.event_session.member_count; i++) {
+        const struct person *person =
+            keeper_person_of(keeper, question, &question->ask.event_session.members[i]);
+        if (person != NULL && person->archive.order.count > 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* False: the arena is full. Says when the earliest begins that can cover the time. No scan: there are no archives. */
 static bool
 begin_archives(struct keeper *keeper, struct asked *asked, int64_t *out_from_ms)
 {
@@ -273,6 +286,10 @@ begin_archives(struct keeper *keeper, struct asked *asked, int64_t *out_from_ms)
     uint64_t archived_count = 0;
     int64_t duration_ms_max = 0;
 
+    *out_from_ms = time.ms;
+    if (asked->scan == NULL && !has_archives(keeper, question)) {
+        return true;
+    }
     if (asked->scan == NULL) {
         uint32_t count = 0;
         for (uint32_t i = 0; i < member_count; i++) {
@@ -330,7 +347,7 @@ static enum step
 search_archives(struct keeper *keeper, struct asked *asked, const struct share *share, int64_t from_ms,
                 const struct time_slice *time)
 {
-    for (uint32_t count = 1;; count++) {
+    for (uint32_t count = 1; asked->scan != NULL; count++) {
         int64_t before_time = asked->scan->time;
         uint64_t before_key = asked->scan->key;
         struct order_entry entry;
@@ -350,6 +367,7 @@ search_archives(struct keeper *keeper, struct asked *asked, const struct share *
             return STEP_MORE;
         }
     }
+    return STEP_DONE;
 }
 
 /* One that ends sooner than the archived one, of those that can still change. */
