@@ -742,26 +742,21 @@ hash_person(void *context, void *record)
 static void
 hash_events(struct hashing *hashing, const struct share *share)
 {
-    struct memory *memory = &hashing->keeper->memory;
     struct order_place place = {0};
-    void *copy = memory_take(memory, SLICE_PAGE_BYTES);
 
     for (;;) {
         const struct order_entry *entry = order_next(&share->events, &place);
         if (entry == NULL) {
             break;
         }
-        const struct kept_event *event = history_at(share->history, entry->item);
-        if (event == NULL) {
-            uint32_t bytes;
-            (void)log_store_copy_now(share->state->journal, entry->item, copy, SLICE_PAGE_BYTES, &bytes);
-            ASSERT(bytes <= SLICE_PAGE_BYTES);
-            event = copy;
-        }
+        struct log_piece piece;
+
+        REQUIRE(log_store_read_at_now(share->state->journal, entry->item, &piece) == 0);
+        const struct kept_event *event = piece.record;
         uint64_t seed = hash_piece(seed_of(share, 3), event, sizeof(*event));
         hashing->sum += hash_piece(seed, kept_event_record(event), kept_event_record(event)->header.bytes);
+        log_piece_put(share->state->journal, &piece);
     }
-    memory_put(memory, copy, SLICE_PAGE_BYTES);
 }
 
 static void

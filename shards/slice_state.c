@@ -458,20 +458,13 @@ slice_parts_add(struct slice_state *state, struct slice_parts *parts, const void
 void
 slice_parts_add_all_now(struct slice_state *state, struct slice_parts *parts)
 {
-    uint8_t *copy = memory_take(state->memory, sizeof(struct store_key) + SLICE_PAGE_BYTES);
-
     while (parts->next != 0) {
-        uint32_t bytes;
-        const void *record = log_store_at(state->journal, parts->next, &bytes);
-        if (record == NULL) {
-            struct store_key key = log_store_copy_now(
-                state->journal, parts->next, copy + sizeof(struct store_key), SLICE_PAGE_BYTES, &bytes);
-            memcpy(copy, &key, sizeof(key));
-            record = copy + sizeof(key);
-        }
-        slice_parts_add(state, parts, record);
+        struct log_piece piece;
+
+        REQUIRE(log_store_read_at_now(state->journal, parts->next, &piece) == 0);
+        slice_parts_add(state, parts, piece.record);
+        log_piece_put(state->journal, &piece);
     }
-    memory_put(state->memory, copy, sizeof(struct store_key) + SLICE_PAGE_BYTES);
 }
 
 /* Cuts. */

@@ -156,10 +156,8 @@ const void *log_store_at(const struct log_store *store, uint64_t address, uint32
 void log_store_read(struct log_store *store, uint64_t address, struct log_store_waiter *waiter);
 /* Simulation. Of a journal: its newest page is full from now on, however little is in it, and may leave memory soon. */
 void log_store_end_page(struct log_store *store);
-/* Simulation, blocking. Of a journal: copies at most `bytes_max` of a record that is not in memory, with its checksum
-   looked at; its key and its length. */
-struct store_key log_store_copy_now(struct log_store *store, uint64_t address, void *to, uint32_t bytes_max,
-                                    uint32_t *out_bytes);
+/* Home, blocking: for tests. Of a journal: the record at this address, wherever it is. As log_store_read_now(). */
+MUST_USE int log_store_read_at_now(struct log_store *store, uint64_t address, struct log_piece *out_piece);
 /* Any thread. Of a journal: the address in a place that was visited; and the key of a record that is lent, which stands
    in front of it, in as many bytes as it has. */
 uint64_t log_store_address(log_store_place place);

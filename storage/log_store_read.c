@@ -385,14 +385,12 @@ arrive(struct log_store *store, struct log_read *read)
         settle(store, read);
         return;
     }
-    if (offset + sizeof(*record) > page->closed) {
-        damaged(store, read->address);
+    if (!covers(store, read, read->address, sizeof(*record))) {
+        read_longer(store, read, read->address, sizeof(*record));
         return;
     }
-    uint64_t end = (uint64_t)offset + log_record_stride(record->size);
-    if (offset + sizeof(*record) > read->from + read->bytes || end > read->from + read->bytes) {
-        uint64_t bytes = offset + sizeof(*record) > read->from + read->bytes ? sizeof(*record) : end - offset;
-        read_longer(store, read, read->address, bytes);
+    if (!covers(store, read, read->address, log_record_stride(record->size))) {
+        read_longer(store, read, read->address, log_record_stride(record->size));
         return;
     }
     if (log_record_check(record, page->seed, offset, page->closed) != 0) {
@@ -494,9 +492,9 @@ log_reads_step(struct log_store *store)
     }
 }
 
-/* A record that is on disk, with its piece; NULL and a fault. */
+/* So many bytes from where a record on disk begins, unchecked; out_piece is to be put back whatever is answered. */
 static int
-read_piece(struct log_store *store, uint64_t address, uint32_t bytes, struct log_piece *out)
+fetch(struct log_store *store, uint64_t address, uint32_t bytes, struct log_piece *out_piece)
 {
     uint32_t slot = log_slot_of(store, address);
     uint32_t offset = log_offset_of(store, address);
@@ -505,23 +503,56 @@ read_piece(struct log_store *store, uint64_t address, uint32_t bytes, struct log
     uint64_t end = align_up((uint64_t)offset + bytes, DISK_SECTOR_BYTES);
 
     end = end < page->closed ? end : page->closed;
-    out->bytes = end - from + DISK_SECTOR_BYTES;
-    out->piece = region_take(store->region, out->bytes);
-    if (out->piece == NULL) {
+    *out_piece = (struct log_piece){.bytes = end - from + DISK_SECTOR_BYTES};
+    out_piece->piece = region_take(store->region, out_piece->bytes);
+    if (out_piece->piece == NULL) {
         return fault_new(-ENOMEM);
     }
-    uint8_t *buffer =
-        (uint8_t *)out->piece + (align_up((uintptr_t)out->piece, DISK_SECTOR_BYTES) - (uintptr_t)out->piece);
+    uint64_t begin = align_up((uintptr_t)out_piece->piece, DISK_SECTOR_BYTES) - (uintptr_t)out_piece->piece;
+    uint8_t *buffer = (uint8_t *)out_piece->piece + begin;
+    const struct log_record *record = (const struct log_record *)(void *)(buffer + (offset - from));
     int r = store->disk->ops->read(store->disk, store->file, buffer, end - from,
                                    log_place_in_file(store, slot, (uint32_t)from));
-    const struct log_record *record = (const struct log_record *)(void *)(buffer + (offset - from));
 
-    if (r == 0 && log_record_check(record, page->seed, offset, page->closed) != 0) {
-        r = fault_new(-EUCLEAN);
+    if (r == 0) {
+        out_piece->record = record->payload;
+        out_piece->record_bytes = log_record_bytes(record->size);
     }
-    out->record = record->payload;
-    out->record_bytes = log_record_bytes(record->size);
-    return r;
+    return fault_up(r);
+}
+
+static const struct log_record *
+record_in(const struct log_piece *piece)
+{
+    return CONTAINER_OF(piece->record, struct log_record, payload);
+}
+
+static int
+fetch_record(struct log_store *store, uint64_t address, uint32_t stride, struct log_piece *out_piece)
+{
+    const struct log_page *page = log_page_at(store, log_slot_of(store, address));
+    int r = fetch(store, address, stride, out_piece);
+
+    if (r == 0 && log_record_check(record_in(out_piece), page->seed, log_offset_of(store, address),
+                                   page->closed) != 0) {
+        return fault_new(-EUCLEAN);
+    }
+    return fault_up(r);
+}
+
+/* The same when nobody has said how long it is. */
+static int
+fetch_unknown(struct log_store *store, uint64_t address, struct log_piece *out_piece)
+{
+    int r = fetch(store, address, sizeof(struct log_record), out_piece);
+
+    if (r != 0) {
+        return fault_up(r);
+    }
+    uint32_t stride = log_record_stride(record_in(out_piece)->size);
+
+    log_piece_put(store, out_piece);
+    return fetch_record(store, address, stride, out_piece);
 }
 
 void
@@ -543,12 +574,11 @@ read_indexed(struct log_store *store, struct store_key key, struct log_piece *ou
         if (log_record_at(store, address) != NULL) {
             continue; /* it was looked at */
         }
-        int r = read_piece(store, address, (uint32_t)store->options.page_bytes, out);
+        int r = fetch_unknown(store, address, out);
         if (r != 0) {
-            return r;
+            return fault_up(r);
         }
-        const struct log_record *record = CONTAINER_OF(out->record, struct log_record, payload);
-        if (memcmp(&record->key, &key, sizeof(key)) == 0) {
+        if (memcmp(&record_in(out)->key, &key, sizeof(key)) == 0) {
             return 0;
         }
         log_piece_put(store, out);
@@ -569,7 +599,7 @@ log_store_read_now(struct log_store *store, struct store_key key, struct log_pie
         out->record = known->payload;
         out->record_bytes = log_record_bytes(known->size);
     } else if (r == 0 && log_store_has_places(store)) {
-        r = read_piece(store, address, log_place_stride(*entry), out);
+        r = fetch_record(store, address, log_place_stride(*entry), out);
     } else if (r == 0) {
         r = read_indexed(store, key, out);
     }
@@ -577,6 +607,22 @@ log_store_read_now(struct log_store *store, struct store_key key, struct log_pie
         log_piece_put(store, out);
     }
     return r;
+}
+
+int
+log_store_read_at_now(struct log_store *store, uint64_t address, struct log_piece *out)
+{
+    int r = 0;
+
+    *out = (struct log_piece){0};
+    out->record = log_store_at(store, address, &out->record_bytes);
+    if (out->record == NULL) {
+        r = fetch_unknown(store, address, out);
+    }
+    if (r < 0) {
+        log_piece_put(store, out);
+    }
+    return fault_up(r);
 }
 
 static void
@@ -594,33 +640,4 @@ log_reads_deinit(struct log_store *store)
 {
     free_all(store, store->reads);
     free_all(store, store->spare);
-}
-
-struct store_key
-log_store_copy_now(struct log_store *store, uint64_t address, void *to, uint32_t bytes_max,
-                   uint32_t *out_bytes)
-{
-    uint32_t slot = log_slot_of(store, address);
-    uint32_t offset = log_offset_of(store, address);
-    const struct log_page *page = log_page_at(store, slot);
-    struct log_record head;
-    uint64_t place = log_place_in_file(store, slot, offset);
-    const struct disk_ops *ops = store->disk->ops;
-
-    REQUIRE(!store->options.is_indexed);
-    REQUIRE(log_record_at(store, address) == NULL);
-    REQUIRE(ops->read(store->disk, store->file, &head, sizeof(head), place) == 0);
-    uint32_t stride = log_record_stride(head.size);
-    uint32_t bytes = log_record_bytes(head.size);
-    struct log_record *record = region_take(store->region, stride);
-
-    REQUIRE(record != NULL);
-    REQUIRE(ops->read(store->disk, store->file, record, stride, place) == 0);
-    REQUIRE(log_record_check(record, page->seed, offset, page->closed) == 0);
-    memcpy(to, record->payload, bytes < bytes_max ? bytes : bytes_max);
-    *out_bytes = bytes;
-    struct store_key key = record->key;
-
-    region_put(store->region, record, stride);
-    return key;
 }

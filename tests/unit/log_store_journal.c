@@ -253,7 +253,6 @@ TEST(long_records_of_a_journal_are_read_whole)
 {
     uint32_t most = log_store_record_bytes_max(WORLD_PAGE_BYTES);
     const uint32_t bytes[] = {3000, 100, 20000, 50, 8000, 0, most, 1, 4090, 4090};
-    char copy[64];
 
     given_a_journal(4 * WORLD_PAGE_BYTES);
     for (uint32_t i = 0; i < COUNT_OF(bytes); i++) {
@@ -261,12 +260,14 @@ TEST(long_records_of_a_journal_are_read_whole)
     }
     append_many(3000);
     for (uint32_t i = 0; i < COUNT_OF(bytes); i++) {
-        uint32_t copied;
-        struct store_key is = log_store_copy_now(world.store, addresses[i], copy, sizeof(copy), &copied);
+        struct log_piece piece;
+        CHECK_EQ(log_store_read_at_now(world.store, addresses[i], &piece), 0);
+        struct store_key is = log_store_key_of(piece.record);
         struct store_key key = world_key(i);
         CHECK_EQ(memcmp(&is, &key, sizeof(key)), 0);
-        CHECK_EQ(copied, bytes[i]);
-        world_then_is((uint8_t *)copy, i, i, bytes[i] < sizeof(copy) ? bytes[i] : (uint32_t)sizeof(copy));
+        CHECK_EQ(piece.record_bytes, bytes[i]);
+        world_then_is(piece.record, i, i, bytes[i]);
+        log_piece_put(world.store, &piece);
         look(i);
     }
     for (uint32_t i = COUNT_OF(bytes); i > 0; i--) {
