@@ -164,23 +164,31 @@ keeper_read_records(struct keeper *keeper, struct asked *asked, const struct his
     return STEP_LATER;
 }
 
-/* The entry is on disk: it is read, with those that the scan will come to next, as far as they may be wanted. */
-static enum step
-read_ahead(struct keeper *keeper, struct asked *asked, const struct history *history,
-           const struct order_entry *entry)
+enum step
+keeper_read_ahead(struct keeper *keeper, struct asked *asked, const struct history *history,
+                  const struct read_ahead *ahead)
 {
-    const struct event_scan *ask = asked->question->ask.events;
-    uint32_t wanted = ask->count_max - asked->row_count;
-    uint32_t most = wanted < KEEPER_READ_COUNT_MIN ? KEEPER_READ_COUNT_MIN : wanted;
-    uint64_t addresses[RECALL_COUNT_MAX];
-    uint32_t count = 0;
-    struct order_entry next = *entry;
+    uint32_t most = ahead->wanted < KEEPER_READ_COUNT_MIN ? KEEPER_READ_COUNT_MIN : ahead->wanted;
+    uint64_t addresses[RECALL_COUNT_MAX] = {ahead->missing};
+    uint32_t count = 1;
+    struct order_entry next;
 
-    do {
-        addresses[count++] = next.item;
-    } while (count < most && count < RECALL_COUNT_MAX && scan_next(asked->scan, &next) &&
-             next.time >= ask->from.ms);
+    for (uint32_t i = 1; i < most && i < RECALL_COUNT_MAX; i++) {
+        if (!scan_next(asked->scan, &next) || next.time < ahead->from_ms) {
+            break;
+        }
+        uint64_t address = ahead->address_of(&next);
+        if (address != 0) {
+            addresses[count++] = address;
+        }
+    }
     return keeper_read_records(keeper, asked, history, addresses, count);
+}
+
+static uint64_t
+address_of(const struct order_entry *entry)
+{
+    return entry->item;
 }
 
 enum step
@@ -204,7 +212,12 @@ keeper_answer_events(struct keeper *keeper, struct asked *asked, const struct ti
         }
         const struct kept_event *event = keeper_record_at(asked, share->history, entry.item);
         if (event == NULL) {
-            enum step step = read_ahead(keeper, asked, share->history, &entry);
+            enum step step =
+                keeper_read_ahead(keeper, asked, share->history,
+                                  &(struct read_ahead){.missing = entry.item,
+                                                       .from_ms = ask->from.ms,
+                                                       .wanted = ask->count_max - asked->row_count,
+                                                       .address_of = address_of});
             scan_start_at(asked->scan, before_time, before_key);
             return step;
         }

@@ -130,7 +130,7 @@ static void
 prefetch(const struct keeper *keeper)
 {
     if (keeper->hand + 16 < keeper->resident_count) {
-        __builtin_prefetch(keeper->residents[keeper->hand + 16]);
+        prefetch_line(keeper->residents[keeper->hand + 16]);
     }
     if (keeper->hand + 8 < keeper->resident_count) {
         const struct person *person = keeper->residents[keeper->hand + 8];

@@ -48,20 +48,10 @@ static enum step
 read_ahead(struct keeper *keeper, struct asked *asked, const struct share *share, uint64_t missing,
            int64_t from_ms, uint32_t wanted)
 {
-    uint32_t most = wanted < KEEPER_READ_COUNT_MIN ? KEEPER_READ_COUNT_MIN : wanted;
-    uint64_t addresses[RECALL_COUNT_MAX] = {missing};
-    uint32_t count = 1;
-    struct order_entry next;
-
-    for (uint32_t i = 1; i < most && i < RECALL_COUNT_MAX; i++) {
-        if (!scan_next(asked->scan, &next) || next.time < from_ms) {
-            break;
-        }
-        if (share_entry_address(&next) != 0) {
-            addresses[count++] = share_entry_address(&next);
-        }
-    }
-    return keeper_read_records(keeper, asked, share->history, addresses, count);
+    return keeper_read_ahead(
+        keeper, asked, share->history,
+        &(struct read_ahead){
+            .missing = missing, .from_ms = from_ms, .wanted = wanted, .address_of = share_entry_address});
 }
 
 static struct session_block *

@@ -361,6 +361,15 @@ const void *keeper_record_at(const struct asked *asked, const struct history *hi
 /* Reads records that are on disk, as the first of these is: the question waits. */
 enum step keeper_read_records(struct keeper *keeper, struct asked *asked, const struct history *history,
                               const uint64_t *addresses, uint32_t count);
+/* What is read with a record that is missing: those that the scan of the question comes to next. */
+struct read_ahead {
+    uint64_t missing;
+    int64_t from_ms;                                         /* entries before are not wanted */
+    uint32_t wanted;                                         /* rows */
+    uint64_t (*address_of)(const struct order_entry *entry); /* 0: of no record */
+};
+enum step keeper_read_ahead(struct keeper *keeper, struct asked *asked, const struct history *history,
+                            const struct read_ahead *ahead);
 enum step keeper_answer_events(struct keeper *keeper, struct asked *asked, const struct time_slice *time);
 enum step keeper_answer_event(struct keeper *keeper, struct asked *asked);
 
