@@ -24,9 +24,10 @@
 #include "net/produce.h"
 #include "net/serve.h"
 
-/* For jemalloc, which reads it by this name: what was needed once goes back to the system, also while we are idle. */
+/* For jemalloc, which reads it by this name: what was needed once goes back to the system, also while we are idle, and
+   within a second: uploads that come and go in waves would else hold a third more than net.body_memory. */
 extern const char *malloc_conf;
-const char *malloc_conf = "background_thread:true,dirty_decay_ms:5000,muzzy_decay_ms:0";
+const char *malloc_conf = "background_thread:true,dirty_decay_ms:1000,muzzy_decay_ms:0";
 
 #define EXIT_GOOD 0
 #define EXIT_FAILED 1
