@@ -7,9 +7,8 @@
 #include <sys/mman.h>
 
 /*
- * Classes: 0..7 are 16, 32, .. 128; 8..43 are four steps to each doubling up to 64 KiB; from 44 on
- * powers of two from 128 KiB. Every class is a multiple of 16, so every piece is aligned whatever was
- * handed out before it.
+ * Classes: 0..7 are 16, 32, .. 128; 8..43 are four steps to each doubling up to 64 KiB. Every class is a multiple of 16,
+ * so every piece is aligned whatever was handed out before it.
  *
  * The range is handed out in granules of 32 KiB. A large piece is a row of them; small ones of one class share a span of
  * one, four or eight. A span without pieces is given back, so what was freed in one class serves all others: things that
@@ -22,7 +21,6 @@
  */
 
 #define SMALL_CLASS_COUNT 8u
-#define LARGE_CLASS_FIRST 44u
 #define PAGE_BYTES 4096u
 #define HUGE_PAGE_BYTES (UINT64_C(2) << 20)
 #define PLAIN_BYTES (2 * HUGE_PAGE_BYTES)
@@ -40,6 +38,7 @@
 #define REGION_IS_CHECKED 0
 #endif
 
+/* Of no more than REGION_LARGE_BYTES. */
 static uint32_t
 class_of(uint64_t bytes)
 {
@@ -47,11 +46,9 @@ class_of(uint64_t bytes)
         return bytes == 0 ? 0 : (uint32_t)((bytes - 1) / 16);
     }
     uint32_t log = 63 - (uint32_t)__builtin_clzll(bytes - 1); /* 2^log < bytes <= 2^(log + 1), and log >= 7 */
-    if (bytes <= REGION_LARGE_BYTES) {
-        uint64_t above = bytes - 1 - (UINT64_C(1) << log);
-        return SMALL_CLASS_COUNT + (log - 7) * 4 + (uint32_t)(above >> (log - 2));
-    }
-    return LARGE_CLASS_FIRST + (log - 16);
+    uint64_t above = bytes - 1 - (UINT64_C(1) << log);
+
+    return SMALL_CLASS_COUNT + (log - 7) * 4 + (uint32_t)(above >> (log - 2));
 }
 
 static uint64_t
@@ -60,11 +57,15 @@ class_bytes(uint32_t class_index)
     if (class_index < SMALL_CLASS_COUNT) {
         return (class_index + 1) * UINT64_C(16);
     }
-    if (class_index < LARGE_CLASS_FIRST) {
-        uint32_t step = class_index - SMALL_CLASS_COUNT;
-        return (UINT64_C(128) << (step / 4)) + ((step % 4) + 1) * (UINT64_C(32) << (step / 4));
-    }
-    return UINT64_C(131072) << (class_index - LARGE_CLASS_FIRST);
+    uint32_t step = class_index - SMALL_CLASS_COUNT;
+
+    return (UINT64_C(128) << (step / 4)) + ((step % 4) + 1) * (UINT64_C(32) << (step / 4));
+}
+
+uint64_t
+region_piece_bytes(uint64_t bytes)
+{
+    return bytes <= REGION_LARGE_BYTES ? class_bytes(class_of(bytes)) : align_up(bytes, GRANULE_BYTES);
 }
 
 static void
@@ -118,7 +119,7 @@ region_take(struct region *region, uint64_t bytes)
     if (bytes > region->bytes_max) {
         return NULL;
     }
-    uint64_t whole = class_bytes(class_of(bytes));
+    uint64_t whole = region_piece_bytes(bytes);
     if (whole > region->bytes_max - region_used(region)) {
         return NULL;
     }
@@ -154,7 +155,7 @@ region_put(struct region *region, void *memory, uint64_t bytes)
     }
     piece->magic = 0;
     free(piece);
-    count_used(region, 0, class_bytes(class_of(bytes)));
+    count_used(region, 0, region_piece_bytes(bytes));
 }
 
 #else
@@ -448,13 +449,12 @@ region_take(struct region *region, uint64_t bytes)
     if (bytes > region->bytes_max) {
         return NULL;
     }
-    uint32_t class_index = class_of(bytes);
-    uint64_t whole = class_bytes(class_index);
+    uint64_t whole = region_piece_bytes(bytes);
     uint64_t first;
     void *piece = NULL;
 
-    if (class_index < LARGE_CLASS_FIRST) {
-        piece = take_small(region, class_index);
+    if (bytes <= REGION_LARGE_BYTES) {
+        piece = take_small(region, class_of(bytes));
     } else if (take_granules(region, whole / GRANULE_BYTES, &first)) {
         piece = region->base + first * GRANULE_BYTES;
     }
@@ -474,11 +474,10 @@ region_put(struct region *region, void *memory, uint64_t bytes)
     }
     REQUIRE((uint8_t *)memory >= region->base);
     REQUIRE((uint8_t *)memory < region->base + region->bytes_max);
-    uint32_t class_index = class_of(bytes);
-    uint64_t whole = class_bytes(class_index);
+    uint64_t whole = region_piece_bytes(bytes);
 
-    if (class_index < LARGE_CLASS_FIRST) {
-        put_small(region, memory, class_index);
+    if (bytes <= REGION_LARGE_BYTES) {
+        put_small(region, memory, class_of(bytes));
     } else {
         put_granules(region, (uint64_t)((uint8_t *)memory - region->base) / GRANULE_BYTES,
                      whole / GRANULE_BYTES);
@@ -487,12 +486,6 @@ region_put(struct region *region, void *memory, uint64_t bytes)
 }
 
 #endif
-
-uint64_t
-region_piece_bytes(uint64_t bytes)
-{
-    return class_bytes(class_of(bytes));
-}
 
 void *
 region_take_zero(struct region *region, uint64_t bytes)
@@ -510,7 +503,7 @@ region_resize(struct region *region, void *piece, uint64_t bytes_old, uint64_t b
 {
     /* In checked builds it always moves, so that a pointer kept across a resize is seen. */
     if (!REGION_IS_CHECKED && piece != NULL && bytes_new <= region->bytes_max &&
-        class_of(bytes_old) == class_of(bytes_new)) {
+        region_piece_bytes(bytes_old) == region_piece_bytes(bytes_new)) {
         return piece;
     }
 

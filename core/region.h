@@ -5,8 +5,8 @@
  * region - the state memory of a shard: one address range, reserved at start
  *
  * Nothing is asked of the system after start: pages are touched when they are first used. Sizes are
- * rounded to classes (16-byte steps to 128, then four classes to each doubling). Pieces over REGION_LARGE_BYTES come in
- * powers of two. What was freed serves its class again, and others when nothing around it is in use. What is used
+ * rounded to classes (16-byte steps to 128, then four classes to each doubling), those over REGION_LARGE_BYTES to
+ * 32 KiB. What was freed serves its class again, and others when nothing around it is in use. What is used
  * beyond the first 4 MiB lies in huge pages where the system has them.
  *
  * Threads  Home shard only; region_used() may be read by any thread.
@@ -19,7 +19,7 @@
 
 #include <stdatomic.h>
 
-#define REGION_CLASS_COUNT 80u
+#define REGION_CLASS_COUNT 44u
 #define REGION_LARGE_BYTES 65536u
 
 struct region_span;

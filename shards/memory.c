@@ -5,6 +5,7 @@
 
 #define FATAL_STATUS 74
 #define ARRAY_COUNT_FIRST 2u
+#define LARGE_GROWTH_PART 8u
 
 void
 memory_exhausted(struct memory *memory)
@@ -46,19 +47,15 @@ memory_grow(struct memory *memory, void *array, uint32_t *capacity, uint32_t cou
     if (LIKELY(count < *capacity)) {
         return array;
     }
-    uint32_t larger = *capacity == 0 ? ARRAY_COUNT_FIRST : *capacity * 2;
-    void *moved;
+    uint64_t bytes = (uint64_t)*capacity * item_bytes;
+    uint64_t more = bytes < REGION_LARGE_BYTES ? bytes : bytes / LARGE_GROWTH_PART;
+    uint64_t larger = *capacity == 0 ? ARRAY_COUNT_FIRST : region_piece_bytes(bytes + more) / item_bytes;
+    void *moved = region_resize(memory->region, array, bytes, larger * item_bytes);
 
-    if (array == NULL) {
-        moved = region_take(memory->region, (uint64_t)larger * item_bytes);
-    } else {
-        moved = region_resize(memory->region, array, (uint64_t)*capacity * item_bytes,
-                              (uint64_t)larger * item_bytes);
-    }
-    if (UNLIKELY(moved == NULL)) {
+    if (UNLIKELY(moved == NULL || larger > UINT32_MAX)) {
         memory_exhausted(memory);
     }
-    *capacity = larger;
+    *capacity = (uint32_t)larger;
     return moved;
 }
 

@@ -5,7 +5,8 @@
  * memory - state memory that is there, or the node ends
  *
  * Admission refuses events before a region is full (region_is_tight()); what was admitted must be kept. So these
- * never say no: at the limit they call node->fatal(). Growable arrays double from a few items.
+ * never say no: at the limit they call node->fatal(). Growable arrays double from a few items until they are large
+ * (REGION_LARGE_BYTES), and then grow by an eighth, since all that a node has in memory of each person is in such.
  *
  * Threads  Home shard only.
  */

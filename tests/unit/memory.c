@@ -55,3 +55,21 @@ TEST(an_array_grows_and_keeps_what_is_in_it)
     CHECK_EQ(region_used(&region), 0);
     region_deinit(&region);
 }
+
+TEST(little_of_a_large_array_is_room)
+{
+    struct memory memory = given_memory(UINT64_C(64) << 20);
+    uint64_t *array = NULL;
+    uint32_t capacity = 0;
+
+    for (uint32_t i = 0; i < 1000000; i++) {
+        array = memory_grow(&memory, array, &capacity, i, sizeof(*array));
+        array[i] = i;
+        CHECK(i < 8192 || capacity <= i + i / 8 + 4096);
+    }
+    CHECK_EQ(array[0], 0);
+    CHECK_EQ(array[99999], 99999);
+    memory_put(&memory, array, capacity * sizeof(*array));
+    CHECK_EQ(region_used(&region), 0);
+    region_deinit(&region);
+}

@@ -101,12 +101,12 @@ TEST(little_is_lost_to_rounding)
         CHECK(bytes > REGION_LARGE_BYTES || cost <= bytes + 16 || cost <= bytes + bytes / 4);
         region_put(&region, piece, bytes);
     }
-    for (uint64_t bytes = 131072; bytes <= UINT64_C(1) << 30; bytes *= 2) {
+    for (uint64_t bytes = 131072; bytes <= UINT64_C(1) << 30; bytes += 32768 + bytes / 3 / 32768 * 32768) {
         before = region_used(&region);
-        void *piece = region_take(&region, bytes);
+        void *piece = region_take(&region, bytes - 16);
         CHECK(piece != NULL);
         CHECK_EQ(region_used(&region) - before, bytes);
-        region_put(&region, piece, bytes);
+        region_put(&region, piece, bytes - 16);
         CHECK_EQ(region_used(&region), before);
     }
     region_deinit(&region);
