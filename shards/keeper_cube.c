@@ -380,7 +380,7 @@ sum_events(struct keeper *keeper, struct asked *asked, struct cube_work *work, c
 
 /* What is counted of a session. */
 struct cube_session {
-    const uint32_t *code;
+    uint32_t code[DIMENSION_COUNT];
     int64_t duration_ms;
     bool is_closed;
 };
@@ -396,10 +396,10 @@ read_session(struct keeper *keeper, struct asked *asked, const struct share *sha
     if (address == 0) {
         struct known_session known = share_known_session(entry);
         *out_session = (struct cube_session){
-            .code = known.code,
             .duration_ms = known.end.ms - known.start.ms,
             .is_closed = watermark.ms > known.end.ms + keeper->partitions[share->partition].rules.gap_ms,
         };
+        memcpy(out_session->code, known.code, sizeof(out_session->code));
         return true;
     }
     const struct slice_session *record = keeper_archived_at(keeper, asked, share, address, out_missing);
@@ -409,8 +409,9 @@ read_session(struct keeper *keeper, struct asked *asked, const struct share *sha
     }
     const struct profile_codec_session *session = (const void *)record->session;
 
-    *out_session = (struct cube_session){
-        .code = session->code, .duration_ms = session->end.ms - session->start.ms, .is_closed = true};
+    *out_session =
+        (struct cube_session){.duration_ms = session->end.ms - session->start.ms, .is_closed = true};
+    memcpy(out_session->code, session->code, sizeof(out_session->code));
     return true;
 }
 

@@ -65,7 +65,7 @@ value_of(enum profile_order order, const struct profile *profile)
 }
 
 static int64_t
-away_value(enum profile_order order, const struct away *away)
+away_value(enum profile_order order, const struct away_summary *away)
 {
     switch (order) {
     case PROFILE_ORDER_LAST_SEEN:
@@ -222,14 +222,16 @@ look_at_away(struct keeper *keeper, struct asked *asked, struct person *person)
 {
     const struct profile_scan *ask = asked->question->ask.profiles;
     struct profiles_work *work = asked->profiles_work;
-    const struct away *away = person->away;
+    struct away_reader sessions;
+    const struct away_summary away = away_read(person->away, &sessions);
 
-    if (!takes_known(ask, away->last_seen, away->is_identified)) {
+    if (!takes_known(ask, away.last_seen, away.is_identified)) {
         return;
     }
     if (ask->country.bytes == 0 && ask->device_type.bytes == 0) {
-        offer(work, ask,
-              &(struct profile_place){.value = away_value(ask->order, away), .canonical = person->canonical});
+        offer(
+            work, ask,
+            &(struct profile_place){.value = away_value(ask->order, &away), .canonical = person->canonical});
         return;
     }
     struct away_read *read = &work->reads[work->read_count];

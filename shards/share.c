@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "shards/share.h"
 
-#include "shards/away.h"
 #include "shards/slice_state.h"
 
 /* An item is a person with this bit set: the session of theirs that begins then. Or the address of an archived one, a bit
@@ -46,12 +45,14 @@ person_of(const struct order_entry *entry)
 static struct known_session
 known_of(struct session *session)
 {
-    return (struct known_session){
+    struct known_session known = {
         .start = session->start,
         .end = session->end,
-        .code = session->code,
         .is_counted_closed = &session->is_counted_closed,
     };
+
+    memcpy(known.code, session->code, sizeof(known.code));
+    return known;
 }
 
 static struct session *
@@ -81,15 +82,13 @@ find_session(const struct profile *profile, struct event_ms start)
 static struct known_session
 find_away(struct away *away, struct event_ms start)
 {
-    for (uint32_t i = 0; i < away->session_count; i++) {
-        struct away_session *session = &away->sessions[i];
-        if (session->start.ms == start.ms) {
-            return (struct known_session){
-                .start = session->start,
-                .end = session->end,
-                .code = session->code,
-                .is_counted_closed = &session->is_counted_closed,
-            };
+    struct known_session known;
+    struct away_reader reader;
+
+    (void)away_read(away, &reader);
+    while (away_next(&reader, &known)) {
+        if (known.start.ms == start.ms) {
+            return known;
         }
     }
     return (struct known_session){0};
@@ -104,6 +103,32 @@ find_known(const struct person *person, struct event_ms start)
     struct session *session = find_session(person->profile, start);
 
     return session != NULL ? known_of(session) : (struct known_session){0};
+}
+
+/* The session that a row of the closings means, unless it is counted as closed. */
+static struct known_session
+find_closing(const struct closing *row)
+{
+    const struct profile *profile = row->person->profile;
+    struct known_session known;
+    struct away_reader reader = {0};
+
+    if (profile != NULL) {
+        struct session *rows = session_set_rows(&profile->pack, &profile->sessions);
+        for (uint32_t i = 0; i < profile->sessions.rows.count; i++) {
+            if (rows[i].is_entered && !rows[i].is_counted_closed && closing_is_of(row, rows[i].start)) {
+                return known_of(&rows[i]);
+            }
+        }
+    } else if (row->person->away != NULL) {
+        (void)away_read(row->person->away, &reader);
+    }
+    while (away_next(&reader, &known)) {
+        if (!*known.is_counted_closed && closing_is_of(row, known.start)) {
+            return known;
+        }
+    }
+    return (struct known_session){0};
 }
 
 struct known_session
@@ -152,9 +177,7 @@ count_closed(struct memory *memory, struct share *share, struct known_session kn
 static void
 add_closing(struct memory *memory, struct share *share, struct person *person, struct known_session known)
 {
-    closings_add(
-        memory, &share->closings,
-        (struct closing){.deadline = known.end.ms + share->gap_ms, .start = known.start, .person = person});
+    closings_add(memory, &share->closings, known.end.ms + share->gap_ms, known.start, person);
 }
 
 static void
@@ -198,11 +221,10 @@ void
 share_count_archived(struct memory *memory, struct share *share, const struct session *session)
 {
     bool is_counted_closed = false;
-    struct known_session known = {.start = session->start,
-                                  .end = session->end,
-                                  .code = session->code,
-                                  .is_counted_closed = &is_counted_closed};
+    struct known_session known = {
+        .start = session->start, .end = session->end, .is_counted_closed = &is_counted_closed};
 
+    memcpy(known.code, session->code, sizeof(known.code));
     count_in(memory, share, known);
     count_closed(memory, share, known, 1);
 }
@@ -254,8 +276,8 @@ share_close(struct memory *memory, struct share *share, struct event_ms watermar
     struct closing row;
 
     while (count < count_max && closings_pop(&share->closings, watermark, &row)) {
-        struct known_session known = find_known(row.person, row.start);
-        if (known.is_counted_closed == NULL || *known.is_counted_closed) {
+        struct known_session known = find_closing(&row);
+        if (known.is_counted_closed == NULL) {
             count++;
         } else if (watermark.ms > known.end.ms + share->gap_ms) {
             count_closed(memory, share, known, 1);

@@ -19,6 +19,7 @@
  * Memory   Region.
  */
 
+#include "shards/away.h"
 #include "shards/closings.h"
 #include "shards/cube.h"
 #include "shards/history.h"
@@ -49,14 +50,6 @@ struct share {
     uint32_t person_count;
     uint32_t person_capacity;
     struct restoring *restoring; /* while it is being read from disk: keeper_restore.c */
-};
-
-/* What a share has to know of a session that is entered, and can still change, wherever that is. */
-struct known_session {
-    struct event_ms start;
-    struct event_ms end;
-    const uint32_t *code;    /* [DIMENSION_COUNT] */
-    bool *is_counted_closed; /* NULL: there is no such session */
 };
 
 /* Home. A session of the person's profile. */
