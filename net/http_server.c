@@ -342,11 +342,11 @@ set_memory(struct shard *shard, const struct keeper_counts *kept)
 {
     struct sequencer_memory known = sequencer_memory(shard->sequencer);
     uint64_t used = region_used(&shard->region);
-    uint64_t told =
-        kept->people_bytes + kept->journal_bytes + known.identifiers_bytes + known.duplicates_bytes;
+    uint64_t events_bytes = kept->journal_bytes + kept->history_bytes;
+    uint64_t told = kept->people_bytes + events_bytes + known.identifiers_bytes + known.duplicates_bytes;
 
     metrics_set(shard->metrics, METRIC_MEMORY_PROFILES, kept->people_bytes);
-    metrics_set(shard->metrics, METRIC_MEMORY_EVENTS, kept->journal_bytes);
+    metrics_set(shard->metrics, METRIC_MEMORY_EVENTS, events_bytes);
     metrics_set(shard->metrics, METRIC_MEMORY_IDENTIFIERS, known.identifiers_bytes);
     metrics_set(shard->metrics, METRIC_MEMORY_DUPLICATES, known.duplicates_bytes);
     metrics_set(shard->metrics, METRIC_MEMORY_REST, used > told ? used - told : 0);

@@ -3,14 +3,27 @@
 
 #include "shards/slice_state.h"
 
-static_assert(sizeof(struct hash128) == sizeof(struct store_key), "an ID's hash is a key");
+#define ADDRESS_BITS 40u
+#define ADDRESS_MAX ((UINT64_C(1) << ADDRESS_BITS) - 1)
+#define TAG_BITS 24u
+#define GROUP_BITS 7u
+#define GROUP_COUNT (1u << GROUP_BITS)
 
-int
-history_init(struct history *history, struct memory *memory, struct slice_state *state,
-             const uint64_t seed[2])
+/* A filter: 7 and 16 of the 24 bits of each. One ID in seven thousand may be in it, and is not. */
+struct history_run {
+    uint64_t list;              /* its address */
+    uint16_t ends[GROUP_COUNT]; /* in `marks` */
+    uint16_t marks[];
+};
+static_assert(sizeof(struct history_run) + HISTORY_RUN_EVENTS * sizeof(uint16_t) == 2560,
+              "it fills its piece");
+
+void
+history_init(struct history *history, struct memory *memory, struct slice_state *state, uint32_t run_events)
 {
-    *history = (struct history){.memory = memory, .state = state};
-    return fault_up(log_index_init(&history->by_id, memory->region, seed));
+    REQUIRE(run_events > 0);
+    REQUIRE(run_events <= HISTORY_RUN_EVENTS);
+    *history = (struct history){.memory = memory, .state = state, .run_events = run_events};
 }
 
 uint32_t
@@ -50,71 +63,152 @@ copy_event(struct kept_event *event, const struct applied_event *applied, bool i
     copy->text_end[EVENT_CONTEXT] = (uint16_t)end;
 }
 
-static uint64_t
-hash_of(const struct history *history, struct hash128 id_hash)
-{
-    struct store_key key;
+/* IDs. A hash is keyed by a secret: nobody can make IDs that look alike. */
 
-    memcpy(&key, &id_hash, sizeof(key));
-    return log_index_hash(&history->by_id, key);
+static uint64_t
+entry_of(struct hash128 id_hash, uint64_t address)
+{
+    return id_hash.lo << ADDRESS_BITS | address;
 }
 
-/* The last one of those that share what the index knows of a hash. */
-static uint64_t *
-find_last(const struct history *history, uint64_t hash)
+static uint32_t
+tag_of(uint64_t entry)
 {
-    struct log_probe probe = log_index_probe(&history->by_id, hash);
+    return (uint32_t)(entry >> ADDRESS_BITS);
+}
 
-    return log_index_next(&probe);
+static uint32_t
+group_of(uint32_t tag)
+{
+    return tag >> (TAG_BITS - GROUP_BITS);
+}
+
+static uint64_t
+run_bytes(const struct history *history)
+{
+    return sizeof(struct history_run) + history->run_events * sizeof(uint16_t);
+}
+
+static uint64_t
+list_bytes(const struct history *history)
+{
+    return history->run_events * sizeof(uint64_t);
 }
 
 static void
-note_last(struct history *history, uint64_t hash, uint64_t *last, uint64_t address)
+run_fill(struct history_run *run, const uint64_t *entries, uint32_t count)
 {
-    if (last != NULL) {
-        log_index_move(last, address);
-        return;
+    uint16_t counts[GROUP_COUNT] = {0};
+    uint16_t end = 0;
+
+    for (uint32_t i = 0; i < count; i++) {
+        counts[group_of(tag_of(entries[i]))]++;
     }
-    if (log_index_reserve(&history->by_id, hash) != 0) {
-        memory_exhausted(history->memory);
+    for (uint32_t i = 0; i < GROUP_COUNT; i++) {
+        end = (uint16_t)(end + counts[i]);
+        run->ends[i] = end;
+        counts[i] = (uint16_t)(end - counts[i]);
     }
-    log_index_insert(&history->by_id, hash, address);
+    for (uint32_t i = 0; i < count; i++) {
+        run->marks[counts[group_of(tag_of(entries[i]))]++] = (uint16_t)tag_of(entries[i]);
+    }
+}
+
+static bool
+run_may_have(const struct history_run *run, uint32_t tag)
+{
+    uint32_t group = group_of(tag);
+
+    for (uint32_t i = group == 0 ? 0 : run->ends[group - 1]; i < run->ends[group]; i++) {
+        if (run->marks[i] == (uint16_t)tag) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Of the first in `newest`, whose list is at this address. */
+static void
+add_run(struct history *history, uint64_t list)
+{
+    struct history_run *run = memory_take(history->memory, run_bytes(history));
+
+    run->list = list;
+    run_fill(run, history->newest, history->run_events);
+    history->newest_count -= history->run_events;
+    memmove(history->newest, &history->newest[history->run_events],
+            history->newest_count * sizeof(*history->newest));
+    history->runs = memory_grow(history->memory, history->runs, &history->run_capacity, history->run_count,
+                                sizeof(struct history_run *));
+    history->runs[history->run_count++] = run;
+}
+
+static void
+write_list(struct history *history)
+{
+    uint64_t address;
+    struct slice_list *list = slice_state_append(history->state, (struct store_key){0},
+                                                 (uint32_t)(sizeof(*list) + list_bytes(history)), &address);
+
+    *list = (struct slice_list){
+        .head = {.kind = SLICE_LIST, .version = SLICE_RECORD_VERSION},
+        .count = history->run_events,
+    };
+    memcpy(list->entries, history->newest, list_bytes(history));
+    add_run(history, address);
 }
 
 void
 history_add(struct history *history, struct order *tenant_events, struct order *person_events,
             const struct applied_event *applied, bool is_in_session)
 {
-    uint64_t hash = hash_of(history, applied->record->id_hash);
-    uint64_t *last = find_last(history, hash);
-    uint64_t before = last != NULL ? log_index_address(*last) : 0;
-    struct store_key key = {0};
     struct order_entry entry = {.time = applied->record->event_time.ms, .key = applied->position};
 
-    memcpy(&key, &before, sizeof(before));
-    copy_event(slice_state_append(history->state, key, history_event_bytes(applied), &entry.item), applied,
-               is_in_session);
+    copy_event(
+        slice_state_append(history->state, (struct store_key){0}, history_event_bytes(applied), &entry.item),
+        applied, is_in_session);
     order_insert(history->memory, tenant_events, entry);
     order_insert(history->memory, person_events, entry);
-    note_last(history, hash, last, entry.item);
+    history_restore(history, applied->record->id_hash, entry.item);
+    if (UNLIKELY(history->newest_count >= history->run_events)) {
+        write_list(history);
+    }
 }
 
 void
 history_restore(struct history *history, struct hash128 id_hash, uint64_t address)
 {
-    uint64_t hash = hash_of(history, id_hash);
+    if (UNLIKELY(history->newest_count == history->newest_capacity)) {
+        history->newest = memory_grow(history->memory, history->newest, &history->newest_capacity,
+                                      history->newest_count, sizeof(*history->newest));
+    }
+    history->newest[history->newest_count++] = entry_of(id_hash, address);
+}
 
-    note_last(history, hash, find_last(history, hash), address);
+bool
+history_restore_list(struct history *history, const struct slice_list *list, uint64_t address)
+{
+    if (list->count != history->run_events || history->newest_count < history->run_events ||
+        memcmp(list->entries, history->newest, list_bytes(history)) != 0) {
+        return false;
+    }
+    add_run(history, address);
+    return true;
 }
 
 void
-history_prefetch(const struct history *history, struct hash128 id_hash, uint32_t step)
+history_prefetch(const struct history *history)
 {
-    if (step == 0) {
-        log_index_prefetch_directory(&history->by_id, hash_of(history, id_hash));
-    } else if (step == 1) {
-        log_index_prefetch(&history->by_id, hash_of(history, id_hash));
+    if (history->newest_count < history->newest_capacity) {
+        prefetch_line_to_write(&history->newest[history->newest_count]);
     }
+}
+
+uint64_t
+history_bytes(const struct history *history)
+{
+    return history->run_count * run_bytes(history) + history->run_capacity * sizeof(struct history_run *) +
+           history->newest_capacity * sizeof(*history->newest);
 }
 
 const struct kept_event *
@@ -125,20 +219,56 @@ history_at(const struct history *history, uint64_t address)
     return log_store_at(history->state->journal, address, &bytes);
 }
 
-uint64_t
-history_last(const struct history *history, struct hash128 id_hash)
+struct history_search
+history_search_begin(const struct history *history, struct hash128 id_hash)
 {
-    const uint64_t *last = find_last(history, hash_of(history, id_hash));
+    return (struct history_search){
+        .id_hash = id_hash,
+        .left = (uint64_t)history->run_count * history->run_events + history->newest_count,
+    };
+}
 
-    return last != NULL ? log_index_address(*last) : 0;
+/* The next one of a list that begins behind `before` events. What is left ends with the one after it, so that the list need
+   not be read again when there is none. */
+static uint64_t
+seek_in_list(struct history_search *search, const uint64_t *entries, uint64_t before)
+{
+    uint32_t tag = tag_of(entry_of(search->id_hash, 0));
+    uint64_t found = 0;
+
+    for (; search->left > before; search->left--) {
+        uint64_t entry = entries[search->left - before - 1];
+        if (tag_of(entry) == tag && found != 0) {
+            break;
+        }
+        found = tag_of(entry) == tag ? entry & ADDRESS_MAX : found;
+    }
+    return found;
 }
 
 uint64_t
-history_before(const struct kept_event *event)
+history_search_next(const struct history *history, struct history_search *search,
+                    const struct slice_list *list)
 {
-    struct store_key key = log_store_key_of(event);
-    uint64_t before;
+    uint32_t tag = tag_of(entry_of(search->id_hash, 0));
+    uint64_t before_newest = (uint64_t)history->run_count * history->run_events;
+    uint64_t found = 0;
 
-    memcpy(&before, &key, sizeof(before));
-    return before;
+    search->list = 0;
+    if (list != NULL) {
+        found = seek_in_list(search, list->entries,
+                             (search->left - 1) / history->run_events * history->run_events);
+    } else if (search->left > before_newest) {
+        found = seek_in_list(search, history->newest, before_newest);
+    }
+    while (found == 0 && search->left > 0) {
+        uint64_t index = (search->left - 1) / history->run_events;
+        const struct history_run *run = history->runs[index];
+        if (run_may_have(run, tag)) {
+            search->list = run->list;
+            return 0;
+        }
+        search->left = index * history->run_events;
+    }
+    return found;
 }

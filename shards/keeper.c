@@ -130,12 +130,11 @@ open_slices(struct keeper *keeper)
 
         slice->keeper = keeper;
         slice->number = (uint16_t)i;
-        if (r == 0) {
-            r = history_init(&slice->history, &keeper->memory, &slice->state, keeper->seed);
-        }
         if (r != 0) {
             return fault_up(r);
         }
+        history_init(&slice->history, &keeper->memory, &slice->state,
+                     keeper->options.run_events > 0 ? keeper->options.run_events : HISTORY_RUN_EVENTS);
     }
     return 0;
 }
@@ -666,6 +665,7 @@ keeper_counts(const struct keeper *keeper)
         struct log_store_counts journal = log_store_counts(keeper->slices[i].state.journal);
         counts.journal_bytes += journal.resident_bytes;
         counts.journal_cold_reads += journal.cold_reads;
+        counts.history_bytes += history_bytes(&keeper->slices[i].history);
     }
     return counts;
 }

@@ -52,6 +52,7 @@ struct keeper_options {
     void (*answered)(void *context, struct question *question);
     /* Simulation: true makes this look-up answer later, when keeper_look_ups_arrive() is called. NULL: never. */
     bool (*is_late)(void *context);
+    uint32_t run_events; /* simulation: few, so that there are runs; see history.h. 0: as many as usual */
     void *context;
 };
 
@@ -105,6 +106,7 @@ struct keeper_counts {
     uint64_t people_left;        /* profiles that left memory, */
     uint64_t people_read;        /* and that came back from disk, ever */
     uint64_t journal_bytes;      /* of journals' pages in memory */
+    uint64_t history_bytes;      /* of what finds their events */
     uint64_t journal_cold_reads; /* of their records that were not */
 };
 struct keeper_counts keeper_counts(const struct keeper *keeper);

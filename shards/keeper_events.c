@@ -232,23 +232,47 @@ keeper_answer_events(struct keeper *keeper, struct asked *asked, const struct ti
     return STEP_DONE;
 }
 
-/* Goes through those that may have the ID. STEP_LATER: the next one must be read. */
+/* One that may have the ID. STEP_DONE: asked->candidate, 0: there is none left. STEP_LATER: a list must be read. */
+static enum step
+find_candidate(struct keeper *keeper, struct asked *asked, const struct history *history)
+{
+    struct history_search *search = &asked->search;
+
+    while (asked->candidate == 0 && search->left > 0) {
+        const struct slice_list *list = NULL;
+        if (search->list != 0) {
+            list = keeper_record_at(asked, history, search->list);
+            if (list == NULL) {
+                return keeper_read_records(keeper, asked, history, &search->list, 1);
+            }
+        }
+        asked->candidate = history_search_next(history, search, list);
+    }
+    return STEP_DONE;
+}
+
+/* Goes through those that may have the ID. STEP_LATER: something must be read. */
 static enum step
 find_newest(struct keeper *keeper, struct asked *asked, const struct history *history, struct hash128 id_hash)
 {
-    while (asked->chain != 0) {
-        const struct kept_event *event = keeper_record_at(asked, history, asked->chain);
+    for (;;) {
+        if (find_candidate(keeper, asked, history) == STEP_LATER) {
+            return STEP_LATER;
+        }
+        if (asked->candidate == 0) {
+            return STEP_DONE;
+        }
+        const struct kept_event *event = keeper_record_at(asked, history, asked->candidate);
         if (event == NULL) {
-            return keeper_read_records(keeper, asked, history, &asked->chain, 1);
+            return keeper_read_records(keeper, asked, history, &asked->candidate, 1);
         }
         if (hash128_equal(kept_event_record(event)->id_hash, id_hash) &&
             (asked->best == 0 || event->position > asked->best_position)) {
-            asked->best = asked->chain;
+            asked->best = asked->candidate;
             asked->best_position = event->position;
         }
-        asked->chain = history_before(event);
+        asked->candidate = 0;
     }
-    return STEP_DONE;
 }
 
 enum step
@@ -266,9 +290,9 @@ keeper_answer_event(struct keeper *keeper, struct asked *asked)
         keeper_known_tenant(keeper, question->reading.partition, question->reading.tenant_no);
     struct hash128 id_hash = hash128_keyed(keeper->id_key, tenant->name, event_id);
 
-    if (!asked->has_chain) {
-        asked->has_chain = true;
-        asked->chain = history_last(share->history, id_hash);
+    if (!asked->is_searching) {
+        asked->is_searching = true;
+        asked->search = history_search_begin(share->history, id_hash);
     }
     if (find_newest(keeper, asked, share->history, id_hash) == STEP_LATER) {
         return STEP_LATER;

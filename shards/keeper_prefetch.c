@@ -49,13 +49,13 @@ find_share(const struct keeper *keeper, const struct ahead *ahead)
 static void
 fetch_share(struct ahead *ahead, uint32_t step)
 {
-    const struct applied_event *event = ahead->event;
-
     if (ahead->share == NULL) {
         return;
     }
     order_prefetch(&ahead->share->events, step);
-    history_prefetch(ahead->share->history, event->record->id_hash, step);
+    if (step == 0) {
+        history_prefetch(ahead->share->history);
+    }
 }
 
 static void

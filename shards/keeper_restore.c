@@ -10,7 +10,7 @@
  * because a million items put in order one after the other would each wait for memory several times.
  *
  *   people   decoded as they come, found by their canonical from then on
- *   journal  events are found by ID, counted in their cells, and listed; sessions are looked at, counted and listed. What
+ *   journal  events are found by ID as before, counted in their cells, and listed; sessions are looked at, counted and listed. What
  *            is needed of them later is in their entries and the numbers of their persons: the records need not stay
  *   end      for each share: people by number, events by (time, position), sessions by (start, session_id); from
  *            these all orders are filled, and sessions entered
@@ -20,8 +20,7 @@
  * counts what has closed.
  */
 
-#define BATCH_COUNT 16u        /* items whose waits for memory overlap */
-#define PREFETCH_STEP_COUNT 2u /* of a look-up by ID */
+#define BATCH_COUNT 16u /* items whose waits for memory overlap */
 #define NUMBER_NONE UINT32_MAX
 
 struct entries {
@@ -50,11 +49,6 @@ struct restoring {
     struct entries sessions; /* as share.h has them: those that can still change, in the end all */
 };
 
-struct kept_ahead {
-    struct hash128 id_hash;
-    uint64_t address;
-};
-
 /* A record that goes on elsewhere, or a part of one. */
 struct large {
     struct store_key key;
@@ -73,8 +67,6 @@ struct slice_restore {
     struct restoring *shares;
     struct person *people[BATCH_COUNT]; /* not in the slice's store yet */
     uint32_t people_count;
-    struct kept_ahead kept[BATCH_COUNT]; /* not found by ID yet */
-    uint32_t kept_count;
     bool is_joining;            /* who is restored is one of these: they never leave */
     struct large *large_people; /* the first part of each */
     struct store parts;         /* struct large by key: of some people the later parts */
@@ -427,22 +419,6 @@ keeper_restore_person(struct slice_restore *restore, struct store_key canonical,
 /* The journal. */
 
 static void
-find_kept(struct slice_restore *restore)
-{
-    struct history *history = &restore->keeper->slices[restore->slice].history;
-
-    for (uint32_t step = 0; step < PREFETCH_STEP_COUNT; step++) {
-        for (uint32_t i = 0; i < restore->kept_count; i++) {
-            history_prefetch(history, restore->kept[i].id_hash, step);
-        }
-    }
-    for (uint32_t i = 0; i < restore->kept_count; i++) {
-        history_restore(history, restore->kept[i].id_hash, restore->kept[i].address);
-    }
-    restore->kept_count = 0;
-}
-
-static void
 read_event(struct slice_restore *restore, struct restoring *restoring, const struct kept_event *event,
            uint64_t address)
 {
@@ -456,11 +432,7 @@ read_event(struct slice_restore *restore, struct restoring *restoring, const str
               (struct order_entry){.time = record->event_time.ms, .key = event->position, .item = address});
     cube_add_event(memory, &restoring->share->cube, record->event_time, event->code, event->person);
     restore->keeper->event_count++;
-    restore->kept[restore->kept_count++] =
-        (struct kept_ahead){.id_hash = record->id_hash, .address = address};
-    if (restore->kept_count == BATCH_COUNT) {
-        find_kept(restore);
-    }
+    history_restore(restoring->share->history, record->id_hash, address);
 }
 
 static void
@@ -532,10 +504,13 @@ void
 keeper_restore_kept(struct slice_restore *restore, const void *record, uint32_t bytes, uint64_t address)
 {
     uint8_t kind = slice_record_kind(record, bytes);
-    struct restoring *restoring = kind != 0 ? find_share(restore, record) : NULL;
+    struct restoring *restoring = kind != 0 && kind != SLICE_LIST ? find_share(restore, record) : NULL;
 
-    if (restoring == NULL || (restore->session != NULL) != (kind == SLICE_PART)) {
+    if ((restoring == NULL && kind != SLICE_LIST) || (restore->session != NULL) != (kind == SLICE_PART)) {
         restore->is_bad = true;
+    } else if (kind == SLICE_LIST) {
+        struct history *history = &restore->keeper->slices[restore->slice].history;
+        restore->is_bad = !history_restore_list(history, record, address) || restore->is_bad;
     } else if (kind == SLICE_EVENT) {
         read_event(restore, restoring, record, address);
     } else if (kind == SLICE_PART) {
@@ -734,7 +709,6 @@ keeper_restore_end(struct slice_restore *restore)
 
     join_people(restore);
     find_people(restore);
-    find_kept(restore);
     if (restore->session != NULL) {
         restore->is_bad = true; /* the rest of it never came */
         end_session(restore);

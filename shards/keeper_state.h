@@ -146,13 +146,14 @@ struct asked {
     struct person *awaited;              /* whose profile that is: pinned until the next piece has run */
     struct recall *recall;               /* records of the journal that were read for it */
     struct slice_parts parts;            /* of the long session it looks at */
-    uint64_t chain;                      /* of an event's ID: the next address to look at, */
+    struct history_search search;        /* for an event's ID; */
+    uint64_t candidate;                  /* the event to look at next, 0: the search goes on; */
     uint64_t best;                       /* and that of the newest one so far; 0: none */
     uint64_t best_position;
     uint64_t
         archived_count; /* of an event's session: of all members, when it was sought; `best` is its address, */
     struct event_ms best_end; /* and it ends then */
-    bool has_chain;
+    bool is_searching;
 };
 
 /* What a checkpoint that is under way still has to write of a slice. */

@@ -90,7 +90,8 @@ struct shard_options {
     uint64_t segment_bytes;
     uint32_t block_bytes;
     struct wall_ms wall_floor;
-    bool (*is_late)(void *context); /* simulation: see keeper.h */
+    bool (*is_late)(void *context); /* simulation: see keeper.h, */
+    uint32_t run_events;            /* likewise */
 };
 
 /* Home (its thread). Opens the stream and starts the replay. */

@@ -155,6 +155,7 @@ slice_record_kind(const void *record, uint32_t bytes)
     const struct slice_person *person = record;
     const struct slice_session *session = record;
     const struct slice_part *part = record;
+    const struct slice_list *list = record;
     const struct kept_event *event = record;
     bool is_sound = false;
 
@@ -174,6 +175,10 @@ slice_record_kind(const void *record, uint32_t bytes)
         break;
     case SLICE_PART:
         is_sound = bytes > sizeof(*part) && bytes - sizeof(*part) == part->bytes && part->part > 0;
+        break;
+    case SLICE_LIST:
+        is_sound = bytes > sizeof(*list) &&
+                   bytes - sizeof(*list) == (uint64_t)list->count * sizeof(list->entries[0]);
         break;
     default:
         break;

@@ -5,7 +5,7 @@
  * slice_record - what stands on disk of a slice
  *
  * Of each person the newest state, by canonical; in a journal, in the order in which they came, what never changes: kept
- * events (history.h has their form) and archived sessions; and with each checkpoint a few rows of what the keeper knows
+ * events (history.h has their form), lists of their IDs, and archived sessions; and with each checkpoint a few rows of what the keeper knows
  * of partitions and tenants. All else that a slice answers from is made of these.
  *
  * Records of people and of the journal begin with a head that says what they are and of which tenant. One that is too
@@ -28,6 +28,7 @@ enum slice_record_kind {
     SLICE_EVENT = 2,
     SLICE_SESSION = 3,
     SLICE_PART = 4,
+    SLICE_LIST = 5, /* belongs to no tenant */
 };
 
 struct slice_head {
@@ -58,6 +59,14 @@ struct slice_part {
     uint8_t data[];
 };
 
+/* Of events that came one after the other: 24 bits of the hash of each one's ID, and 40 of its address. */
+struct slice_list {
+    struct slice_head head;
+    uint32_t count;
+    uint32_t reserved;
+    uint64_t entries[];
+};
+
 /* How far a partition is applied, and its rules. The same in every slice. */
 struct slice_partition {
     uint32_t partition;
@@ -85,6 +94,7 @@ static_assert(sizeof(struct slice_head) == 8, "on disk");
 static_assert(sizeof(struct slice_person) == 16, "on disk");
 static_assert(sizeof(struct slice_session) == 16, "on disk");
 static_assert(sizeof(struct slice_part) == 16, "on disk");
+static_assert(sizeof(struct slice_list) == 16, "on disk");
 static_assert(sizeof(struct slice_partition) == 48, "on disk");
 static_assert(sizeof(struct slice_tenant) == 104, "on disk");
 

@@ -18,6 +18,7 @@
 #define DICTIONARY_DAY_COUNT 12u
 #define CHECKPOINT_PERCENT 70u
 #define END_PAGES_PERCENT 3u
+#define RUN_EVENTS 10u /* there are few events */
 
 uint64_t
 dice_roll(struct dice *dice)
@@ -199,6 +200,7 @@ cluster_start(struct cluster *cluster, uint32_t shard_count)
                            .block_bytes = BLOCK_BYTES,
                            .wall_floor = report.wall_floor,
                            .is_late = look_up_is_late,
+                           .run_events = RUN_EVENTS,
                        });
         if (r != 0) {
             close_shards(cluster, i);

@@ -249,6 +249,54 @@ TEST(of_one_id_the_newest_is_found_on_disk)
     then_the_disk_world_ends();
 }
 
+static uint64_t
+position_of(const char *id)
+{
+    struct question question = {
+        .kind = QUESTION_EVENT,
+        .ask.event = {.event_id = {.data = id, .bytes = (uint32_t)strlen(id)}, .texts = UINT32_MAX}};
+
+    ask(&question);
+    CHECK_EQ(question.fault, 0);
+    uint64_t position = question.answer.events->count > 0 ? question.answer.events->rows[0].position : 0;
+    release(&question);
+    return position;
+}
+
+/* A list, and an event that it names. */
+TEST(an_event_is_found_by_a_list_that_is_on_disk)
+{
+    uint64_t positions[3];
+
+    world_run_events = 100;
+    given_a_world_disk();
+    given_a_world(1, 4096, 8);
+    for (uint32_t i = 0; i < EVENT_COUNT; i++) {
+        static const char *const ids[] = {"first", "again", "again"};
+        struct extra extra = {.id = i % 300 == 50 && i < 900 ? ids[i / 300] : NULL};
+        uint64_t position = send_event(4, T0 + (int64_t)i * 1000, "click", extra);
+        if (extra.id != NULL) {
+            positions[i / 300] = position;
+        }
+    }
+    send_progress(0);
+    run_until_quiet();
+    for (uint32_t pass = 0; pass < 2; pass++) {
+        uint64_t before = cold_reads();
+        CHECK_EQ(position_of("first"), positions[0]);
+        CHECK_EQ(cold_reads() - before, pass * 2); /* a list, and the event */
+        before = cold_reads();
+        CHECK_EQ(position_of("again"), positions[2]);
+        CHECK_EQ(cold_reads() - before, pass * 5); /* two of each, and the newest once more */
+        before = cold_reads();
+        CHECK_EQ(position_of("never"), 0);
+        CHECK_EQ(cold_reads(), before);
+        when_the_journal_leaves_memory();
+    }
+    world_run_events = 0;
+    then_the_disk_world_ends();
+}
+
 TEST(minutes_are_counted_from_disk)
 {
     struct cube_scan scan = {.from = {.ms = T0},

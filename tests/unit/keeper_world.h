@@ -51,6 +51,7 @@ static struct sim_disk *world_disk;
 static struct sim_clock world_clock;
 static struct env *world_envs[WORLD_SHARDS_MAX];
 static uint64_t world_people_bytes; /* of profiles in memory; 0: no limit */
+static uint32_t world_run_events;   /* of a list of their IDs; 0: as many as usual */
 static struct manifest world_manifest = {.store_id = {.byte = {4, 5, 6}}};
 
 static uint64_t
@@ -167,6 +168,7 @@ given_keepers(uint32_t shard_count, uint32_t apply_slots, uint32_t handover_slot
                          .now = world_now,
                          .answered = world_answered,
                          .is_late = world_is_late,
+                         .run_events = world_run_events,
                      },
                      &world.keepers[i]),
                  0);

@@ -75,12 +75,11 @@ TEST(an_event_whose_texts_do_not_end_in_it_is_no_record)
     struct slice_state state;
     struct history history;
     struct order orders[2] = {0};
-    static const uint64_t seed[2] = {1, 2};
 
     CHECK_EQ(slice_state_open(&state, (struct slice_state_options){.memory = &memory}), 0);
-    CHECK_EQ(history_init(&history, &memory, &state, seed), 0);
+    history_init(&history, &memory, &state, HISTORY_RUN_EVENTS);
     history_add(&history, &orders[0], &orders[1], &event, true);
-    memcpy(kept, history_at(&history, history_last(&history, event.record->id_hash)), bytes);
+    memcpy(kept, history_at(&history, orders[0].of.only->entries[0].item), bytes);
     CHECK_EQ(slice_record_kind(kept, bytes), SLICE_EVENT);
     for (uint32_t i = 0; i < bytes; i++) {
         CHECK_EQ(slice_record_kind(kept, i), 0);
@@ -91,6 +90,21 @@ TEST(an_event_whose_texts_do_not_end_in_it_is_no_record)
     record->text_end[EVENT_TEXT_COUNT - 2] = (uint16_t)(record->text_end[EVENT_TEXT_COUNT - 1] + 1);
     CHECK_EQ(slice_record_kind(kept, bytes), 0);
     then_memory_ends();
+}
+
+TEST(a_list_has_as_many_entries_as_it_says)
+{
+    uint64_t bytes[5] = {0};
+    struct slice_list *list = (struct slice_list *)(void *)bytes;
+
+    *list = (struct slice_list){.head = {.kind = SLICE_LIST, .version = SLICE_RECORD_VERSION}, .count = 3};
+    CHECK_EQ(slice_record_kind(list, sizeof(bytes)), SLICE_LIST);
+    list->count = 2;
+    CHECK_EQ(slice_record_kind(list, sizeof(bytes)), 0);
+    list->count = 3 + (1u << 29);
+    CHECK_EQ(slice_record_kind(list, sizeof(bytes)), 0);
+    list->count = 0;
+    CHECK_EQ(slice_record_kind(list, sizeof(*list)), 0);
 }
 
 TEST(who_was_merged_away_leaves_a_number_only)
