@@ -45,6 +45,22 @@ walk(struct json_in *json, const struct json_value *value, uint32_t depth)
     }
 }
 
+/* With a blank behind its first byte an object is what it is without. */
+static void
+open_spaced(struct json_in *json, struct text object, bool is_value)
+{
+    static char buffer[BYTES_MAX + 1 + JSON_IN_PADDING];
+    struct text spaced = {.data = buffer, .bytes = object.bytes + 1};
+    struct json_value value;
+
+    memcpy(buffer, "{ ", 2);
+    memcpy(buffer + 2, object.data + 1, object.bytes - 1);
+    memset(buffer + spaced.bytes, 0, JSON_IN_PADDING);
+    const char *reason = is_value ? NULL : json_in_reason(json);
+    REQUIRE((json_in_open(json, spaced, &value) == 0) == is_value);
+    REQUIRE(is_value || strcmp(json_in_reason(json), reason) == 0);
+}
+
 /* One value, and the same bytes as lines. What has no line end is a value exactly when it is a good line. */
 FUZZ(data, bytes)
 {
@@ -61,6 +77,9 @@ FUZZ(data, bytes)
     const bool is_value = json_in_open(json, input, &value) == 0;
     if (is_value) {
         walk(json, &value, 0);
+    }
+    if (bytes > 0 && bytes < BYTES_MAX && data[0] == '{') {
+        open_spaced(json, input, is_value);
     }
     json_in_open_lines(json, input);
     while ((r = json_in_next_line(json, &value)) != JSON_IN_END) {
