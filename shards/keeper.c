@@ -437,21 +437,27 @@ is_over(const struct keeper *keeper, struct mono_ns until)
 static uint32_t
 read_lane(struct keeper *keeper, struct lane *lane, uint16_t from)
 {
-    struct message batch[KEEPER_BATCH_COUNT];
-    struct person *people[KEEPER_BATCH_COUNT];
+    struct keeper_ahead batch[KEEPER_BATCH_COUNT];
     uint32_t count = 0;
     uint32_t taken = 0;
+    uint32_t turn = 0;
 
     while (count < KEEPER_BATCH_COUNT && keeper_has_room(keeper, from)) {
         const struct lane_slot *slot = lane_fetch(lane);
         if (slot == NULL) {
             break;
         }
-        memcpy(&batch[count++], slot, sizeof(batch[0]));
+        struct keeper_ahead *ahead = &batch[count++];
+        memcpy(&ahead->message, slot, sizeof(ahead->message));
+        ahead->person = NULL;
+        ahead->share = NULL;
     }
-    keeper_prefetch(keeper, batch, count, people);
+    while (count > 0 && turn < KEEPER_STEP_COUNT - 1) {
+        keeper_prefetch(keeper, batch, count, turn++);
+    }
     while (taken < count && keeper_has_room(keeper, from)) {
-        take_message(keeper, from, &batch[taken], people[taken]);
+        keeper_prefetch(keeper, batch, count, turn++);
+        take_message(keeper, from, &batch[taken].message, batch[taken].person);
         taken++;
     }
     for (uint32_t i = taken; i < count; i++) {

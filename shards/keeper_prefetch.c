@@ -2,12 +2,13 @@
 #include "shards/keeper_state.h"
 
 /*
- * What the messages of a batch will touch is fetched from memory ahead, for all of them at once.
+ * What a message will touch is fetched from memory while those before it are applied.
  *
  * An event touches about fifty cache lines, most of them where nobody was for a long time. One after the other they
- * would be 100 ns each, and they hang on each other: page, person, profile. So each step asks,
- * for every event of the batch, for what is known where to find after the step before, and by the next step it has
- * come. All of these are hints: what is not there now is found when its turn comes.
+ * would be 100 ns each, and they hang on each other: page, person, profile. So it is looked at several times before its
+ * turn comes: each time for what is known where to find after the time before. Between two looks a message is applied,
+ * which takes longer than the memory; and so little is fetched ahead that it is still in the first cache when it is
+ * wanted. All of these are hints: what is not there now is found when its turn comes.
  *
  *   step  person                         its share of the tenant
  *   0     -                              -                          the message's event
@@ -18,15 +19,7 @@
  *   5     its events                     ..
  */
 
-#define STEP_COUNT 6u
 #define STEP_OF_SHARE 3u /* the first step of what is in it */
-
-struct ahead {
-    const struct message *message;
-    const struct applied_event *event;
-    struct person **person; /* NULL: not there now */
-    const struct share *share;
-};
 
 static struct store_key
 key_of(const struct applied_event *event)
@@ -38,31 +31,28 @@ key_of(const struct applied_event *event)
 }
 
 static const struct share *
-find_share(const struct keeper *keeper, const struct ahead *ahead)
+find_share(const struct keeper *keeper, const struct message *message, const struct applied_event *event)
 {
-    const struct keeper_tenant *tenant =
-        keeper_known_tenant(keeper, ahead->message->partition, ahead->event->tenant_no);
+    const struct keeper_tenant *tenant = keeper_known_tenant(keeper, message->partition, event->tenant_no);
 
-    return tenant != NULL && tenant->shares != NULL ? tenant->shares[ahead->message->slice] : NULL;
+    return tenant != NULL && tenant->shares != NULL ? tenant->shares[message->slice] : NULL;
 }
 
 static void
-fetch_share(struct ahead *ahead, uint32_t step)
+fetch_share(const struct share *share, uint32_t step)
 {
-    if (ahead->share == NULL) {
+    if (share == NULL) {
         return;
     }
-    order_prefetch(&ahead->share->events, step);
+    order_prefetch(&share->events, step);
     if (step == 0) {
-        history_prefetch(ahead->share->history);
+        history_prefetch(share->history);
     }
 }
 
 static void
-fetch_person(const struct ahead *ahead, uint32_t step)
+fetch_person(const struct person *person, uint32_t step)
 {
-    const struct person *person = *ahead->person;
-
     if (person == NULL) {
         return;
     }
@@ -73,56 +63,48 @@ fetch_person(const struct ahead *ahead, uint32_t step)
 }
 
 static void
-fetch(const struct keeper *keeper, struct ahead *ahead, uint32_t step)
+fetch(const struct keeper *keeper, struct keeper_ahead *ahead, uint32_t step)
 {
-    const struct store *persons = &keeper->persons[ahead->message->slice];
+    const struct message *message = &ahead->message;
+    const struct applied_event *event = message->payload;
+    const struct store *persons = &keeper->persons[message->slice];
 
+    if (message->kind != MESSAGE_EVENT) {
+        return;
+    }
     switch (step) {
     case 0:
-        prefetch_lines(ahead->event, sizeof(*ahead->event));
+        prefetch_lines(event, sizeof(*event));
         return;
     case 1:
-        prefetch_lines(ahead->event->record, sizeof(*ahead->event->record));
-        store_prefetch(persons, key_of(ahead->event));
+        prefetch_lines(event->record, sizeof(*event->record));
+        store_prefetch(persons, key_of(event));
         return;
     case 2:
-        store_prefetch_record(persons, key_of(ahead->event), sizeof(struct person));
-        ahead->share = find_share(keeper, ahead);
+        store_prefetch_record(persons, key_of(event), sizeof(struct person));
+        ahead->share = find_share(keeper, message, event);
         if (ahead->share != NULL) {
             prefetch_lines(ahead->share, sizeof(*ahead->share));
         }
         return;
     case STEP_OF_SHARE:
-        *ahead->person = store_peek(persons, key_of(ahead->event));
+        ahead->person = store_peek(persons, key_of(event));
         break;
     default:
         break;
     }
-    fetch_share(ahead, step - STEP_OF_SHARE);
-    fetch_person(ahead, step - STEP_OF_SHARE);
+    fetch_share(ahead->share, step - STEP_OF_SHARE);
+    fetch_person(ahead->person, step - STEP_OF_SHARE);
 }
 
 void
-keeper_prefetch(const struct keeper *keeper, const struct message *batch, uint32_t count,
-                struct person **out_people)
+keeper_prefetch(const struct keeper *keeper, struct keeper_ahead *batch, uint32_t count, uint32_t turn)
 {
-    struct ahead ahead[KEEPER_BATCH_COUNT];
-    uint32_t event_count = 0;
+    for (uint32_t step = 0; step < KEEPER_STEP_COUNT; step++) {
+        uint32_t at = turn - step; /* beyond all when there is none */
 
-    ASSERT(count <= KEEPER_BATCH_COUNT);
-    for (uint32_t i = 0; i < count; i++) {
-        out_people[i] = NULL;
-        if (batch[i].kind == MESSAGE_EVENT) {
-            struct ahead *row = &ahead[event_count++];
-            row->message = &batch[i];
-            row->event = batch[i].payload;
-            row->person = &out_people[i];
-            row->share = NULL;
-        }
-    }
-    for (uint32_t step = 0; step < STEP_COUNT; step++) {
-        for (uint32_t i = 0; i < event_count; i++) {
-            fetch(keeper, &ahead[i], step);
+        if (at < count) {
+            fetch(keeper, &batch[at], step);
         }
     }
 }

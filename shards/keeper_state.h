@@ -243,11 +243,18 @@ uint64_t keeper_applied_count(const struct keeper_partition *partition);
 
 /* keeper_prefetch.c */
 
-#define KEEPER_BATCH_COUNT 64u /* messages whose waits for memory overlap */
+#define KEEPER_BATCH_COUNT 64u
+#define KEEPER_STEP_COUNT 6u
 
-/* These messages will be applied next. Says of those that are events whose they are; NULL: nobody's who is there. */
-void keeper_prefetch(const struct keeper *keeper, const struct message *batch, uint32_t count,
-                     struct person **out_people);
+/* A message, and what is known of it before it is applied. */
+struct keeper_ahead {
+    struct message message;
+    struct person *person;     /* of an event: whose it is; NULL: nobody who was there */
+    const struct share *share; /* likewise */
+};
+
+/* To be called for turns 0, 1, 2 ..: message `i` comes after turn i + KEEPER_STEP_COUNT - 1. */
+void keeper_prefetch(const struct keeper *keeper, struct keeper_ahead *batch, uint32_t count, uint32_t turn);
 
 /* keeper_wait.c */
 
