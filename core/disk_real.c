@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #define LOCK_NAME "LOCK"
@@ -410,6 +411,18 @@ list_folder(struct disk *disk, const char *folder, void (*found)(void *context, 
     return r;
 }
 
+static int
+room(struct disk *disk, uint64_t *out_bytes)
+{
+    struct statvfs stat;
+
+    if (fstatvfs(real_of(disk)->directory, &stat) != 0) {
+        return fault_new(-errno);
+    }
+    *out_bytes = (uint64_t)stat.f_bavail * stat.f_frsize;
+    return 0;
+}
+
 static const struct disk_ops real_ops = {
     .make_folder = make_folder,
     .open = open_file,
@@ -423,6 +436,7 @@ static const struct disk_ops real_ops = {
     .unlink = unlink_file,
     .sync_folder = sync_folder,
     .list = list_folder,
+    .room = room,
 };
 
 /* Only doing it tells: some file systems accept the flag and refuse the write. */

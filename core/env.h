@@ -61,6 +61,8 @@ struct disk_ops {
     /* Calls `found` for each file of a folder, in no particular order. */
     int (*list)(struct disk *disk, const char *folder, void (*found)(void *context, const char *name),
                 void *context);
+    /* How many bytes more there is room for, in all files together; others may take it. */
+    int (*room)(struct disk *disk, uint64_t *out_bytes);
 };
 
 struct disk {

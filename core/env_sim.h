@@ -67,7 +67,10 @@ bool sim_disk_is_dead(const struct sim_disk *disk);
 void sim_disk_fail_at(struct sim_disk *disk, uint64_t at);
 /* It has. */
 bool sim_disk_has_failed(const struct sim_disk *disk);
-/* -ENOSPC for whatever asks for room: new names, and files that would grow. */
+/* There is room for so many bytes more than all files have now; UINT64_MAX: for any number. Then -ENOSPC for whatever
+   asks for room: new names, and files that would grow. */
+void sim_disk_limit(struct sim_disk *disk, uint64_t more_bytes);
+/* There is none, or any. */
 void sim_disk_fill(struct sim_disk *disk, bool is_full);
 /* Flips one bit of durable data (tests of corruption). False when the file is shorter. */
 bool sim_disk_flip(struct sim_disk *disk, const char *name, uint64_t offset, uint32_t bit);

@@ -15,6 +15,7 @@
  * Nothing is ordered by an address and nothing asks for the time: a run depends on its seed.
  */
 
+#define BOUNDLESS_BYTES (UINT64_C(1) << 50)
 #define DEATH_NEVER UINT64_MAX
 
 struct name_change {
@@ -33,7 +34,7 @@ struct sim_disk {
     bool is_dead;
     uint64_t fault_at; /* the next write or sync fails */
     bool has_failed;
-    bool is_full;
+    uint64_t bytes_max;      /* in all files together; UINT64_MAX: there is no limit */
     struct sim_file **files; /* all there are, by age */
     uint32_t file_count;
     struct sim_file **handles; /* by number; numbers are never used again */
@@ -78,6 +79,33 @@ static bool
 dice_permille(struct sim_disk *disk, uint32_t permille)
 {
     return permille > 0 && dice_below(disk, 1000) < permille;
+}
+
+/* Room. What lost its name takes up none. */
+
+static uint64_t
+used_bytes(const struct sim_disk *disk)
+{
+    uint64_t used = 0;
+
+    for (uint32_t i = 0; i < disk->live.count; i++) {
+        used += disk->live.name[i].file->live.bytes;
+    }
+    return used;
+}
+
+static uint64_t
+room_left(const struct sim_disk *disk)
+{
+    uint64_t used = disk->bytes_max != UINT64_MAX ? used_bytes(disk) : 0;
+
+    return disk->bytes_max > used ? disk->bytes_max - used : 0;
+}
+
+static bool
+has_room(const struct sim_disk *disk, const struct sim_file *file, uint64_t end)
+{
+    return end <= file->live.bytes || end - file->live.bytes <= room_left(disk);
 }
 
 /* Files. */
@@ -237,6 +265,10 @@ int
 sim_disk_write_end(struct sim_disk *disk, struct sim_file *file, struct sim_write *write)
 {
     tell_watcher(disk, SIM_CHANGE_WRITE_ENDS);
+    if (!has_room(disk, file, sim_write_end(write))) {
+        sim_file_write_abandon(write);
+        return -ENOSPC;
+    }
     if (dice_permille(disk, disk->options.write_fails_permille) || is_fault_due(disk)) {
         sim_file_write_abandon(write);
         return -EIO;
@@ -259,7 +291,7 @@ make_folder(struct disk *interface, const char *name)
     if (file != NULL) {
         return file->is_folder ? 0 : fault_new(-EEXIST);
     }
-    if (disk->is_full) {
+    if (room_left(disk) == 0) {
         return fault_new(-ENOSPC);
     }
     change_names(disk, name, file_create(disk, true), "");
@@ -284,7 +316,7 @@ open_file(struct disk *interface, const char *name, enum disk_open how, struct d
         if (!has_folder(&disk->live, name)) {
             return fault_new(-ENOENT);
         }
-        if (disk->is_full) {
+        if (room_left(disk) == 0) {
             return fault_new(-ENOSPC);
         }
         file = file_create(disk, false);
@@ -351,7 +383,7 @@ write_file(struct disk *interface, struct disk_file file, const void *buffer, ui
     if (!sim_disk_begin(disk)) {
         return fault_new(-EIO);
     }
-    if (disk->is_full && offset + bytes > open->live.bytes) {
+    if (!has_room(disk, open, offset + bytes)) {
         return fault_new(-ENOSPC);
     }
     if (dice_permille(disk, disk->options.write_fails_permille) || is_fault_due(disk)) {
@@ -372,8 +404,7 @@ zero_fill(struct disk *interface, struct disk_file file, uint64_t bytes)
     if (!sim_disk_begin(disk)) {
         return fault_new(-EIO);
     }
-    if (dice_permille(disk, disk->options.zero_fill_fails_permille) ||
-        (disk->is_full && bytes > open->live.bytes)) {
+    if (dice_permille(disk, disk->options.zero_fill_fails_permille) || !has_room(disk, open, bytes)) {
         return fault_new(-ENOSPC);
     }
     if (disk->watcher != NULL || disk->operation_count >= disk->death) {
@@ -512,6 +543,18 @@ list_folder(struct disk *interface, const char *folder, void (*found)(void *cont
     return 0;
 }
 
+static int
+room(struct disk *interface, uint64_t *out_bytes)
+{
+    const struct sim_disk *disk = sim_of(interface);
+
+    if (disk->is_dead) {
+        return fault_new(-EIO);
+    }
+    *out_bytes = disk->bytes_max != UINT64_MAX ? room_left(disk) : BOUNDLESS_BYTES;
+    return 0;
+}
+
 static const struct disk_ops sim_disk_ops = {
     .make_folder = make_folder,
     .open = open_file,
@@ -525,6 +568,7 @@ static const struct disk_ops sim_disk_ops = {
     .unlink = unlink_file,
     .sync_folder = sync_folder,
     .list = list_folder,
+    .room = room,
 };
 
 /* The disk as the test sees it. */
@@ -540,6 +584,7 @@ sim_disk_create(struct sim_disk_options options)
     disk->dice = options.seed;
     disk->death = DEATH_NEVER;
     disk->fault_at = DEATH_NEVER;
+    disk->bytes_max = UINT64_MAX;
     return disk;
 }
 
@@ -713,9 +758,15 @@ sim_disk_has_failed(const struct sim_disk *disk)
 }
 
 void
+sim_disk_limit(struct sim_disk *disk, uint64_t more_bytes)
+{
+    disk->bytes_max = more_bytes != UINT64_MAX ? used_bytes(disk) + more_bytes : UINT64_MAX;
+}
+
+void
 sim_disk_fill(struct sim_disk *disk, bool is_full)
 {
-    disk->is_full = is_full;
+    sim_disk_limit(disk, is_full ? 0 : UINT64_MAX);
 }
 
 bool

@@ -24,5 +24,5 @@ MUST_USE bool sim_disk_begin(struct sim_disk *disk);
 struct sim_file *sim_file_hold(struct sim_disk *disk, struct disk_file file);
 void sim_file_drop(struct sim_file *file);
 
-/* A begun durable write ends: 0, or -EIO by dice. */
+/* A begun durable write ends: 0, -EIO by dice, or -ENOSPC. */
 int sim_disk_write_end(struct sim_disk *disk, struct sim_file *file, struct sim_write *write);

@@ -177,6 +177,12 @@ sim_write_data(const struct sim_write *write)
     return write->data;
 }
 
+uint64_t
+sim_write_end(const struct sim_write *write)
+{
+    return write->offset + write->bytes;
+}
+
 void
 sim_file_write_end(struct sim_file *file, struct sim_write *write)
 {

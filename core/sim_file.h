@@ -59,6 +59,7 @@ void sim_file_zero(struct sim_file *file, uint64_t bytes);
 struct sim_write *sim_file_write_begin(struct sim_file *file, const void *data, uint64_t bytes,
                                        uint64_t offset);
 const uint8_t *sim_write_data(const struct sim_write *write);
+uint64_t sim_write_end(const struct sim_write *write); /* in the file */
 /* It ends, and is there for ever. */
 void sim_file_write_end(struct sim_file *file, struct sim_write *write);
 /* It failed, or its owner is gone: only a crash may show it. */

@@ -553,18 +553,49 @@ begin_round(struct checkpoint *checkpoint)
     wake_others(checkpoint);
 }
 
+static bool
+is_disk_full(const struct node *node)
+{
+    for (uint32_t i = 0; i < node->shard_count; i++) {
+        if (atomic_load_explicit(&node->words[i].is_disk_full, memory_order_relaxed)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The log is kept for the older one of the checkpoints: another one gives back what lies between them. */
+static bool
+has_more_to_give_back(const struct node *node)
+{
+    const struct manifest_checkpoint *newest = manifest_newest_checkpoint(node->manifest);
+    const struct manifest_checkpoint *older = &node->manifest->checkpoints[0];
+
+    return newest != NULL &&
+           (older == newest || older->epoch != node->epoch ||
+            memcmp(older->positions, newest->positions, newest->position_count * sizeof(uint64_t)) != 0);
+}
+
 static void
 look(struct timer *timer)
 {
     struct checkpoint *checkpoint = CONTAINER_OF(timer, struct checkpoint, leader.timer);
     struct leader *leader = &checkpoint->leader;
-    uint64_t applied = applied_count(checkpoint->node) - leader->applied_before;
-    bool is_due = env_mono(checkpoint->shard->env).ns >= leader->due.ns ||
-                  (checkpoint->round->event_count > 0 && applied >= checkpoint->round->event_count);
+    struct node *node = checkpoint->node;
+    uint64_t now = env_mono(checkpoint->shard->env).ns;
+    uint64_t applied = applied_count(node) - leader->applied_before;
+    bool is_full = is_disk_full(node);
+    bool is_due = now >= leader->due.ns ||
+                  (checkpoint->round->event_count > 0 && applied >= checkpoint->round->event_count) ||
+                  (is_full && !checkpoint->round->is_given_up);
 
-    if (!leader->is_leading && applied > 0 && is_due && node_is_ready(checkpoint->node) &&
-        !atomic_load_explicit(&checkpoint->node->is_stopping, memory_order_relaxed)) {
+    if (!leader->is_leading && is_due && (applied > 0 || (is_full && has_more_to_give_back(node))) &&
+        node_is_ready(node) && !atomic_load_explicit(&node->is_stopping, memory_order_relaxed)) {
         begin_round(checkpoint);
+    } else if (leader->is_leading && is_full && now >= leader->begun_at.ns + checkpoint->round->interval_ns) {
+        log_warn_seldom("there is no room on the disk for a checkpoint, nor, before it is made, for the log: "
+                        "events are refused until there is",
+                        LOG_UINT("checkpoint", checkpoint->number));
     }
     look_later(checkpoint);
 }

@@ -86,6 +86,17 @@ node_slice_owner(const struct node *node, uint16_t slice)
     return (uint16_t)(slice % node->shard_count);
 }
 
+/* Any shard. The most credit that each pair of shards has while a log has so much room. Where there is not enough for all,
+   half of it is for those who use what they have. */
+static inline uint64_t
+node_credit_max(const struct node *node, uint64_t room)
+{
+    uint64_t share = room / (2 * node->shard_count);
+
+    return share < node->credit_bytes && room < node->credit_bytes * node->shard_count ? share
+                                                                                       : node->credit_bytes;
+}
+
 /* Any shard. Where a canonical is kept; by keyed hash. */
 uint16_t node_slice(const struct node *node, struct uuid canonical);
 

@@ -244,9 +244,9 @@ note_disk(struct sequencer *sequencer)
     if (is_full_now != atomic_load_explicit(is_full, memory_order_relaxed)) {
         atomic_store_explicit(is_full, is_full_now, memory_order_relaxed);
         if (is_full_now) {
-            log_warn("the disk is full: events are refused when the room at hand is used up");
+            log_warn_seldom("the disk is full: events are refused when the room at hand is used up");
         } else {
-            log_info("the disk has room again");
+            log_warn_seldom("the disk has room again");
         }
     }
 }
@@ -258,15 +258,16 @@ grant_credit(struct sequencer *sequencer)
     struct node *node = sequencer->node;
     uint64_t room = commit_log_room(sequencer->log);
     uint64_t outstanding = promised(sequencer);
+    uint64_t most = node_credit_max(node, room);
 
     if (!sequencer->settings_appended) {
         room = 0; /* they come first */
     }
     for (uint32_t to = 0; to < node->shard_count && outstanding < room; to++) {
-        uint64_t wanted = node->credit_bytes - (sequencer->granted[to] - sequencer->processed[to]);
+        uint64_t has = sequencer->granted[to] - sequencer->processed[to];
         uint64_t share = (room - outstanding) / (node->shard_count - to);
+        uint64_t wanted = has > most ? 0 : most - has < share ? most - has : share;
 
-        wanted = wanted < share ? wanted : share;
         if (wanted > 0) {
             struct credit_line *line = &node->credits[sequencer->options.home.n * node->shard_count + to];
 
@@ -853,6 +854,7 @@ sequencer_open(struct sequencer_options options, struct sequencer **out_sequence
                             .block_count = BLOCK_COUNT,
                             .in_flight_max = IN_FLIGHT_MAX,
                             .segments_ahead = segments_ahead,
+                            .is_modest = node->round->interval_ns > 0,
                             .on_durable = block_is_durable,
                             .on_fatal = log_failed,
                             .context = sequencer,

@@ -38,6 +38,7 @@
 
 #define RETRY_NS NS_PER_S
 #define SEGMENT_BLOCK_COUNT_MIN 2u
+#define MODEST_COUNT 3u /* files: half of their room may be promised to who does not use it */
 #define FATAL_BYTES_MAX 160u
 
 /* A segment of this stream. */
@@ -63,6 +64,7 @@ struct preparation {
     struct disk_file file;
     enum segment_origin origin;
     uint32_t number;
+    uint64_t held_bytes; /* 0: any number is right */
     bool is_under_way;
 };
 
@@ -161,6 +163,7 @@ preparation_begin(struct commit_log *log)
 {
     struct preparation *preparation = &log->preparation;
     uint64_t generation = 1;
+    uint32_t held_count;
 
     if (log->live_end - log->live_begin >= LOG_SEGMENT_COUNT_MAX) {
         return fault_new(-EFBIG);
@@ -179,6 +182,13 @@ preparation_begin(struct commit_log *log)
         preparation->number = log->number_next;
     }
     preparation->disk = log->disk;
+    /* Only a checkpoint ends the need for a file, and it needs room too: a log that took the whole disk would keep it for
+       ever. Each stream has the same share, and what it cannot do without. */
+    held_count = log->live_end - log->live_begin + log->elder_count + log->spare_end - log->spare_begin +
+                 (preparation->origin == SEGMENT_NEW ? 1 : 0);
+    preparation->held_bytes = log->options.is_modest && held_count > MODEST_COUNT
+                                  ? log->options.segment_bytes * held_count * log->stream_count
+                                  : 0;
     preparation->file = DISK_FILE_NONE;
     preparation->header = (struct segment_header){
         .store_id = log->store_id,
@@ -197,8 +207,8 @@ preparation_run(void *context)
 {
     struct preparation *preparation = context;
 
-    return segment_prepare(preparation->disk, preparation->number, preparation->origin, &preparation->header,
-                           &preparation->file);
+    return segment_prepare_modestly(preparation->disk, preparation->number, preparation->origin,
+                                    &preparation->header, preparation->held_bytes, &preparation->file);
 }
 
 static void
@@ -259,6 +269,11 @@ prepare_done(struct env_op *op, int result)
         if (log->options.on_room != NULL) {
             log->options.on_room(log->options.context);
         }
+        return;
+    }
+    if (result == SEGMENT_GIVEN_BACK) {
+        log->spare_begin++;
+        prepare_when_needed(log);
         return;
     }
     if (segment_is_disk_full(result)) {
@@ -385,11 +400,13 @@ check_options(const struct commit_log_options *options)
 static int
 prepare_first(struct commit_log *log)
 {
-    int r = preparation_begin(log);
+    int r;
 
-    if (r == 0) {
-        r = preparation_run(&log->preparation);
-    }
+    do {
+        r = preparation_begin(log);
+        r = r == 0 ? preparation_run(&log->preparation) : r;
+        log->spare_begin += r == SEGMENT_GIVEN_BACK ? 1 : 0;
+    } while (r == SEGMENT_GIVEN_BACK);
     if (r != 0) {
         return fault_up(r);
     }

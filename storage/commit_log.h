@@ -20,7 +20,8 @@
  * Memory   block_count buffers, taken at boot. A record is at most LOG_RECORD_BYTES_MAX, a multiple of 8.
  * Limits   LOG_SEGMENT_COUNT_MAX segments a stream that are not recycled; more is "disk full".
  * Errors   A failed write is fatal: on_fatal is called once and nothing becomes durable any more.
- *          A failed preallocation is "disk full": room is not renewed, and is tried again every second.
+ *          A failed preallocation is "disk full": room is not renewed, and is tried again every second. So is one
+ *          that would be more than `is_modest` allows; then free files go back to the disk.
  * Order    Blocks become durable in sequence order.
  */
 
@@ -85,6 +86,7 @@ struct commit_log_options {
     uint32_t block_count; /* buffers: filling + in flight + being applied */
     uint32_t in_flight_max;
     uint32_t segments_ahead; /* prepared before they are needed */
+    bool is_modest;          /* takes no more than its share of half of what others leave of the disk */
     void (*on_durable)(void *context,
                        struct log_block *block); /* lends the block until commit_log_release() */
     void (*on_fatal)(void *context, int fault, const char *what);

@@ -277,7 +277,7 @@ unmake(struct disk *disk, const char *name, int because)
     if (r == 0 || r == -ENOENT) {
         r = disk->ops->sync_folder(disk, SEGMENT_FOLDER);
     }
-    return r != 0 ? fault_new(r) : fault_up(because);
+    return r != 0 ? fault_new(r) : because;
 }
 
 int
@@ -309,6 +309,48 @@ fail:
     disk->ops->close(disk, file);
     if (origin == SEGMENT_NEW) {
         return unmake(disk, name, r);
+    }
+    return fault_up(r);
+}
+
+static void
+count_file(void *context, const char *name)
+{
+    uint32_t *count = context;
+
+    (void)name;
+    (*count)++;
+}
+
+static int
+check_share(struct disk *disk, uint64_t bytes, uint64_t held_bytes)
+{
+    uint32_t count = 0;
+    uint64_t room;
+    int r = disk->ops->list(disk, SEGMENT_FOLDER, count_file, &count);
+
+    if (r == 0) {
+        r = disk->ops->room(disk, &room);
+    }
+    if (r != 0) {
+        return fault_new(r);
+    }
+    return held_bytes <= (room + count * bytes) / 2 ? 0 : -ENOSPC;
+}
+
+int
+segment_prepare_modestly(struct disk *disk, uint32_t number, enum segment_origin origin,
+                         const struct segment_header *header, uint64_t held_bytes, struct disk_file *out_file)
+{
+    char name[SEGMENT_NAME_BYTES];
+    int r = held_bytes > 0 ? check_share(disk, header->bytes, held_bytes) : 0;
+
+    if (r == 0) {
+        return segment_prepare(disk, number, origin, header, out_file);
+    }
+    if (r == -ENOSPC && origin == SEGMENT_RECYCLED) {
+        segment_name(number, name);
+        return unmake(disk, name, SEGMENT_GIVEN_BACK);
     }
     return fault_up(r);
 }

@@ -72,14 +72,23 @@ uint32_t segment_list_find(const struct segment_list *list, uint64_t epoch, uint
 /* out_name has SEGMENT_NAME_BYTES: "log/00000001.seg". */
 void segment_name(uint32_t number, char *out_name);
 
-/* Makes `number` the file that `header` describes (magic, version and checksum are filled in here) and leaves it
-   open and durable. A new file is created and filled with zeros, and unlinked again after a fault. */
 enum segment_origin {
     SEGMENT_NEW,
     SEGMENT_RECYCLED,
 };
+enum segment_answer {
+    SEGMENT_GIVEN_BACK = 1,
+};
+
+/* Makes `number` the file that `header` describes (magic, version and checksum are filled in here) and leaves it
+   open and durable. A new file is created and filled with zeros, and unlinked again after a fault. */
 MUST_USE int segment_prepare(struct disk *disk, uint32_t number, enum segment_origin origin,
                              const struct segment_header *header, struct disk_file *out_file);
+/* The same, if with it files of so many bytes are no more than half of what is free on the disk or in segments. If not:
+   a new file is -ENOSPC, and a recycled one is unlinked, SEGMENT_GIVEN_BACK. 0 bytes are always right. */
+MUST_USE int segment_prepare_modestly(struct disk *disk, uint32_t number, enum segment_origin origin,
+                                      const struct segment_header *header, uint64_t held_bytes,
+                                      struct disk_file *out_file);
 /* Faults of segment_prepare() that mean: not now. */
 static inline bool
 segment_is_disk_full(int fault)

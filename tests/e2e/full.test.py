@@ -13,6 +13,7 @@ BATCH_COUNT = 200
 TENANT_COUNT = 40
 PERSON_COUNT = 50
 LIVES_MIN = 3
+NO_ROOM = 'there is no room on the disk for a checkpoint', 'a checkpoint was given up, for the disk'
 REFUSAL_COUNT = 20  # one after the other, before we believe it
 
 
@@ -67,6 +68,69 @@ def a_full_disk_refuses_events_with_507_and_takes_them_again_when_there_is_room(
         until(lambda: takes_an_event(node, 'after'), 20, 'an event that is accepted again')
         node.kill()
         node.start('--shards', '1')
+        check_equal(total(node), count + 1, 'events at the end')
+
+
+def batch_of_few(number):
+    """Events that the log has much of, and the state little."""
+    return lines([event(f't{index % 4}', event_id=f'{number}-{index}', user_id=f'u{index % PERSON_COUNT}',
+                        event_time=now_ms(), traits={'x': 'y' * 8000}) for index in range(100)])
+
+
+@test()
+def a_log_that_fills_the_disk_many_times_over_is_given_back_each_time():
+    disk_bytes = 64 << 20
+    for shards in '1', '2':
+        with contextlib.ExitStack() as stack:
+            node = stack.enter_context(Node(starts=False, environment={
+                'MILLRACE_LOG_SEGMENT_BYTES': '4MiB', 'MILLRACE_STORAGE_CHECKPOINT_INTERVAL': '100ms'}))
+            node.wrapper = stack.enter_context(file_system('tmpfs', node.data, f'size={disk_bytes}'))
+            node.start('--shards', shards)
+            count = number = log_bytes = 0
+
+            def an_event_batch_is_accepted():
+                nonlocal number
+                number += 1
+                answer = node.post('/v1/events', batch_of_few(number))
+                check(answer.status in (200, 507), repr(answer))
+                return answer.status == 200
+
+            while log_bytes < 3 * disk_bytes:
+                until(an_event_batch_is_accepted, 20, 'room again')
+                count += 100
+                log_bytes += len(batch_of_few(0))
+            check('the disk is full' in node.log(), 'the disk was never full')
+            check_equal(total(node), count, 'events')
+            node.kill()
+            node.start('--shards', '2')
+            check_equal(total(node), count, 'events after a start')
+            until(an_event_batch_is_accepted, 20, 'room again, after a start')
+
+
+@test()
+def a_state_that_does_not_fit_on_the_disk_refuses_events_until_somebody_makes_room():
+    with contextlib.ExitStack() as stack:
+        node = stack.enter_context(Node(starts=False, environment={
+            'MILLRACE_LOG_SEGMENT_BYTES': '4MiB', 'MILLRACE_STORAGE_CHECKPOINT_INTERVAL': '100ms'}))
+        node.wrapper = stack.enter_context(file_system('tmpfs', node.data, 'size=32m'))
+        node.start('--shards', '1')
+        count = round_count = 0
+
+        def is_refused_for_good():
+            nonlocal count, round_count
+            more, _ = fill(node, 507, has_new_people=True, first=round_count * REQUEST_COUNT_MAX)
+            count += more
+            round_count += 1
+            return more == 0 and any(line in node.log() for line in NO_ROOM)
+
+        until(is_refused_for_good, 40, 'a checkpoint that finds no room')
+        check_equal(total(node), count, 'events')
+        check_equal(node.get('/readyz').status, 200, 'readyz')
+        node.stop()
+        node.start('--shards', '2')
+        check_equal(total(node), count, 'events after a start')
+        subprocess.run([*DIES_WITH_PARENT, *node.wrapper, 'mount', '-o', 'remount,size=300m', node.data], check=True)
+        until(lambda: takes_an_event(node, 'after'), 20, 'an event that is accepted again')
         check_equal(total(node), count + 1, 'events at the end')
 
 

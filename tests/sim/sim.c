@@ -31,6 +31,7 @@
 #define FAILURE_STEPS 300u /* by then every shard has had its turns */
 #define FULL_STEPS 30000u
 #define FULL_REFUSED 20u
+#define FULL_BYTES_MAX (4u << 20) /* that are left, at most */
 #define SMALL_SEGMENT_BYTES (256u << 10)
 
 struct day {
@@ -91,7 +92,8 @@ give_faults(struct day *day)
                          now + dice_below(&cluster->dice, dice_chance(&cluster->dice, 50) ? 20 : 150));
     }
     day->may_be_full = dice_chance(&cluster->dice, 15);
-    sim_disk_fill(cluster->disk, day->may_be_full);
+    sim_disk_limit(cluster->disk,
+                   !day->may_be_full ? UINT64_MAX : dice_below(&cluster->dice, FULL_BYTES_MAX));
     day->fillings += day->may_be_full;
 }
 

@@ -574,3 +574,127 @@ TEST(a_free_file_of_another_size_is_made_to_fit)
     fill_segments(5);
     then_all_is_read_back(40);
 }
+
+/* A modest log. */
+
+static void
+given_a_modest_log(uint32_t segments_of_room)
+{
+    world_begin(1);
+    CHECK_EQ(world_settle(1, false), 0);
+    world_env();
+    world.options.is_modest = true;
+    sim_disk_limit(world.disk, segments_of_room * WORLD_SEGMENT_BYTES);
+    CHECK_EQ(world_open(0), 0);
+    world_drain();
+}
+
+static void
+put_while_there_is_room(void)
+{
+    while (commit_log_room(world.log) >= commit_log_cost(90000)) {
+        world_put(0, 90000);
+    }
+}
+
+static uint64_t
+room_of_disk(void)
+{
+    struct disk *disk = sim_disk_interface(world.disk);
+    uint64_t room;
+
+    CHECK_EQ(disk->ops->room(disk, &room), 0);
+    return room;
+}
+
+static void
+a_second_later(void)
+{
+    world.clock.mono.ns += NS_PER_S;
+    (void)timer_run(&world.timers, world.clock.mono, 10);
+    world_drain();
+}
+
+TEST(a_modest_log_leaves_half_of_the_disk_and_goes_on_when_it_is_given_back)
+{
+    given_a_modest_log(10);
+    for (uint32_t round = 0; round < 4; round++) {
+        put_while_there_is_room();
+        CHECK(commit_log_is_disk_full(world.log));
+        CHECK_EQ(world_file_count(), 5);
+        CHECK_EQ(room_of_disk(), 5 * WORLD_SEGMENT_BYTES);
+        release_below(commit_log_durable(world.log));
+        a_second_later();
+        CHECK(commit_log_room(world.log) > WORLD_SEGMENT_BYTES);
+    }
+    CHECK_EQ(world.fatal_count, 0);
+    world_end();
+}
+
+TEST(what_others_take_is_not_the_logs_and_its_free_files_go_back_to_the_disk)
+{
+    struct disk *disk;
+    struct disk_file file;
+
+    given_a_modest_log(16);
+    disk = sim_disk_interface(world.disk);
+    put_while_there_is_room();
+    CHECK_EQ(world_file_count(), 8);
+    CHECK_EQ(disk->ops->open(disk, "state", DISK_OPEN_CREATE, &file), 0);
+    CHECK_EQ(disk->ops->zero_fill(disk, file, 6 * WORLD_SEGMENT_BYTES), 0);
+    release_below(
+        commit_log_durable(world.log)); /* all but the current one are free: of ten, five are the log's */
+    put_while_there_is_room();
+    a_second_later();
+    CHECK_EQ(world_file_count(), 5);
+    CHECK_EQ(room_of_disk(), 5 * WORLD_SEGMENT_BYTES);
+
+    disk->ops->close(disk, file);
+    CHECK_EQ(disk->ops->unlink(disk, "state"), 0);
+    a_second_later();
+    put_while_there_is_room();
+    CHECK_EQ(world_file_count(), 8);
+    uint32_t seen_count = world.seen_count;
+    world_crash();
+    CHECK_EQ(world_settle(1, false), 0);
+    CHECK_EQ(world_read(), 0);
+    CHECK_EQ(world.found[world.found_count - 1] + 1, seen_count);
+    world_end();
+}
+
+TEST(a_modest_log_takes_what_it_cannot_do_without_while_there_is_any)
+{
+    given_a_modest_log(4);
+    CHECK_EQ(world_file_count(), 3);
+    put_while_there_is_room();
+    CHECK_EQ(world_file_count(), 3);
+    sim_disk_limit(world.disk, 0); /* and recycles it, though others have taken the rest */
+    for (uint32_t round = 0; round < 4; round++) {
+        put_while_there_is_room();
+        release_below(commit_log_durable(world.log));
+        a_second_later();
+        CHECK_EQ(world_file_count(), 3);
+        CHECK(commit_log_room(world.log) > WORLD_SEGMENT_BYTES);
+    }
+    world_end();
+}
+
+TEST(files_of_earlier_epochs_are_the_logs_too)
+{
+    given_a_modest_log(8);
+    put_while_there_is_room();
+    CHECK_EQ(world_file_count(), 4);
+    world_close();
+    CHECK_EQ(world_settle(1, false), 0);
+    world_env();
+    CHECK_EQ(world_open(0), -ENOSPC);
+    CHECK_EQ(world_file_count(), 4);
+    manifest_drop_epoch(&world.manifest, 0);
+    CHECK_EQ(manifest_save(sim_disk_interface(world.disk), &world.manifest), 0);
+    commit_log_recycle_epoch(world.log, world.report.epoch - 1);
+    world_drain();
+    CHECK(!commit_log_is_disk_full(world.log));
+    put_while_there_is_room();
+    CHECK_EQ(world_file_count(), 4);
+    world_end();
+}

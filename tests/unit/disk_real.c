@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -263,4 +264,19 @@ TEST(more_files_than_the_limit_are_refused)
     disk->ops->close(disk, files[0]);
     CHECK_EQ(disk->ops->open(disk, "a", DISK_OPEN_EXISTING, &one_more), 0);
     end_disk(); /* closes the rest */
+}
+
+TEST(room_is_what_the_file_system_says)
+{
+    struct statvfs stat;
+    uint64_t room = 0;
+
+    given_a_directory();
+    CHECK_EQ(disk_real_open(directory, &disk), 0);
+    CHECK_EQ(disk->ops->room(disk, &room), 0);
+    CHECK_EQ(statvfs(directory, &stat), 0);
+    uint64_t said = (uint64_t)stat.f_bavail * stat.f_frsize;
+    CHECK(room < 2 * said + 1); /* others write there too */
+    CHECK(said < 2 * room + 1);
+    end_disk();
 }

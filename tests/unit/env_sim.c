@@ -714,6 +714,32 @@ TEST(a_full_disk_has_no_room_and_keeps_what_it_has)
     end();
 }
 
+TEST(a_disk_with_a_limit_has_room_for_so_much_and_gets_back_what_is_unlinked)
+{
+    struct note note = {.op.done = note_done};
+    struct disk_file file;
+    uint64_t left;
+
+    given_a_disk((struct sim_disk_options){.seed = 4});
+    file = given_a_durable_file("a");
+    CHECK_EQ(disk->ops->room(disk, &left), 0);
+    CHECK(left > UINT32_MAX);
+    sim_disk_limit(sim, BYTES + DISK_SECTOR_BYTES);
+    CHECK_EQ(disk->ops->room(disk, &left), 0);
+    CHECK_EQ(left, BYTES + DISK_SECTOR_BYTES);
+    CHECK_EQ(disk->ops->zero_fill(disk, given_a_durable_file("b"), BYTES + DISK_SECTOR_BYTES + 1), -ENOSPC);
+    CHECK_EQ(disk->ops->room(disk, &left), 0);
+    CHECK_EQ(left, DISK_SECTOR_BYTES);
+    env_write(env, &note.op, file, new_bytes, BYTES, 2 * DISK_SECTOR_BYTES);
+    finish_all();
+    CHECK_EQ(note.result, -ENOSPC);
+    CHECK_EQ(disk->ops->unlink(disk, "b"), 0);
+    env_write(env, &note.op, file, new_bytes, BYTES, 2 * DISK_SECTOR_BYTES);
+    finish_all();
+    CHECK_EQ(note.result, 0);
+    end();
+}
+
 /* A small life with crashes, summed up in a number. */
 static uint64_t
 live_a_life(uint64_t seed)
