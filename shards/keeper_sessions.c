@@ -258,7 +258,7 @@ has_archives(const struct keeper *keeper, const struct question *question)
     for (uint32_t i = 0; i < question->ask.event_session.member_count; i++) {
         const struct person *person =
             keeper_person_of(keeper, question, &question->ask.event_session.members[i]);
-        if (person != NULL && person->archive.order.count > 0) {
+        if (person != NULL && order_count(&person->archive.order) > 0) {
             return true;
         }
     }
@@ -294,10 +294,10 @@ begin_archives(struct keeper *keeper, struct asked *asked, int64_t *out_from_ms)
     scan_clear(asked->scan);
     for (uint32_t i = 0; i < member_count; i++) {
         const struct person *person = keeper_person_of(keeper, question, &members[i]);
-        if (person != NULL && person->archive.order.count > 0) {
+        if (person != NULL && order_count(&person->archive.order) > 0) {
             int64_t longest_ms = person->archive.duration_ms_max;
             scan_add_order(asked->scan, &person->archive.order);
-            archived_count += person->archive.order.count;
+            archived_count += order_count(&person->archive.order);
             duration_ms_max = longest_ms > duration_ms_max ? longest_ms : duration_ms_max;
         }
     }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "shards/order.h"
 
-#define CHUNK_COUNT_FIRST 1u /* many people have one event, and one session that is final */
-#define DIGIT_BITS 11u       /* the counts of a digit fit the first cache */
+#define CHUNK_COUNT_FIRST 2u
+#define DIGIT_BITS 11u /* the counts of a digit fit the first cache */
 #define DIGIT_COUNT (1u << DIGIT_BITS)
 
 static uint64_t
@@ -25,6 +25,25 @@ set_chunk(struct order *order, uint32_t index, struct order_chunk *chunk)
     } else {
         order->of.chunks[index] = chunk;
     }
+}
+
+/* The entries of a chunk: of the only one that needs none, too. */
+static const struct order_entry *
+entries_at(const struct order *order, uint32_t index)
+{
+    return order_has_chunks(order) ? chunk_at(order, index)->entries : &order->one;
+}
+
+static uint32_t
+count_at(const struct order *order, uint32_t index)
+{
+    return order_has_chunks(order) ? chunk_at(order, index)->count : order->one.item != 0;
+}
+
+static uint32_t
+chunk_count(const struct order *order)
+{
+    return order_has_chunks(order) ? order->chunk_count : 1;
 }
 
 /* The last chunk that begins with less than (time, key), or the first chunk. */
@@ -56,7 +75,7 @@ seek_chunk(const struct order *order, int64_t time, uint64_t key)
 void
 order_prefetch(const struct order *order, uint32_t step)
 {
-    if (order->chunk_count == 0 || step > 2) {
+    if (!order_has_chunks(order) || step > 2) {
         return;
     }
     if (step == 0) {
@@ -70,17 +89,15 @@ order_prefetch(const struct order *order, uint32_t step)
         prefetch_line(chunk);
         return;
     }
-    if (chunk->count > 0) {
-        prefetch_line_to_write(&chunk->entries[chunk->count - 1]);
-    }
+    prefetch_line_to_write(&chunk->entries[chunk->count - 1]);
     prefetch_line_to_write(&chunk->entries[chunk->count]); /* where the new one will be */
 }
 
 struct order_place
 order_seek(const struct order *order, int64_t time, uint64_t key)
 {
-    if (order->count == 0) {
-        return (struct order_place){0};
+    if (!order_has_chunks(order)) {
+        return (struct order_place){.index = order->one.item != 0 && order_is_before(&order->one, time, key)};
     }
     const struct order_chunk *last = chunk_at(order, order->chunk_count - 1);
 
@@ -109,11 +126,9 @@ order_seek(const struct order *order, int64_t time, uint64_t key)
 struct order_place
 order_end(const struct order *order)
 {
-    if (order->chunk_count == 0) {
-        return (struct order_place){0};
-    }
-    return (struct order_place){.chunk = order->chunk_count - 1,
-                                .index = chunk_at(order, order->chunk_count - 1)->count};
+    uint32_t last = chunk_count(order) - 1;
+
+    return (struct order_place){.chunk = last, .index = count_at(order, last)};
 }
 
 const struct order_entry *
@@ -124,26 +139,23 @@ order_previous(const struct order *order, struct order_place *place)
             return NULL;
         }
         place->chunk--;
-        place->index = chunk_at(order, place->chunk)->count;
+        place->index = count_at(order, place->chunk);
     }
     place->index--;
-    return &chunk_at(order, place->chunk)->entries[place->index];
+    return &entries_at(order, place->chunk)[place->index];
 }
 
 const struct order_entry *
 order_next(const struct order *order, struct order_place *place)
 {
-    if (place->chunk >= order->chunk_count) {
-        return NULL;
-    }
-    if (place->index == chunk_at(order, place->chunk)->count) {
-        if (place->chunk + 1 == order->chunk_count) {
+    if (place->index == count_at(order, place->chunk)) {
+        if (place->chunk + 1 == chunk_count(order)) {
             return NULL;
         }
         place->chunk++;
         place->index = 0;
     }
-    return &chunk_at(order, place->chunk)->entries[place->index++];
+    return &entries_at(order, place->chunk)[place->index++];
 }
 
 /* With room for so many at least: for all that its piece of the region has room for. */
@@ -165,7 +177,7 @@ static struct order_chunk *
 chunk_grow(struct memory *memory, struct order *order, uint32_t at)
 {
     struct order_chunk *chunk = chunk_at(order, at);
-    uint32_t wanted = chunk->capacity + chunk->capacity / 2 + (chunk->capacity == CHUNK_COUNT_FIRST ? 2 : 1);
+    uint32_t wanted = chunk->capacity + chunk->capacity / 2 + 1;
     struct order_chunk *larger =
         chunk_create(memory, wanted < ORDER_CHUNK_COUNT ? wanted : ORDER_CHUNK_COUNT);
 
@@ -179,9 +191,8 @@ chunk_grow(struct memory *memory, struct order *order, uint32_t at)
 static void
 insert_chunk(struct memory *memory, struct order *order, uint32_t at, struct order_chunk *chunk)
 {
-    if (order->chunk_capacity == 0 && order->chunk_count == 0) {
-        order->of.only = chunk;
-        order->chunk_count = 1;
+    if (!order_has_chunks(order)) {
+        *order = (struct order){.of.only = chunk, .chunk_count = 1, .count = ORDER_HAS_CHUNKS};
         return;
     }
     if (order->chunk_capacity == 0) {
@@ -227,7 +238,7 @@ make_room(struct memory *memory, struct order *order, struct order_place *place)
 static bool
 append(struct order *order, const struct order_entry *entry)
 {
-    if (UNLIKELY(order->count == 0)) {
+    if (!order_has_chunks(order)) {
         return false;
     }
     struct order_chunk *chunk = chunk_at(order, order->chunk_count - 1);
@@ -241,14 +252,30 @@ append(struct order *order, const struct order_entry *entry)
     return true;
 }
 
+static void
+put_one_in_chunk(struct memory *memory, struct order *order)
+{
+    struct order_entry one = order->one;
+    struct order_chunk *chunk = chunk_create(memory, CHUNK_COUNT_FIRST);
+
+    insert_chunk(memory, order, 0, chunk);
+    chunk->entries[chunk->count++] = one;
+    order->count++;
+}
+
 void
 order_insert(struct memory *memory, struct order *order, struct order_entry entry)
 {
+    ASSERT(entry.item > 0 && entry.item < ORDER_HAS_CHUNKS);
     if (LIKELY(append(order, &entry))) {
         return;
     }
-    if (order->chunk_count == 0) {
-        insert_chunk(memory, order, 0, chunk_create(memory, CHUNK_COUNT_FIRST));
+    if (!order_has_chunks(order)) {
+        if (order->one.item == 0) {
+            order->one = entry;
+            return;
+        }
+        put_one_in_chunk(memory, order);
     }
     struct order_place place = order_seek(order, entry.time, entry.key);
 
@@ -285,13 +312,22 @@ order_replace(struct order *order, struct order_entry entry, uint64_t other)
 {
     struct order_place place = find_item(order, &entry);
 
-    chunk_at(order, place.chunk)->entries[place.index - 1].item = other;
+    if (order_has_chunks(order)) {
+        chunk_at(order, place.chunk)->entries[place.index - 1].item = other;
+    } else {
+        order->one.item = other;
+    }
 }
 
 void
 order_remove(struct memory *memory, struct order *order, struct order_entry entry)
 {
     struct order_place place = find_item(order, &entry);
+
+    if (order_count(order) == 1) {
+        order_clear(memory, order);
+        return;
+    }
     struct order_chunk *chunk = chunk_at(order, place.chunk);
     uint32_t index = place.index - 1;
 
@@ -299,7 +335,7 @@ order_remove(struct memory *memory, struct order *order, struct order_entry entr
             (chunk->count - index - 1) * sizeof(*chunk->entries));
     chunk->count--;
     order->count--;
-    if (chunk->count > 0 || order->chunk_count == 1) {
+    if (chunk->count > 0) {
         return;
     }
     memory_put(memory, chunk, chunk_bytes(chunk->capacity));
@@ -311,11 +347,11 @@ order_remove(struct memory *memory, struct order *order, struct order_entry entr
 void
 order_clear(struct memory *memory, struct order *order)
 {
-    for (uint32_t i = 0; i < order->chunk_count; i++) {
+    for (uint32_t i = 0; order_has_chunks(order) && i < order->chunk_count; i++) {
         struct order_chunk *chunk = chunk_at(order, i);
         memory_put(memory, chunk, chunk_bytes(chunk->capacity));
     }
-    if (order->chunk_capacity > 0) {
+    if (order_has_chunks(order) && order->chunk_capacity > 0) {
         memory_put(memory, order->of.chunks, (uint64_t)order->chunk_capacity * sizeof(struct order_chunk *));
     }
     *order = (struct order){0};
@@ -398,8 +434,11 @@ order_sort(struct memory *memory, struct order_entry *entries, uint64_t count)
 void
 order_fill(struct memory *memory, struct order *order, const struct order_entry *entries, uint64_t count)
 {
-    REQUIRE(order->count == 0);
-    order_clear(memory, order);
+    REQUIRE(order_count(order) == 0);
+    if (count == 1) {
+        order->one = entries[0];
+        return;
+    }
     for (uint64_t done = 0; done < count;) {
         uint64_t left = count - done;
         uint32_t here_count = left < ORDER_CHUNK_COUNT ? (uint32_t)left : ORDER_CHUNK_COUNT;
@@ -407,8 +446,8 @@ order_fill(struct memory *memory, struct order *order, const struct order_entry 
 
         chunk->count = here_count;
         memcpy(chunk->entries, &entries[done], chunk->count * sizeof(*entries));
-        insert_chunk(memory, order, order->chunk_count, chunk);
+        insert_chunk(memory, order, done == 0 ? 0 : order->chunk_count, chunk);
+        order->count += chunk->count;
         done += chunk->count;
     }
-    order->count = count;
 }

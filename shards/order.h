@@ -4,8 +4,9 @@
 /*
  * order - items by time, then by a key of their own
  *
- * Entries in chunks of at most ORDER_CHUNK_COUNT; the first chunk begins with one, then has three, then grows by half. Adding
- * at the end is O(1), elsewhere it moves at most one chunk. Nobody looks at an item to find its place: it may lie
+ * Many people have one event, and one session that is final: an only entry lies in the order itself. More are in chunks of
+ * at most ORDER_CHUNK_COUNT; the first one begins with two and grows by half. Adding at the end is O(1), elsewhere it
+ * moves at most one chunk. Nobody looks at an item to find its place: it may lie
  * anywhere. A place is a chunk and an index in it, valid until the next change; what must last longer is kept as (time,
  * key) and sought again.
  *
@@ -23,7 +24,8 @@
 struct order_entry {
     int64_t time;
     uint64_t key;
-    uint64_t item; /* the owner knows what it means; see order_item() */
+    uint64_t
+        item; /* the owner knows what it means; see order_item(). Not 0, and less than ORDER_HAS_CHUNKS */
 };
 
 struct order_chunk {
@@ -32,20 +34,40 @@ struct order_chunk {
     struct order_entry entries[];
 };
 
+#define ORDER_HAS_CHUNKS (UINT64_C(1) << 63)
+
 struct order {
     union {
-        struct order_chunk *only; /* while chunk_count <= 1 */
-        struct order_chunk **chunks;
-    } of;
-    uint32_t chunk_count;
-    uint32_t chunk_capacity; /* of the list; 0 while there is none */
-    uint64_t count;
+        struct order_entry one; /* while there is one; item 0: there is none */
+        struct {
+            union {
+                struct order_chunk *only; /* while chunk_count is 1 */
+                struct order_chunk **chunks;
+            } of;
+            uint32_t chunk_count;
+            uint32_t chunk_capacity; /* of the list; 0 while there is none */
+            uint64_t count;          /* and ORDER_HAS_CHUNKS */
+        };
+    };
 };
+static_assert(sizeof(struct order) == sizeof(struct order_entry), "of those with one entry there are most");
 
 struct order_place {
     uint32_t chunk;
     uint32_t index; /* of the entry behind this place */
 };
+
+static inline bool
+order_has_chunks(const struct order *order)
+{
+    return (order->count & ORDER_HAS_CHUNKS) != 0;
+}
+
+static inline uint64_t
+order_count(const struct order *order)
+{
+    return order_has_chunks(order) ? order->count - ORDER_HAS_CHUNKS : order->one.item != 0;
+}
 
 /* Of items that are in memory. */
 static inline uint64_t

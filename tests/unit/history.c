@@ -36,8 +36,8 @@ add(struct hash128 id_hash)
     struct event_record *record = (struct event_record *)(uintptr_t)event_to_come.record;
 
     record->id_hash = id_hash;
-    record->event_time.ms = T0 + (int64_t)tenant.count;
-    event_to_come.position = tenant.count;
+    record->event_time.ms = T0 + (int64_t)order_count(&tenant);
+    event_to_come.position = order_count(&tenant);
     history_add(&history, &tenant, &person, &event_to_come, false);
 }
 
@@ -107,15 +107,15 @@ TEST(an_event_is_kept_without_traits_and_context)
     given_a_history();
     event = an_event(T0, "click", "/a", "{\"a\":1}");
     history_add(&history, &tenant, &person, &event, true);
-    kept = history_at(&history, person.of.only->entries[0].item);
+    kept = history_at(&history, person.one.item);
     CHECK(kept != NULL);
     CHECK(kept->is_in_session);
     CHECK(record_is_sound(kept_event_record(kept), kept_event_record(kept)->header.bytes));
     CHECK_TEXT(event_text(kept_event_record(kept), EVENT_PAGE_URL), "/a");
     CHECK(!event_has(kept_event_record(kept), EVENT_TRAITS));
-    CHECK_EQ(tenant.count, 1);
-    CHECK_EQ(person.count, 1);
-    CHECK_EQ(tenant.of.only->entries[0].item, person.of.only->entries[0].item);
+    CHECK_EQ(order_count(&tenant), 1);
+    CHECK_EQ(order_count(&person), 1);
+    CHECK_EQ(tenant.one.item, person.one.item);
     then_only(event.record->id_hash, event.position);
     then_memory_ends();
 }

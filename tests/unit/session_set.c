@@ -202,7 +202,7 @@ TEST(a_final_session_is_archived_and_joins_nothing)
     CHECK_EQ(row(0)->event_count, 1);
     CHECK_EQ(person->profile->sessions.archived_count, 1);
     CHECK_EQ(person->profile->sessions.archived_duration_ms, 2 * MINUTE);
-    CHECK_EQ(person->archive.order.count, 1);
+    CHECK_EQ(order_count(&person->archive.order), 1);
     CHECK_EQ(person->archive.duration_ms_max, 2 * MINUTE);
     then_memory_ends();
 }
@@ -354,7 +354,7 @@ TEST(any_order_of_events_gives_the_same_sessions)
         }
         CHECK_EQ(count(), at);
         CHECK_EQ(share.session_count, at);
-        CHECK_EQ(share.sessions.count, at);
+        CHECK_EQ(order_count(&share.sessions), at);
         uint64_t in_buckets = 0;
         for (uint32_t i = 0; i < person->profile->buckets.days.count; i++) {
             in_buckets += days()[i].sessions;

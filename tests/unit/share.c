@@ -75,7 +75,7 @@ TEST(a_session_that_leaves_takes_its_counts_along)
     CHECK_EQ(cell().sessions, 0);
     CHECK_EQ(cell().closed_sessions, 0);
     CHECK_EQ(cell().closed_duration_ms, 0);
-    CHECK_EQ(share.sessions.count, 0);
+    CHECK_EQ(order_count(&share.sessions), 0);
     then_memory_ends();
 }
 

@@ -79,7 +79,7 @@ TEST(an_event_whose_texts_do_not_end_in_it_is_no_record)
     CHECK_EQ(slice_state_open(&state, (struct slice_state_options){.memory = &memory}), 0);
     history_init(&history, &memory, &state, HISTORY_RUN_EVENTS);
     history_add(&history, &orders[0], &orders[1], &event, true);
-    memcpy(kept, history_at(&history, orders[0].of.only->entries[0].item), bytes);
+    memcpy(kept, history_at(&history, orders[0].one.item), bytes);
     CHECK_EQ(slice_record_kind(kept, bytes), SLICE_EVENT);
     for (uint32_t i = 0; i < bytes; i++) {
         CHECK_EQ(slice_record_kind(kept, i), 0);
