@@ -154,6 +154,12 @@ native_read(struct draft *draft, const struct json_value *event, uint32_t index)
     for (uint32_t left = seen & ~(UINT32_C(1) << SLOT_EVENT_TIME); left != 0; left &= left - 1) {
         uint32_t which = (uint32_t)__builtin_ctz(left);
 
+        /* Most are plain text, which no rule changes. Where there are others, bytes_max is 0. */
+        if (LIKELY(values[which]->kind == JSON_STRING &&
+                   values[which]->text.bytes - 1 < fields[which].bytes_max)) {
+            draft->event.text[which] = values[which]->text;
+            continue;
+        }
         r = read_field(draft, (enum event_text)which, values[which]);
         if (r != 0) {
             return r;
