@@ -720,7 +720,7 @@ hash_person(void *context, void *record)
     const struct person *person = record;
     struct order_place place = {0};
 
-    if (person->away != NULL) {
+    if (person->is_away) {
         hash_away(hashing, person);
     } else if (person->profile != NULL) {
         struct profile_label label = {
@@ -732,7 +732,8 @@ hash_person(void *context, void *record)
         memory_put(memory, encoded, bytes);
     }
     for (;;) {
-        const struct order_entry *entry = order_next(&person->archive.order, &place);
+        const struct order_entry *entry =
+            person->archive == NULL ? NULL : order_next(&person->archive->order, &place);
         if (entry == NULL) {
             return;
         }

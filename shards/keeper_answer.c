@@ -226,7 +226,7 @@ keeper_answer_profile(struct keeper *keeper, struct asked *asked, const struct p
     struct arena *arena = &question->arena;
     struct profile_answer *answer = arena_take_zero(arena, sizeof(*answer));
 
-    if (person != NULL && person->profile == NULL) {
+    if (person != NULL && person_profile(person) == NULL) {
         keeper_finish(keeper, asked, -ESTALE);
         return;
     }

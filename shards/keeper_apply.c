@@ -42,6 +42,7 @@ living_person(struct keeper *keeper, const struct job *job, struct uuid canonica
         *person = new;
     }
     slice_state_touch((*person)->share->state, *person);
+    ASSERT(!(*person)->is_away);
     if ((*person)->profile == NULL) {
         (*person)->profile = profile_create(&keeper->memory, PROFILE_FIRST_BYTES);
         keeper->profile_count++;

@@ -31,14 +31,14 @@
 uint64_t
 keeper_profile_bytes(const struct person *person)
 {
-    return person != NULL && person->profile != NULL ? person->profile->pack.capacity : 0;
+    return person != NULL && person_profile(person) != NULL ? person->profile->pack.capacity : 0;
 }
 
 void
 keeper_note_profile(struct keeper *keeper, struct person *person, uint64_t bytes_before)
 {
     keeper->people_bytes += keeper_profile_bytes(person) - bytes_before;
-    if (person == NULL || person->profile == NULL) {
+    if (person == NULL || person_profile(person) == NULL) {
         return;
     }
     person->is_used = true;
@@ -75,10 +75,12 @@ keeper_read_profile(struct memory *memory, const void *bytes, uint32_t byte_coun
 static void
 leave(struct keeper *keeper, struct person *person)
 {
-    person->away = away_create(&keeper->memory, person->profile);
+    struct profile *profile = person->profile;
+
     keeper->people_bytes -= keeper_profile_bytes(person);
-    profile_destroy(&keeper->memory, person->profile);
-    person->profile = NULL;
+    person->away = away_create(&keeper->memory, profile);
+    person->is_away = true;
+    profile_destroy(&keeper->memory, profile);
     keeper->people_left++;
     if (keeper->options.metrics != NULL) {
         metrics_add(keeper->options.metrics, METRIC_PROFILES_LEFT, 1);
@@ -89,7 +91,7 @@ void
 keeper_let_go_early(struct keeper *keeper, struct person *person)
 {
     if (keeper->people_bytes_max > 0 && keeper->people_bytes > keeper->people_bytes_max &&
-        person->profile != NULL) {
+        person_profile(person) != NULL) {
         leave(keeper, person);
     }
 }
@@ -108,7 +110,7 @@ look_at(struct keeper *keeper)
     keeper->hand = keeper->hand < keeper->resident_count ? keeper->hand : 0;
     struct person *person = keeper->residents[keeper->hand];
 
-    if (person->profile == NULL) { /* merged into somebody else, or it left early */
+    if (person_profile(person) == NULL) { /* merged into somebody else, or it left early */
         unlist(keeper, keeper->hand);
         return true;
     }
@@ -134,7 +136,7 @@ prefetch(const struct keeper *keeper)
     }
     if (keeper->hand + 8 < keeper->resident_count) {
         const struct person *person = keeper->residents[keeper->hand + 8];
-        if (!person->is_used && person->profile != NULL) {
+        if (!person->is_used && person_profile(person) != NULL) {
             profile_prefetch(person->profile, person->profile_bytes);
         }
     }
@@ -221,7 +223,7 @@ keeper_keep_to(struct keeper *keeper, const struct budget *budget)
 void
 keeper_return(struct keeper *keeper, struct person *person, const struct log_store_waiter *waiter)
 {
-    if (person->away == NULL) {
+    if (!person->is_away) {
         return; /* another one has waited for them, too */
     }
     struct profile *profile =
@@ -233,7 +235,7 @@ keeper_return(struct keeper *keeper, struct person *person, const struct log_sto
         base_die("REQUIRE", "the record of a person is what it was", __FILE__, __LINE__);
     }
     away_destroy(&keeper->memory, person->away);
-    person->away = NULL;
+    person->is_away = false;
     person->profile = profile;
     person->profile_bytes = profile->pack.used;
     keeper_note_profile(keeper, person, 0);
@@ -280,7 +282,7 @@ awaited_arrived(struct log_store_waiter *waiter)
 bool
 keeper_await(struct keeper *keeper, struct asked *asked, struct person *person)
 {
-    if (person->away == NULL) {
+    if (!person->is_away) {
         return false;
     }
     asked->waiter.arrived = awaited_arrived;

@@ -57,7 +57,7 @@ fetch_person(const struct person *person, uint32_t step)
         return;
     }
     order_prefetch(&person->events, step);
-    if (step == 1 && person->profile != NULL) {
+    if (step == 1 && person_profile(person) != NULL) {
         profile_prefetch(person->profile, person->profile_bytes);
     }
 }

@@ -162,7 +162,10 @@ prefetch(const struct profile_scan *ask, struct person *const *people, uint32_t 
         prefetch_line(&people[i]->profile);
     }
     for (uint32_t i = 0; i < count; i++) {
-        const struct profile *profile = people[i]->profile;
+        const struct profile *profile = person_profile(people[i]);
+        if (people[i]->is_away) {
+            prefetch_line(people[i]->away);
+        }
         if (profile == NULL) {
             continue;
         }
@@ -252,9 +255,9 @@ look_at(struct keeper *keeper, struct asked *asked, struct person *const *people
 
     prefetch(ask, people, count);
     for (uint32_t i = 0; i < count; i++) {
-        if (people[i]->profile != NULL) {
+        if (person_profile(people[i]) != NULL) {
             look_at_profile(asked->profiles_work, ask, people[i], people[i]->profile);
-        } else if (people[i]->away != NULL) {
+        } else if (people[i]->is_away) {
             look_at_away(keeper, asked, people[i]);
         }
     }

@@ -676,11 +676,7 @@ make_sessions(struct memory *memory, struct restoring *restoring, const struct n
         if (owner == NUMBER_NONE) {
             return false;
         }
-        struct session_archive *archive = &share->people[owner]->archive;
-        order_insert(memory, &archive->order, archived->entry);
-        archive->duration_ms_max = archived->duration_ms > archive->duration_ms_max
-                                       ? archived->duration_ms
-                                       : archive->duration_ms_max;
+        session_archive_add(memory, share->people[owner], archived->entry, archived->duration_ms);
         add_entry(memory, sessions, archived->entry);
     }
     order_sort(memory, sessions->rows, sessions->count);

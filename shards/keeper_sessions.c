@@ -115,7 +115,7 @@ is_stale(const struct keeper *keeper, const struct question *question, const str
 {
     const struct person *winner = count > 0 ? keeper_person_of(keeper, question, &members[count - 1]) : NULL;
 
-    return winner != NULL && winner->profile == NULL && winner->away == NULL;
+    return winner != NULL && person_profile(winner) == NULL && !winner->is_away;
 }
 
 /* The winner is the only one of the members who may have a profile. */
@@ -151,8 +151,10 @@ begin_sessions(struct keeper *keeper, struct asked *asked, const struct share *s
         if (person == NULL) {
             continue;
         }
-        scan_add_order(asked->scan, &person->archive.order);
-        if (person->profile != NULL) {
+        if (person->archive != NULL) {
+            scan_add_order(asked->scan, &person->archive->order);
+        }
+        if (person_profile(person) != NULL) {
             scan_add_person(asked->scan, person);
         }
     }
@@ -258,7 +260,7 @@ has_archives(const struct keeper *keeper, const struct question *question)
     for (uint32_t i = 0; i < question->ask.event_session.member_count; i++) {
         const struct person *person =
             keeper_person_of(keeper, question, &question->ask.event_session.members[i]);
-        if (person != NULL && order_count(&person->archive.order) > 0) {
+        if (person != NULL && person->archive != NULL) {
             return true;
         }
     }
@@ -294,10 +296,10 @@ begin_archives(struct keeper *keeper, struct asked *asked, int64_t *out_from_ms)
     scan_clear(asked->scan);
     for (uint32_t i = 0; i < member_count; i++) {
         const struct person *person = keeper_person_of(keeper, question, &members[i]);
-        if (person != NULL && order_count(&person->archive.order) > 0) {
-            int64_t longest_ms = person->archive.duration_ms_max;
-            scan_add_order(asked->scan, &person->archive.order);
-            archived_count += order_count(&person->archive.order);
+        if (person != NULL && person->archive != NULL) {
+            int64_t longest_ms = person->archive->duration_ms_max;
+            scan_add_order(asked->scan, &person->archive->order);
+            archived_count += order_count(&person->archive->order);
             duration_ms_max = longest_ms > duration_ms_max ? longest_ms : duration_ms_max;
         }
     }
@@ -370,7 +372,7 @@ search_profiles(const struct keeper *keeper, const struct asked *asked)
     for (uint32_t i = 0; i < question->ask.event_session.member_count; i++) {
         const struct person *person =
             keeper_person_of(keeper, question, &question->ask.event_session.members[i]);
-        const struct profile *profile = person != NULL ? person->profile : NULL;
+        const struct profile *profile = person != NULL ? person_profile(person) : NULL;
         for (uint32_t k = 0; profile != NULL && k < profile->sessions.rows.count; k++) {
             struct session_at at = {.pack = &profile->pack,
                                     .session = &session_set_rows(&profile->pack, &profile->sessions)[k]};

@@ -221,7 +221,7 @@ load(struct key_queue *queue)
 static bool
 is_away(const struct person *person)
 {
-    return person != NULL && person->away != NULL;
+    return person != NULL && person->is_away;
 }
 
 static void

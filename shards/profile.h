@@ -67,17 +67,37 @@ struct person {
     uint32_t number;
     uint32_t profile_bytes;   /* used in it when it was changed last */
     uint32_t changed_in;      /* slice_state.h: on the list of which cut this is; 0: of none */
-    uint32_t pin_count : 29;  /* of those who need the profile in memory, where it is */
+    uint32_t pin_count : 28;  /* of those who need the profile in memory, where it is */
     uint32_t is_changed : 1;  /* the store does not know this state */
     uint32_t is_used : 1;     /* lately */
     uint32_t is_resident : 1; /* on the keeper's list of people whose profiles are in memory */
-    struct profile *profile;  /* NULL: on disk, or merged into somebody else */
-    struct away *away;        /* what is left of one that is on disk; else NULL */
-    uint64_t place;           /* of the newest record, in the store; 0: there is none */
+    uint32_t is_away : 1;
+    union {
+        struct profile *profile; /* of one who is not away; NULL: merged into somebody else */
+        struct away *away;       /* what is left of a profile that is on disk */
+    };
+    uint64_t place; /* of the newest record, in the store; 0: there is none */
     struct share *share;
-    struct order events; /* struct kept_event */
-    struct session_archive archive;
+    struct order events;             /* struct kept_event */
+    struct session_archive *archive; /* NULL: nothing was archived yet */
 };
+
+/* There is one for everybody who ever came. */
+static_assert(sizeof(struct person) <= 96, "somebody takes six lines of 16 bytes");
+
+/* Home. NULL: on disk, or merged into somebody else. */
+static inline struct profile *
+person_profile(const struct person *person)
+{
+    return person->is_away ? NULL : person->profile;
+}
+
+/* Home. NULL: the profile is in memory, or there is none. */
+static inline struct away *
+person_away(const struct person *person)
+{
+    return person->is_away ? person->away : NULL;
+}
 
 /* Whose profile travels. */
 struct profile_label {

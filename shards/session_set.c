@@ -30,19 +30,32 @@ count_start(const struct session_change *change, struct event_ms start, int32_t 
     buckets_count(&profile->pack, &profile->buckets, profile->last_seen, start, 0, sessions);
 }
 
+void
+session_archive_add(struct memory *memory, struct person *person, struct order_entry entry,
+                    int64_t duration_ms)
+{
+    struct session_archive *archive = person->archive;
+
+    if (archive == NULL) {
+        archive = memory_take_zero(memory, sizeof(*archive));
+        person->archive = archive;
+    }
+    order_insert(memory, &archive->order, entry);
+    archive->duration_ms_max =
+        duration_ms > archive->duration_ms_max ? duration_ms : archive->duration_ms_max;
+}
+
 static void
 archive_session(const struct session_change *change, struct session *session)
 {
     struct person *person = change->person;
     struct share *share = person->share;
-    struct session_archive *archive = &person->archive;
     int64_t duration = session_duration_ms(session);
     uint64_t address = slice_state_keep_session(
         share->state, share, (struct session_at){.pack = &person->profile->pack, .session = session});
 
     share_archive(change->memory, share, person, session, address);
-    order_insert(change->memory, &archive->order, share_archived_entry(session, address));
-    archive->duration_ms_max = duration > archive->duration_ms_max ? duration : archive->duration_ms_max;
+    session_archive_add(change->memory, person, share_archived_entry(session, address), duration);
 }
 
 void

@@ -25,7 +25,8 @@ struct session_set {
     uint64_t archived_duration_ms;
 };
 
-/* Sessions that were final when they were with this person. They may overlap those that came with a merge later. */
+/* Sessions that were final when they were with this person; none without any. They may overlap those that came with a
+   merge later. */
 struct session_archive {
     struct order order;      /* by (start, session_id); entries as share.h has them */
     int64_t duration_ms_max; /* of all in it: how far back one can begin that still covers a moment */
@@ -47,6 +48,9 @@ session_set_rows(const struct pack *pack, const struct session_set *set)
     return pack_at(pack, set->rows.at);
 }
 
+/* Home. One that is archived; the person gets an archive with the first. */
+void session_archive_add(struct memory *memory, struct person *person, struct order_entry entry,
+                         int64_t duration_ms);
 /* Home. Archives what is final. Takes no room. */
 void session_set_archive(const struct session_change *change);
 /* Home. An event that takes part in sessions. */

@@ -97,10 +97,12 @@ find_away(struct away *away, struct event_ms start)
 static struct known_session
 find_known(const struct person *person, struct event_ms start)
 {
-    if (person->profile == NULL) {
-        return person->away != NULL ? find_away(person->away, start) : (struct known_session){0};
+    const struct profile *profile = person_profile(person);
+
+    if (profile == NULL) {
+        return person->is_away ? find_away(person->away, start) : (struct known_session){0};
     }
-    struct session *session = find_session(person->profile, start);
+    struct session *session = find_session(profile, start);
 
     return session != NULL ? known_of(session) : (struct known_session){0};
 }
@@ -109,7 +111,7 @@ find_known(const struct person *person, struct event_ms start)
 static struct known_session
 find_closing(const struct closing *row)
 {
-    const struct profile *profile = row->person->profile;
+    const struct profile *profile = person_profile(row->person);
     struct known_session known;
     struct away_reader reader = {0};
 
@@ -120,7 +122,7 @@ find_closing(const struct closing *row)
                 return known_of(&rows[i]);
             }
         }
-    } else if (row->person->away != NULL) {
+    } else if (row->person->is_away) {
         (void)away_read(row->person->away, &reader);
     }
     while (away_next(&reader, &known)) {
@@ -154,7 +156,7 @@ struct session_at
 share_session(const struct order_entry *entry)
 {
     REQUIRE(is_person(entry));
-    const struct profile *profile = person_of(entry)->profile;
+    const struct profile *profile = person_profile(person_of(entry));
 
     REQUIRE(profile != NULL);
     return (struct session_at){
@@ -209,10 +211,10 @@ prefetch_entry(const struct order_entry *sessions, uint64_t count, uint64_t inde
     }
     if (index + AHEAD_COUNT < count && is_person(&sessions[index + AHEAD_COUNT])) {
         const struct person *person = person_of(&sessions[index + AHEAD_COUNT]);
-        if (person->profile != NULL) {
-            profile_prefetch(person->profile, person->profile_bytes);
-        } else {
+        if (person->is_away) {
             prefetch_line(person->away);
+        } else if (person->profile != NULL) {
+            profile_prefetch(person->profile, person->profile_bytes);
         }
     }
 }

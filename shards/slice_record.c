@@ -24,6 +24,7 @@ slice_record_write_person(const struct person *person, struct slice_person *to, 
 
     REQUIRE(room >= sizeof(*to));
     *to = (struct slice_person){.head = head_of(person->share, SLICE_PERSON), .number = person->number};
+    ASSERT(!person->is_away);
     if (person->profile != NULL) {
         bytes = profile_codec_encode(person->profile, label, to->profile, room - sizeof(*to));
         to->profile_bytes = (uint32_t)bytes;

@@ -513,7 +513,7 @@ prefetch(const struct slice_state *state)
     }
     if (at + AHEAD_COUNT < state->saving.count) {
         const struct person *person = state->saving.rows[at + AHEAD_COUNT];
-        if (person->profile != NULL) {
+        if (person_profile(person) != NULL) {
             profile_prefetch(person->profile, person->profile_bytes);
         }
     }

@@ -58,9 +58,11 @@ when_it_leaves(void)
 {
     struct profile *copy = copy_by_codec();
 
-    person.away = away_create(&memory, person.profile);
-    profile_destroy(&memory, person.profile);
-    person.profile = NULL;
+    struct profile *profile = person.profile;
+
+    person.away = away_create(&memory, profile);
+    person.is_away = true;
+    profile_destroy(&memory, profile);
     return copy;
 }
 
@@ -105,7 +107,7 @@ TEST(sessions_close_and_open_again_while_the_profile_is_away)
     CHECK_EQ(share_close(&memory, &share, between, 9), 1);
     CHECK(away_return(person.away, copy));
     away_destroy(&memory, person.away);
-    person.away = NULL;
+    person.is_away = false;
     person.profile = copy;
     CHECK(session_set_rows(&copy->pack, &copy->sessions)[0].is_counted_closed);
     CHECK(!session_set_rows(&copy->pack, &copy->sessions)[1].is_counted_closed);

@@ -79,7 +79,8 @@ save_person(void *context, void *item)
     memcpy(&record->key, &person->canonical, sizeof(record->key));
     (void)slice_record_write_person(person, record->data, record->bytes);
     for (;;) {
-        const struct order_entry *entry = order_next(&person->archive.order, &place);
+        const struct order_entry *entry =
+            person->archive == NULL ? NULL : order_next(&person->archive->order, &place);
         if (entry == NULL) {
             return;
         }

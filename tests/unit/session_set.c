@@ -202,8 +202,8 @@ TEST(a_final_session_is_archived_and_joins_nothing)
     CHECK_EQ(row(0)->event_count, 1);
     CHECK_EQ(person->profile->sessions.archived_count, 1);
     CHECK_EQ(person->profile->sessions.archived_duration_ms, 2 * MINUTE);
-    CHECK_EQ(order_count(&person->archive.order), 1);
-    CHECK_EQ(person->archive.duration_ms_max, 2 * MINUTE);
+    CHECK_EQ(order_count(&person->archive->order), 1);
+    CHECK_EQ(person->archive->duration_ms_max, 2 * MINUTE);
     then_memory_ends();
 }
 
