@@ -1,18 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "storage/store.h"
 
+#include "storage/log_index.h"
+
 #include <errno.h>
 
 /*
- * An entry is 0 (free) or address / 8 | tag << 45, where the tag is 19 bits of the key's hash. Its home in a page is
- * tag & (capacity - 1), collisions go to the next place (linear probing), removal shifts back, so there are no
- * tombstones. Pages are at most 3/4 full. The directory uses the first bits of the hash.
+ * An entry is 0 (free) or address / 8 | tag << 45, where the tag is 19 bits of the key's hash. Pages are those of
+ * log_index.h, with its places: a tag's home is spread over the capacity, collisions go to the next place, removal shifts
+ * back, so there are no tombstones. They are at most 13/16 full and grow by 8 places until they are split: between half
+ * full and full there are several sizes, and nearly all of a page is in use. The directory uses the first bits of the
+ * hash; it says of which class a page is.
  *
  * The tag begins at bit depth / 8 * 8 of the hash, counted from the highest, so it has the bit by which a page is
  * split: a split reads no record but when it comes to a multiple of 8. At worst 7 bits are those of all keys of the
- * page and 6 say where the home is, which leaves 6 to tell strangers by.
+ * page, which leaves 12 to tell strangers by.
  *
- * Cost: a look-up is three dependent reads (directory, page, record); an entry costs 8 bytes / 0.37 .. 0.75.
+ * Cost: a look-up is three dependent reads (directory, entry, record); an entry costs 8 bytes / 0.6 .. 0.81.
  */
 
 #define TAG_SHIFT 45u
@@ -20,21 +24,46 @@
 #define ADDRESS_MASK ((UINT64_C(1) << TAG_SHIFT) - 1)
 #define RECORD_ALIGN_BYTES 8u
 #define DEPTH_STEP 8u
-#define PAGE_ENTRIES_MIN 8u
-#define PAGE_ENTRIES_LIMIT 65536u /* the tag has no more bits */
+#define CLASS_SPLIT 7u /* pages of this class are split, while the directory may be deeper */
+#define CLASS_MAX 15u
 
 struct store_page {
-    uint32_t depth; /* how many first bits all its keys share */
-    uint32_t capacity;
+    uint8_t depth; /* how many first bits all its keys share */
+    uint8_t class;
+    uint16_t reserved;
     uint32_t count;
-    uint32_t reserved;
     uint64_t entries[];
 };
 
-static uint64_t
-page_bytes(uint32_t capacity)
+static uint32_t
+capacity_of(const struct store_page *page)
 {
-    return sizeof(struct store_page) + capacity * sizeof(uint64_t);
+    return log_index_capacity(page->class);
+}
+
+static uint64_t
+class_bytes(uint32_t class)
+{
+    return sizeof(struct store_page) + log_index_capacity(class) * sizeof(uint64_t);
+}
+
+static uint32_t
+class_limit(uint32_t class)
+{
+    return log_index_capacity(class) * 13 / 16;
+}
+
+static struct store_page *
+page_of(uint64_t word)
+{
+    return (struct store_page *)(uintptr_t)(word & ~UINT64_C(15));
+}
+
+static uint64_t
+word_of(const struct store_page *page)
+{
+    ASSERT((uintptr_t)page % 16 == 0);
+    return (uint64_t)(uintptr_t)page | page->class;
 }
 
 static uint64_t
@@ -91,31 +120,56 @@ store_init(struct store *store, struct store_options options)
     *store = (struct store){.options = options};
 }
 
+static void
+page_destroy(struct store *store, struct store_page *page)
+{
+    region_put(store->options.region, page, page == NULL ? 0 : class_bytes(page->class));
+}
+
 void
 store_deinit(struct store *store)
 {
     uint32_t index = 0;
 
     while (store->directory != NULL && index < 1u << store->depth) {
-        struct store_page *page = store->directory[index];
+        struct store_page *page = page_of(store->directory[index]);
         index += 1u << (store->depth - page->depth);
-        region_put(store->options.region, page, page_bytes(page->capacity));
+        page_destroy(store, page);
     }
     region_put(store->options.region, store->directory,
-               (UINT64_C(1) << store->depth) * sizeof(struct store_page *));
+               (UINT64_C(1) << store->depth) * sizeof(*store->directory));
     store->directory = NULL;
     store->depth = 0;
     store->count = 0;
 }
 
+static uint32_t
+after(uint32_t at, uint32_t capacity)
+{
+    return at + 1 == capacity ? 0 : at + 1;
+}
+
+static uint32_t
+distance(uint32_t from, uint32_t to, uint32_t capacity)
+{
+    return to >= from ? to - from : to + capacity - from;
+}
+
+static uint64_t
+word_at(const struct store *store, uint64_t hash)
+{
+    return store->directory[directory_index(store, hash)];
+}
+
 /* Where the key is, or the free place where it would be. */
 static uint64_t *
-probe(const struct store *store, struct store_page *page, uint64_t hash, const struct store_key *key)
+probe(const struct store *store, uint64_t word, uint64_t hash, const struct store_key *key)
 {
-    uint32_t mask = page->capacity - 1;
+    struct store_page *page = page_of(word);
+    uint32_t capacity = log_index_capacity(word & 15);
     uint64_t tag = tag_of(hash, page->depth);
 
-    for (uint32_t at = (uint32_t)tag & mask;; at = (at + 1) & mask) {
+    for (uint32_t at = log_index_home(tag, capacity);; at = after(at, capacity)) {
         uint64_t entry = page->entries[at];
         if (entry == 0) {
             return &page->entries[at];
@@ -133,9 +187,8 @@ store_peek(const struct store *store, struct store_key key)
         return NULL;
     }
     uint64_t hash = hash_of(store, &key);
-    uint64_t entry = *probe(store, store->directory[directory_index(store, hash)], hash, &key);
 
-    return record_of(entry);
+    return record_of(*probe(store, word_at(store, hash), hash, &key));
 }
 
 void
@@ -145,11 +198,12 @@ store_prefetch(const struct store *store, struct store_key key)
         return;
     }
     uint64_t hash = hash_of(store, &key);
-    const struct store_page *page = store->directory[directory_index(store, hash)];
+    uint64_t word = word_at(store, hash);
+    const struct store_page *page = page_of(word);
 
     prefetch_line(page);
-    /* Pages have at most 64 entries until the directory is as deep as it gets, and most of them its depth. */
-    prefetch_line(&page->entries[tag_of(hash, store->depth) & (STORE_PAGE_ENTRIES_MAX - 1)]);
+    /* Most pages have the directory's depth, or nearly. */
+    prefetch_line(&page->entries[log_index_home(tag_of(hash, store->depth), log_index_capacity(word & 15))]);
 }
 
 void
@@ -159,13 +213,14 @@ store_prefetch_record(const struct store *store, struct store_key key, uint32_t 
         return;
     }
     uint64_t hash = hash_of(store, &key);
-    const struct store_page *page = store->directory[directory_index(store, hash)];
-    uint32_t mask = page->capacity - 1;
+    uint64_t word = word_at(store, hash);
+    const struct store_page *page = page_of(word);
+    uint32_t capacity = log_index_capacity(word & 15);
     uint64_t tag = tag_of(hash, page->depth);
-    uint32_t at = (uint32_t)tag & mask;
+    uint32_t at = log_index_home(tag, capacity);
 
     while (page->entries[at] != 0 && page->entries[at] >> TAG_SHIFT != tag) {
-        at = (at + 1) & mask;
+        at = after(at, capacity);
     }
     prefetch_lines(record_of(page->entries[at]), bytes);
 }
@@ -195,13 +250,13 @@ store_find_known(struct store *store, struct store_key key, void *known, struct 
 }
 
 static struct store_page *
-page_create(struct store *store, uint32_t depth, uint32_t capacity)
+page_create(struct store *store, uint32_t depth, uint32_t class)
 {
-    struct store_page *page = region_take_zero(store->options.region, page_bytes(capacity));
+    struct store_page *page = region_take_zero(store->options.region, class_bytes(class));
 
     if (page != NULL) {
-        page->depth = depth;
-        page->capacity = capacity;
+        page->depth = (uint8_t)depth;
+        page->class = (uint8_t) class;
     }
     return page;
 }
@@ -209,14 +264,21 @@ page_create(struct store *store, uint32_t depth, uint32_t capacity)
 static void
 page_add(struct store_page *page, uint64_t entry)
 {
-    uint32_t mask = page->capacity - 1;
-    uint32_t at = (uint32_t)(entry >> TAG_SHIFT) & mask;
+    uint32_t capacity = capacity_of(page);
+    uint32_t at = log_index_home(entry >> TAG_SHIFT, capacity);
 
     while (page->entries[at] != 0) {
-        at = (at + 1) & mask;
+        at = after(at, capacity);
     }
     page->entries[at] = entry;
     page->count++;
+}
+
+/* Of an entry: which half it goes to. */
+static uint64_t
+split_bit(const struct store_page *page)
+{
+    return UINT64_C(1) << (63 - page->depth % DEPTH_STEP);
 }
 
 /* Entries keep their tags, but where those begin further on from now. */
@@ -225,9 +287,9 @@ page_move(struct store *store, const struct store_page *page, struct store_page 
 {
     uint32_t depth = page->depth;
     bool is_new_tag = depth / DEPTH_STEP != (depth + 1) / DEPTH_STEP;
-    uint64_t bit = UINT64_C(1) << (63 - depth % DEPTH_STEP);
+    uint64_t bit = split_bit(page);
 
-    for (uint32_t i = 0; i < page->capacity; i++) {
+    for (uint32_t i = 0; i < capacity_of(page); i++) {
         uint64_t entry = page->entries[i];
         if (entry == 0) {
             continue;
@@ -249,27 +311,27 @@ direct_to(struct store *store, uint64_t hash, uint32_t depth, struct store_page 
     uint32_t first = depth == 0 ? 0 : (uint32_t)(hash >> (64 - depth)) << width;
 
     for (uint32_t i = 0; i < 1u << width; i++) {
-        store->directory[first + i] = page;
+        store->directory[first + i] = word_of(page);
     }
 }
 
 static int
 page_grow(struct store *store, uint64_t hash, struct store_page *page)
 {
-    if (page->capacity >= PAGE_ENTRIES_LIMIT) {
+    if (page->class == CLASS_MAX) {
         return fault_new(-ENOMEM);
     }
-    struct store_page *larger = page_create(store, page->depth, page->capacity * 2);
+    struct store_page *larger = page_create(store, page->depth, page->class + 1u);
     if (larger == NULL) {
         return fault_new(-ENOMEM);
     }
-    for (uint32_t i = 0; i < page->capacity; i++) {
+    for (uint32_t i = 0; i < capacity_of(page); i++) {
         if (page->entries[i] != 0) {
             page_add(larger, page->entries[i]);
         }
     }
     direct_to(store, hash, page->depth, larger);
-    region_put(store->options.region, page, page_bytes(page->capacity));
+    page_destroy(store, page);
     return 0;
 }
 
@@ -277,7 +339,7 @@ static int
 directory_double(struct store *store)
 {
     uint32_t count = 1u << store->depth;
-    struct store_page **larger = region_take(store->options.region, UINT64_C(2) * count * sizeof(*larger));
+    uint64_t *larger = region_take(store->options.region, UINT64_C(2) * count * sizeof(*larger));
 
     if (larger == NULL) {
         return fault_new(-ENOMEM);
@@ -292,6 +354,29 @@ directory_double(struct store *store)
     return 0;
 }
 
+/* The least that has room for so many and one more. */
+static uint32_t
+class_for(uint32_t count)
+{
+    uint32_t class = 0;
+
+    while (class < CLASS_SPLIT && class_limit(class) <= count) {
+        class ++;
+    }
+    return class;
+}
+
+static uint32_t
+count_ones(const struct store_page *page, uint64_t bit)
+{
+    uint32_t ones = 0;
+
+    for (uint32_t i = 0; i < capacity_of(page); i++) {
+        ones += (page->entries[i] & bit) != 0; /* which a free one has not */
+    }
+    return ones;
+}
+
 static int
 page_split(struct store *store, uint64_t hash, struct store_page *page)
 {
@@ -303,10 +388,11 @@ page_split(struct store *store, uint64_t hash, struct store_page *page)
             return fault_up(r);
         }
     }
-    half[0] = page_create(store, page->depth + 1, page->capacity);
-    half[1] = half[0] == NULL ? NULL : page_create(store, page->depth + 1, page->capacity);
+    uint32_t ones = count_ones(page, split_bit(page));
+    half[0] = page_create(store, page->depth + 1u, class_for(page->count - ones));
+    half[1] = half[0] == NULL ? NULL : page_create(store, page->depth + 1u, class_for(ones));
     if (half[1] == NULL) {
-        region_put(store->options.region, half[0], page_bytes(page->capacity));
+        page_destroy(store, half[0]);
         return fault_new(-ENOMEM);
     }
 
@@ -314,23 +400,24 @@ page_split(struct store *store, uint64_t hash, struct store_page *page)
     page_move(store, page, half);
     direct_to(store, hash & ~bit, page->depth + 1, half[0]);
     direct_to(store, hash | bit, page->depth + 1, half[1]);
-    region_put(store->options.region, page, page_bytes(page->capacity));
+    page_destroy(store, page);
     return 0;
 }
 
 static int
 make_first_page(struct store *store)
 {
-    store->directory = region_take(store->options.region, sizeof(struct store_page *));
+    struct store_page *page = page_create(store, 0, 0);
+
+    if (page == NULL) {
+        return fault_new(-ENOMEM);
+    }
+    store->directory = region_take(store->options.region, sizeof(*store->directory));
     if (store->directory == NULL) {
+        page_destroy(store, page);
         return fault_new(-ENOMEM);
     }
-    store->directory[0] = page_create(store, 0, PAGE_ENTRIES_MIN);
-    if (store->directory[0] == NULL) {
-        region_put(store->options.region, store->directory, sizeof(struct store_page *));
-        store->directory = NULL;
-        return fault_new(-ENOMEM);
-    }
+    store->directory[0] = word_of(page);
     return 0;
 }
 
@@ -357,9 +444,10 @@ store_add_new(struct store *store, void *record, void **out_known)
         }
     }
     for (;;) {
-        struct store_page *page = store->directory[directory_index(store, hash)];
-        if (page->count < page->capacity / 4 * 3) {
-            uint64_t *place = probe(store, page, hash, key_of(store, record));
+        uint64_t word = word_at(store, hash);
+        struct store_page *page = page_of(word);
+        if (page->count < class_limit(page->class)) {
+            uint64_t *place = probe(store, word, hash, key_of(store, record));
             if (*place != 0) {
                 *out_known = record_of(*place);
                 return STORE_THERE;
@@ -369,7 +457,7 @@ store_add_new(struct store *store, void *record, void **out_known)
             store->count++;
             return 0;
         }
-        if (page->capacity < STORE_PAGE_ENTRIES_MAX || page->depth == STORE_DEPTH_MAX) {
+        if (page->class < CLASS_SPLIT || page->depth == STORE_DEPTH_MAX) {
             r = page_grow(store, hash, page);
         } else {
             r = page_split(store, hash, page);
@@ -386,11 +474,11 @@ store_replace(struct store *store, void *record)
     uint64_t hash = hash_of(store, key_of(store, record));
 
     REQUIRE(store->directory != NULL);
-    struct store_page *page = store->directory[directory_index(store, hash)];
-    uint64_t *place = probe(store, page, hash, key_of(store, record));
+    uint64_t word = word_at(store, hash);
+    uint64_t *place = probe(store, word, hash, key_of(store, record));
     REQUIRE(*place != 0);
     void *replaced = record_of(*place);
-    *place = entry_of(tag_of(hash, page->depth), record);
+    *place = entry_of(tag_of(hash, page_of(word)->depth), record);
     return replaced;
 }
 
@@ -400,20 +488,23 @@ store_remove(struct store *store, const void *record)
     uint64_t hash = hash_of(store, key_of(store, record));
 
     REQUIRE(store->directory != NULL);
-    struct store_page *page = store->directory[directory_index(store, hash)];
-    uint64_t *place = probe(store, page, hash, key_of(store, record));
+    struct store_page *page = page_of(word_at(store, hash));
+    uint64_t *place = probe(store, word_of(page), hash, key_of(store, record));
     REQUIRE(record_of(*place) == record);
 
-    uint32_t mask = page->capacity - 1;
+    uint32_t capacity = capacity_of(page);
     uint32_t hole = (uint32_t)(place - page->entries);
+    uint32_t shift = 0; /* from the hole to `at` */
     page->entries[hole] = 0;
-    for (uint32_t at = (hole + 1) & mask; page->entries[at] != 0; at = (at + 1) & mask) {
-        uint32_t home = (uint32_t)(page->entries[at] >> TAG_SHIFT) & mask;
+    for (uint32_t at = after(hole, capacity); page->entries[at] != 0; at = after(at, capacity)) {
+        uint32_t home = log_index_home(page->entries[at] >> TAG_SHIFT, capacity);
+        shift++;
         /* It may move back to the hole when its home is not behind the hole. */
-        if (((at - home) & mask) >= ((at - hole) & mask)) {
+        if (distance(home, at, capacity) >= shift) {
             page->entries[hole] = page->entries[at];
             page->entries[at] = 0;
             hole = at;
+            shift = 0;
         }
     }
     page->count--;
@@ -426,9 +517,9 @@ store_each(const struct store *store, void (*visit)(void *context, void *record)
     uint32_t index = 0;
 
     while (store->directory != NULL && index < 1u << store->depth) {
-        const struct store_page *page = store->directory[index];
+        const struct store_page *page = page_of(store->directory[index]);
         index += 1u << (store->depth - page->depth);
-        for (uint32_t i = 0; i < page->capacity; i++) {
+        for (uint32_t i = 0; i < capacity_of(page); i++) {
             if (page->entries[i] != 0) {
                 visit(context, record_of(page->entries[i]));
             }

@@ -9,12 +9,12 @@
  * and it is late only when told to be (simulation); log_store is the one that need not hold them all.
  *
  * Extendible hashing: a directory, indexed by the first bits of the key's hash, of pages of 8-byte entries (19 bits
- * of hash, 45 of address). A full page is split in two, so growing never touches more than one page and, when it
- * doubles, the directory.
+ * of hash, 45 of address). A full page grows in small steps, then is split in two, so growing never touches more than
+ * one page and, when it doubles, the directory.
  *
  * Threads  Home shard only.
- * Memory   Directory and pages from the region; records are the caller's, 8-byte aligned, and must stay where they
- *          are.
+ * Memory   Directory and pages from the region, 10 to 12 bytes a key; records are the caller's, 8-byte aligned, and must
+ *          stay where they are.
  * Limits   2^STORE_DEPTH_MAX pages; past that pages grow.
  * Errors   -ENOMEM: the region is full; nothing changed.
  */
@@ -23,7 +23,6 @@
 #include "core/region.h"
 
 #define STORE_DEPTH_MAX 24u
-#define STORE_PAGE_ENTRIES_MAX 64u
 
 struct store_key {
     uint8_t byte[16];
@@ -51,11 +50,9 @@ struct store_options {
     void *context;
 };
 
-struct store_page;
-
 struct store {
     struct store_options options;
-    struct store_page **directory; /* [1 << depth] */
+    uint64_t *directory; /* [1 << depth]: a page, its class in the low 4 bits */
     uint32_t depth;
     uint64_t count;
     struct store_waiter *late_first;

@@ -228,3 +228,25 @@ TEST(what_is_there_is_said_when_it_is_added_again)
     store_prefetch_record(&store, key_of(2), sizeof(thing));
     then_nothing_is_left();
 }
+
+TEST(a_key_takes_10_to_12_bytes)
+{
+    enum { COUNT = 400000 };
+    static struct thing things[COUNT];
+
+    given_a_store(UINT64_C(1) << 30);
+    for (uint64_t i = 0; i < COUNT; i++) {
+        things[i] = (struct thing){.number = i, .key = key_of(i)};
+        CHECK_EQ(store_add(&store, &things[i]), 0);
+        if (i > 20000 && i % 1000 == 0) {
+            uint64_t directory = sizeof(uint64_t) << store.depth;
+            CHECK(region_used(&region) - directory < i * 12);
+            CHECK(directory < i);
+        }
+    }
+    for (uint64_t i = 0; i < COUNT; i++) {
+        CHECK(store_peek(&store, key_of(i)) == &things[i]);
+    }
+    store_deinit(&store);
+    then_nothing_is_left();
+}
