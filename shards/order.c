@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "shards/order.h"
 
+#define LITTLE_COUNT (ORDER_CHUNK_COUNT / 8) /* behind one that comes a little late */
 #define CHUNK_COUNT_FIRST 2u
 #define DIGIT_BITS 11u /* the counts of a digit fit the first cache */
 #define DIGIT_COUNT (1u << DIGIT_BITS)
@@ -208,7 +209,34 @@ insert_chunk(struct memory *memory, struct order *order, uint32_t at, struct ord
     order->chunk_count++;
 }
 
-/* Makes room at a place whose chunk is full. */
+/* What is behind a place near the end of its full chunk goes to the front of the next one, if there is room. */
+static bool
+make_room_in_next(struct order *order, struct order_place *place)
+{
+    struct order_chunk *chunk = chunk_at(order, place->chunk);
+    uint32_t moved = chunk->count - place->index;
+
+    if (place->chunk + 1 == order->chunk_count || moved > LITTLE_COUNT) {
+        return false;
+    }
+    struct order_chunk *next = chunk_at(order, place->chunk + 1);
+
+    if (next->count + moved >= next->capacity) {
+        return false;
+    }
+    if (moved == 0) {
+        *place = (struct order_place){.chunk = place->chunk + 1, .index = 0};
+        return true;
+    }
+    memmove(&next->entries[moved], next->entries, next->count * sizeof(*next->entries));
+    memcpy(next->entries, &chunk->entries[place->index], moved * sizeof(*next->entries));
+    next->count += moved;
+    chunk->count = place->index;
+    return true;
+}
+
+/* Makes room at a place whose chunk is full. Entries come nearly in order: where one comes a little late, the chunks
+   stay nearly full. */
 static void
 make_room(struct memory *memory, struct order *order, struct order_place *place)
 {
@@ -219,18 +247,19 @@ make_room(struct memory *memory, struct order *order, struct order_place *place)
         (void)chunk_grow(memory, order, place->chunk);
         return;
     }
-    more = chunk_create(memory, ORDER_CHUNK_COUNT);
-    insert_chunk(memory, order, place->chunk + 1, more);
-    if (place->index == chunk->count && place->chunk + 2 == order->chunk_count) {
-        *place = (struct order_place){.chunk = place->chunk + 1, .index = 0};
+    if (make_room_in_next(order, place)) {
         return;
     }
-    uint32_t half = chunk->count / 2;
-    more->count = chunk->count - half;
-    memcpy(more->entries, &chunk->entries[half], more->count * sizeof(*chunk->entries));
-    chunk->count = half;
-    if (place->index > half) {
-        *place = (struct order_place){.chunk = place->chunk + 1, .index = place->index - half};
+    more = chunk_create(memory, ORDER_CHUNK_COUNT);
+    insert_chunk(memory, order, place->chunk + 1, more);
+    bool is_late = place->chunk + 2 == order->chunk_count && chunk->count - place->index <= LITTLE_COUNT;
+    uint32_t first = is_late ? place->index : chunk->count / 2;
+
+    more->count = chunk->count - first;
+    memcpy(more->entries, &chunk->entries[first], more->count * sizeof(*chunk->entries));
+    chunk->count = first;
+    if (place->index > first || first == ORDER_CHUNK_COUNT) {
+        *place = (struct order_place){.chunk = place->chunk + 1, .index = place->index - first};
     }
 }
 

@@ -210,6 +210,31 @@ one_time(uint32_t index)
     return T0;
 }
 
+TEST(entries_that_come_nearly_in_order_leave_little_room)
+{
+    enum { COUNT = 40000, LATE = 16 };
+    struct order_place place = {0};
+    uint64_t dice = 5;
+    int64_t last = INT64_MIN;
+
+    given_memory();
+    order = (struct order){0};
+    for (uint64_t i = 0; i < COUNT; i++) {
+        dice = dice * UINT64_C(6364136223846793005) + 1;
+        order_insert(&memory, &order, entry_of((int64_t)(i + (dice >> 33) % LATE), i));
+    }
+    CHECK(region_used(&kept_region) < COUNT * sizeof(struct order_entry) * 9 / 8);
+    for (uint64_t i = 0; i < COUNT; i++) {
+        const struct order_entry *entry = order_next(&order, &place);
+        CHECK(entry->time >= last);
+        CHECK_EQ(entry->item, entry->key + 7);
+        last = entry->time;
+    }
+    CHECK(order_next(&order, &place) == NULL);
+    order_clear(&memory, &order);
+    then_nothing_is_left();
+}
+
 TEST(sorted_entries_ascend_by_time_and_key_whatever_they_were)
 {
     int64_t (*const times[])(uint32_t index) = {any_time, near_time, one_time};
