@@ -5,8 +5,9 @@
  * env - the world as a shard sees it: clock, dice, disk, waiting and waking
  *
  * Everything that could make two runs differ enters here, through one table of functions with three
- * implementations: io_uring (env_uring.c), epoll with pwritev2 on writer threads (env_epoll.c), and
- * simulated (env_sim.c). Code above core never calls the system for any of this.
+ * implementations: io_uring (env_uring.c), epoll (env_epoll.c), and simulated (env_sim.c). Durable writes are
+ * made by writer threads in both of the real ones (env_real.c says why). Code above core never calls the system
+ * for any of this.
  *
  * There are two halves. `struct disk` is blocking file work: at boot, and from side tasks. `struct env`
  * belongs to one shard and is asynchronous: an operation is embedded in its owner, started once, and
@@ -115,6 +116,8 @@ struct env_ops {
     /* Runs `run(context)` on a side thread, in order of submission; its return value is the result.
        `here` is SHARD_NONE there. */
     void (*side)(struct env *env, struct env_op *op, int (*run)(void *context), void *context);
+    /* The same for what nobody waits for: it gets a core when nothing else wants one, and may be long in coming. */
+    void (*spare)(struct env *env, struct env_op *op, int (*run)(void *context), void *context);
     /* Calls ready(context) from env_turn() whenever fd is readable (level-triggered, re-armed each turn).
        Until close; at most 16 of them, then -ENOSPC. -EOPNOTSUPP when simulated. */
     int (*watch)(struct env *env, int fd, void (*ready)(void *context), void *context);
@@ -171,6 +174,11 @@ static inline void
 env_side(struct env *env, struct env_op *op, int (*run)(void *context), void *context)
 {
     env->ops->side(env, op, run, context);
+}
+static inline void
+env_spare(struct env *env, struct env_op *op, int (*run)(void *context), void *context)
+{
+    env->ops->spare(env, op, run, context);
 }
 static inline int
 env_watch(struct env *env, int fd, void (*ready)(void *context), void *context)

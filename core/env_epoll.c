@@ -4,88 +4,26 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
-#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "core/disk_real.h"
-
 /*
- * For where io_uring is forbidden. The shard waits in epoll; reads and writes are blocking calls on two
- * writer threads, so two may be under way at once and end in any order, as with io_uring.
+ * For where io_uring is forbidden. The shard waits in epoll, and reads are made by the writer threads too.
  */
 
-#define WRITER_COUNT 2u
 #define EVENT_COUNT (ENV_WATCH_COUNT_MAX + 1)
 #define EVENT_BELL UINT32_MAX
 
 struct env_epoll {
     struct env_real real;
     int epoll;
-    bool has_writers;
     bool has_no_pwait2; /* a kernel before 5.11, or a filter that does not know it */
-    struct side writers;
 };
 
 static struct env_epoll *
 epoll_of(struct env *env)
 {
     return CONTAINER_OF(env, struct env_epoll, real.env);
-}
-
-static ssize_t
-write_durably(int fd, const struct iovec *iovec, off_t offset)
-{
-    ssize_t count = pwritev2(fd, iovec, 1, offset, RWF_DSYNC);
-
-    if (count >= 0 || (errno != EOPNOTSUPP && errno != ENOSYS)) {
-        return count;
-    }
-    count = pwritev(fd, iovec, 1, offset);
-    if (count >= 0 && fdatasync(fd) != 0) {
-        return -1;
-    }
-    return count;
-}
-
-/* On a writer thread. */
-static int
-transfer(struct env_op *op)
-{
-    int fd = op->result;
-    struct iovec iovec = {.iov_base = op->buffer, .iov_len = op->bytes};
-    ssize_t count;
-
-    do {
-        count = op->kind == ENV_KIND_WRITE ? write_durably(fd, &iovec, (off_t)op->offset)
-                                           : preadv2(fd, &iovec, 1, (off_t)op->offset, 0);
-    } while (count < 0 && (errno == EINTR || errno == EAGAIN));
-    if (count < 0) {
-        return -errno;
-    }
-    return (uint64_t)count == op->bytes ? 0 : env_real_cut_short(op);
-}
-
-static void
-epoll_write(struct env *env, struct env_op *op, struct disk_file file, const void *buffer, uint64_t bytes,
-            uint64_t offset)
-{
-    struct env_epoll *epoll = epoll_of(env);
-
-    env_real_begin(&epoll->real, op, ENV_KIND_WRITE, file, (void *)(uintptr_t)buffer, bytes, offset);
-    op->result = disk_real_descriptor(env->disk, file); /* on its way in, the descriptor */
-    side_put(&epoll->writers, op);
-}
-
-static void
-epoll_read(struct env *env, struct env_op *op, struct disk_file file, void *buffer, uint64_t bytes,
-           uint64_t offset)
-{
-    struct env_epoll *epoll = epoll_of(env);
-
-    env_real_begin(&epoll->real, op, ENV_KIND_READ, file, buffer, bytes, offset);
-    op->result = disk_real_descriptor(env->disk, file); /* on its way in, the descriptor */
-    side_put(&epoll->writers, op);
 }
 
 static int
@@ -156,8 +94,7 @@ epoll_turn(struct env *env, struct mono_ns wait)
             epoll->real.watches[events[i].data.u32].is_ready = true;
         }
     }
-    env_real_ready_all(&epoll->real, side_take(&epoll->writers));
-    env_real_ready_all(&epoll->real, side_take(&epoll->real.side));
+    env_real_take_sides(&epoll->real);
     return env_real_run(&epoll->real);
 }
 
@@ -166,9 +103,6 @@ epoll_close(struct env *env)
 {
     struct env_epoll *epoll = epoll_of(env);
 
-    if (epoll->has_writers) {
-        side_deinit(&epoll->writers);
-    }
     env_real_deinit(&epoll->real);
     if (epoll->epoll >= 0) {
         (void)close(epoll->epoll);
@@ -180,9 +114,10 @@ static const struct env_ops epoll_ops = {
     .mono = env_real_mono,
     .wall = env_real_wall,
     .random = env_real_random,
-    .write = epoll_write,
-    .read = epoll_read,
+    .write = env_real_write,
+    .read = env_real_read,
     .side = env_real_side,
+    .spare = env_real_spare,
     .watch = epoll_watch,
     .turn = epoll_turn,
     .wake = env_real_wake,
@@ -203,8 +138,6 @@ env_epoll_open(struct disk *disk, struct env **out_env)
     if (r != 0) {
         goto fail;
     }
-    side_init(&epoll->writers, &epoll->real.env, WRITER_COUNT, transfer);
-    epoll->has_writers = true;
     epoll->epoll = epoll_create1(EPOLL_CLOEXEC);
     if (epoll->epoll < 0) {
         r = fault_new(-errno);

@@ -4,8 +4,53 @@
 #include <errno.h>
 #include <sys/eventfd.h>
 #include <sys/random.h>
+#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "core/disk_real.h"
+
+/*
+ * Durable writes are blocking calls of a few threads, not operations of a ring: whether a file system has more to do
+ * when the bytes are written (a flush, its journal) it leaves, for an asynchronous write, to a worker of the core on
+ * which the write began. That is the core which the shard keeps busy, and the worker waits for its turn while all the
+ * answers wait for the worker. A thread that waits for its own write does the same in its own name, on any core.
+ */
+
+#define WRITER_COUNT 4u /* as many as the log has blocks under way */
+
+static ssize_t
+write_durably(int fd, const struct iovec *iovec, off_t offset)
+{
+    ssize_t count = pwritev2(fd, iovec, 1, offset, RWF_DSYNC);
+
+    if (count >= 0 || (errno != EOPNOTSUPP && errno != ENOSYS)) {
+        return count;
+    }
+    count = pwritev(fd, iovec, 1, offset);
+    if (count >= 0 && fdatasync(fd) != 0) {
+        return -1;
+    }
+    return count;
+}
+
+/* On a writer thread. */
+static int
+transfer(struct env_op *op)
+{
+    int fd = op->result;
+    struct iovec iovec = {.iov_base = op->buffer, .iov_len = op->bytes};
+    ssize_t count;
+
+    do {
+        count = op->kind == ENV_KIND_WRITE ? write_durably(fd, &iovec, (off_t)op->offset)
+                                           : preadv2(fd, &iovec, 1, (off_t)op->offset, 0);
+    } while (count < 0 && (errno == EINTR || errno == EAGAIN));
+    if (count < 0) {
+        return -errno;
+    }
+    return (uint64_t)count == op->bytes ? 0 : env_real_cut_short(op);
+}
 
 static int
 run_side(struct env_op *op)
@@ -22,7 +67,9 @@ env_real_init(struct env_real *real, const struct env_ops *ops, struct disk *dis
     if (real->wake_fd < 0) {
         return fault_new(-errno);
     }
-    side_init(&real->side, &real->env, 1, run_side);
+    side_init(&real->side, &real->env, 1, SIDE_PLAIN, run_side);
+    side_init(&real->spare, &real->env, 1, SIDE_SPARE, run_side);
+    side_init(&real->writers, &real->env, WRITER_COUNT, SIDE_URGENT, transfer);
     return 0;
 }
 
@@ -30,6 +77,8 @@ void
 env_real_deinit(struct env_real *real)
 {
     if (real->wake_fd >= 0) {
+        side_deinit(&real->writers);
+        side_deinit(&real->spare);
         side_deinit(&real->side);
         (void)close(real->wake_fd);
         real->wake_fd = -1;
@@ -134,16 +183,48 @@ env_real_begin(struct env_real *real, struct env_op *op, enum env_kind kind, str
     op->offset = offset;
 }
 
-void
-env_real_side(struct env *env, struct env_op *op, int (*run)(void *context), void *context)
+static void
+put(struct env_real *real, struct side *side, struct env_op *op, int (*run)(void *context), void *context)
 {
-    struct env_real *real = real_of(env);
-
     REQUIRE(run != NULL);
     count_begun(real, op, ENV_KIND_SIDE);
     op->run = run;
     op->context = context;
-    side_put(&real->side, op);
+    side_put(side, op);
+}
+
+void
+env_real_side(struct env *env, struct env_op *op, int (*run)(void *context), void *context)
+{
+    put(real_of(env), &real_of(env)->side, op, run, context);
+}
+
+void
+env_real_spare(struct env *env, struct env_op *op, int (*run)(void *context), void *context)
+{
+    put(real_of(env), &real_of(env)->spare, op, run, context);
+}
+
+void
+env_real_write(struct env *env, struct env_op *op, struct disk_file file, const void *buffer, uint64_t bytes,
+               uint64_t offset)
+{
+    struct env_real *real = real_of(env);
+
+    env_real_begin(real, op, ENV_KIND_WRITE, file, (void *)(uintptr_t)buffer, bytes, offset);
+    op->result = disk_real_descriptor(env->disk, file); /* on its way in, the descriptor */
+    side_put(&real->writers, op);
+}
+
+void
+env_real_read(struct env *env, struct env_op *op, struct disk_file file, void *buffer, uint64_t bytes,
+              uint64_t offset)
+{
+    struct env_real *real = real_of(env);
+
+    env_real_begin(real, op, ENV_KIND_READ, file, buffer, bytes, offset);
+    op->result = disk_real_descriptor(env->disk, file); /* on its way in, the descriptor */
+    side_put(&real->writers, op);
 }
 
 int
@@ -165,14 +246,22 @@ env_real_ready(struct env_real *real, struct env_op *op, int result)
     real->ready_end = &op->next;
 }
 
-void
-env_real_ready_all(struct env_real *real, struct env_op *list)
+static void
+ready_all(struct env_real *real, struct env_op *list)
 {
     while (list != NULL) {
         struct env_op *op = list;
         list = op->next;
         env_real_ready(real, op, op->result);
     }
+}
+
+void
+env_real_take_sides(struct env_real *real)
+{
+    ready_all(real, side_take(&real->writers));
+    ready_all(real, side_take(&real->side));
+    ready_all(real, side_take(&real->spare));
 }
 
 uint32_t

@@ -5,8 +5,8 @@
  * env_real - what the io_uring and the epoll env have in common
  *
  * Clocks, dice, the bell (an eventfd that is written only when it has not been written since it was last
- * heard), watched descriptors, side tasks, and the list of completions that a turn runs at its end.
- * A backend embeds struct env_real first and adds how it waits and how it moves bytes.
+ * heard), watched descriptors, side tasks, durable writes, and the list of completions that a turn runs at
+ * its end. A backend embeds struct env_real first and adds how it waits and how it reads.
  *
  * Threads  Home shard, except env_real_wake(): any.
  * Limits   ENV_WATCH_COUNT_MAX watched descriptors: -ENOSPC.
@@ -48,6 +48,8 @@ struct env_real {
     struct env env;
     int wake_fd;
     struct side side;
+    struct side spare;
+    struct side writers;
     struct env_op *ready; /* completed, to be run by this turn */
     struct env_op **ready_end;
     struct env_watch watches[ENV_WATCH_COUNT_MAX];
@@ -72,7 +74,13 @@ struct mono_ns env_real_mono(struct env *env);
 struct wall_ms env_real_wall(struct env *env);
 uint64_t env_real_random(struct env *env);
 void env_real_side(struct env *env, struct env_op *op, int (*run)(void *context), void *context);
+void env_real_spare(struct env *env, struct env_op *op, int (*run)(void *context), void *context);
 void env_real_wake(struct env *env);
+/* By writer threads: a few at once, which end in any order. */
+void env_real_write(struct env *env, struct env_op *op, struct disk_file file, const void *buffer,
+                    uint64_t bytes, uint64_t offset);
+void env_real_read(struct env *env, struct env_op *op, struct disk_file file, void *buffer, uint64_t bytes,
+                   uint64_t offset);
 
 /* Checks the contract, notes what is to be done and counts it. */
 void env_real_begin(struct env_real *real, struct env_op *op, enum env_kind kind, struct disk_file file,
@@ -82,7 +90,7 @@ MUST_USE int env_real_add_watch(struct env_real *real, int fd, void (*ready)(voi
 /* wake_fd is readable: from now on a wake rings again. */
 void env_real_hear(struct env_real *real);
 void env_real_ready(struct env_real *real, struct env_op *op, int result);
-/* A list as side_take() gives it. */
-void env_real_ready_all(struct env_real *real, struct env_op *list);
+/* What the side thread and the writers are done with becomes ready. */
+void env_real_take_sides(struct env_real *real);
 /* Runs what is ready: completions, then watches. Returns how many. */
 uint32_t env_real_run(struct env_real *real);

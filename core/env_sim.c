@@ -216,6 +216,7 @@ static const struct env_ops sim_ops = {
     .write = sim_write,
     .read = sim_read,
     .side = sim_side,
+    .spare = sim_side,
     .watch = sim_watch,
     .turn = sim_turn,
     .wake = sim_wake,

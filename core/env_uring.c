@@ -13,7 +13,7 @@
 
 /*
  * A turn: arm what is to be listened to (the bell, the watched descriptors), submit and wait, copy all
- * completions off the queue, run them.
+ * completions off the queue, run them. Reads and polls go over the ring; writes do not, see env_real.c.
  *
  *   - A wait is judged by what is in the completion queue afterwards, never by its return value: that is
  *     the number submitted even when it then timed out.
@@ -43,7 +43,7 @@ struct env_uring {
     bool has_ring;
     bool is_bell_armed;
     bool is_test_done;
-    uint32_t transfer_count; /* reads and writes under way */
+    uint32_t read_count; /* under way */
 };
 
 static struct env_uring *
@@ -62,29 +62,14 @@ take_sqe(struct env_uring *uring)
 }
 
 static void
-submit_transfer(struct env_uring *uring, struct env_op *op)
+submit_read(struct env_uring *uring, struct env_op *op)
 {
     int fd = disk_real_descriptor(uring->real.env.disk, op->file);
     struct io_uring_sqe *sqe = take_sqe(uring);
 
-    if (op->kind == ENV_KIND_WRITE) {
-        io_uring_prep_write(sqe, fd, op->buffer, (uint32_t)op->bytes, op->offset);
-        sqe->rw_flags = RWF_DSYNC;
-    } else {
-        io_uring_prep_read(sqe, fd, op->buffer, (uint32_t)op->bytes, op->offset);
-    }
+    io_uring_prep_read(sqe, fd, op->buffer, (uint32_t)op->bytes, op->offset);
     io_uring_sqe_set_data64(sqe, (uintptr_t)op | TAG_OP);
-    uring->transfer_count++;
-}
-
-static void
-uring_write(struct env *env, struct env_op *op, struct disk_file file, const void *buffer, uint64_t bytes,
-            uint64_t offset)
-{
-    struct env_uring *uring = uring_of(env);
-
-    env_real_begin(&uring->real, op, ENV_KIND_WRITE, file, (void *)(uintptr_t)buffer, bytes, offset);
-    submit_transfer(uring, op);
+    uring->read_count++;
 }
 
 static void
@@ -94,7 +79,7 @@ uring_read(struct env *env, struct env_op *op, struct disk_file file, void *buff
     struct env_uring *uring = uring_of(env);
 
     env_real_begin(&uring->real, op, ENV_KIND_READ, file, buffer, bytes, offset);
-    submit_transfer(uring, op);
+    submit_read(uring, op);
 }
 
 static int
@@ -168,15 +153,15 @@ take_watch(struct env_uring *uring, uint64_t index, int result)
 }
 
 static void
-take_transfer(struct env_uring *uring, struct env_op *op, int result)
+take_read(struct env_uring *uring, struct env_op *op, int result)
 {
-    uring->transfer_count--;
+    uring->read_count--;
     if (result == -EINTR || result == -EAGAIN) {
-        submit_transfer(uring, op); /* nothing was moved, and it is nobody's fault */
+        submit_read(uring, op); /* nothing was moved, and it is nobody's fault */
         return;
     }
     if (result >= 0) {
-        result = (uint64_t)result == op->bytes ? 0 : env_real_cut_short(op);
+        result = (uint64_t)result == op->bytes ? 0 : -EIO;
     }
     env_real_ready(&uring->real, op, result);
 }
@@ -186,7 +171,7 @@ take_cqe(struct env_uring *uring, uint64_t data, int result)
 {
     switch (data & TAG_MASK) {
     case TAG_OP:
-        take_transfer(uring, (struct env_op *)(uintptr_t)data, result);
+        take_read(uring, (struct env_op *)(uintptr_t)data, result);
         break;
     case TAG_WATCH:
         take_watch(uring, data >> 2, result);
@@ -227,7 +212,7 @@ uring_turn(struct env *env, struct mono_ns wait)
     int r = enter(uring, wait);
     ASSERT(r == 0);
     reap(uring);
-    env_real_ready_all(&uring->real, side_take(&uring->real.side));
+    env_real_take_sides(&uring->real);
     return env_real_run(&uring->real);
 }
 
@@ -237,7 +222,7 @@ uring_close(struct env *env)
     struct env_uring *uring = uring_of(env);
 
     /* The kernel writes into buffers until it is done with them. */
-    while (uring->has_ring && uring->transfer_count > 0 && enter(uring, MONO_NEVER) == 0) {
+    while (uring->has_ring && uring->read_count > 0 && enter(uring, MONO_NEVER) == 0) {
         reap(uring);
     }
     env_real_deinit(&uring->real);
@@ -251,9 +236,10 @@ static const struct env_ops uring_ops = {
     .mono = env_real_mono,
     .wall = env_real_wall,
     .random = env_real_random,
-    .write = uring_write,
+    .write = env_real_write,
     .read = uring_read,
     .side = env_real_side,
+    .spare = env_real_spare,
     .watch = uring_watch,
     .turn = uring_turn,
     .wake = env_real_wake,

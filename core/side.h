@@ -6,7 +6,8 @@
  *
  * Operations go in at one end, are run in order of arrival by one thread (or by a few, when order does
  * not matter), and come out of side_take(); the env is woken when there is something to take. The
- * threads start with the first operation, so a shard that never needs them does not have them.
+ * threads start with the first operation, so a shard that never needs them does not have them. They are not bound to the
+ * core of their shard.
  *
  * Threads  Home shard, except where said. One struct side has one home.
  * Memory   The owner keeps an operation until it is taken.
@@ -22,9 +23,17 @@ struct env_op;
 
 #define SIDE_THREAD_COUNT_MAX 4u
 
+/* How soon a thread that has something to do gets a core, while others want it too. */
+enum side_haste {
+    SIDE_URGENT, /* before others: for short work that answers wait for */
+    SIDE_PLAIN,
+    SIDE_SPARE, /* what others leave */
+};
+
 struct side {
     struct env *env;
     int (*run)(struct env_op *op);
+    enum side_haste haste;
     uint32_t thread_count;
     uint32_t started_count;
     uint32_t outstanding_count; /* home's own count: put and not yet taken */
@@ -39,7 +48,8 @@ struct side {
 };
 
 /* Boot. Borrows env until side_deinit(). run() is called on a side thread; its value becomes op->result. */
-void side_init(struct side *side, struct env *env, uint32_t thread_count, int (*run)(struct env_op *op));
+void side_init(struct side *side, struct env *env, uint32_t thread_count, enum side_haste haste,
+               int (*run)(struct env_op *op));
 /* Home. Runs what was put, then ends the threads; what was not taken is forgotten. */
 void side_deinit(struct side *side);
 /* Home. */

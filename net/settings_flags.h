@@ -19,7 +19,7 @@
     "  --listen HOST:PORT where HTTP is served (127.0.0.1:8080)\n" \
     "  --shards N         threads that own data (one for each core)\n" \
     "  --io auto|uring|epoll\n" \
-    "                     how the node waits and writes (auto)\n" \
+    "                     how the node waits and reads (auto)\n" \
     "  --insecure         lets a node without keys listen beyond loopback\n" \
     "  --log-format auto|text|json\n" \
     "                     log lines: text on a terminal, JSON otherwise (auto)\n"

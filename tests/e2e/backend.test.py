@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""How a node waits and writes: it takes what the machine allows, says what it took, and loses nothing by it."""
+"""How a node waits and reads: it takes what the machine allows, says what it took, and loses nothing by it."""
 
 import json
 import os

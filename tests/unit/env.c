@@ -396,6 +396,73 @@ TEST(side_tasks_run_elsewhere_and_in_order)
     with_each_backend(sides_in_order);
 }
 
+/* What a helper runs with. */
+struct helper {
+    cpu_set_t cpus;
+    int nice;
+};
+
+static int
+note_helper(void *context)
+{
+    struct helper *helper = context;
+
+    helper->nice = getpriority(PRIO_PROCESS, 0);
+    return sched_getaffinity(0, sizeof(helper->cpus), &helper->cpus) == 0 && here.n == SHARD_NONE.n ? 7 : -1;
+}
+
+static void
+helped(void (*start)(struct env *home, struct env_op *op, int (*run)(void *context), void *context),
+       struct helper *out_helper)
+{
+    struct note note = fresh_note();
+
+    start(env, &note.op, note_helper, out_helper);
+    CHECK_EQ(note.done_count, 0);
+    turn_until(&note.done_count, 1);
+    CHECK_EQ(note.result, 7);
+}
+
+/* As a shard is that has a core of its own. */
+static void *
+bound_to_one_core(void *context)
+{
+    cpu_set_t all;
+    cpu_set_t one;
+    uint32_t first = 0;
+    struct helper helper;
+
+    (void)context;
+    CHECK_EQ(sched_getaffinity(getpid(), sizeof(all), &all), 0);
+    while (!CPU_ISSET(first, &all)) {
+        first++;
+    }
+    CPU_ZERO(&one);
+    CPU_SET(first, &one);
+    for (uint32_t i = 0; i < 2; i++) {
+        CHECK_EQ(sched_setaffinity(0, sizeof(one), &one), 0);
+        CHECK_EQ(env_open(i == 0 ? ENV_AUTO : ENV_EPOLL, disk, &env, NULL), 0);
+        helped(env_side, &helper);
+        CHECK(CPU_EQUAL(&helper.cpus, &all));
+        CHECK_EQ(helper.nice, getpriority(PRIO_PROCESS, 0));
+        helped(env_spare, &helper);
+        CHECK(CPU_EQUAL(&helper.cpus, &all));
+        CHECK_EQ(helper.nice, 19);
+        env_close(env);
+    }
+    return NULL;
+}
+
+TEST(helpers_are_not_bound_to_the_core_of_their_shard)
+{
+    pthread_t thread;
+
+    given_a_disk();
+    CHECK_EQ(pthread_create(&thread, NULL, bound_to_one_core, NULL), 0);
+    CHECK_EQ(pthread_join(thread, NULL), 0);
+    end_disk();
+}
+
 static uint64_t
 clock_ns(void)
 {
@@ -651,6 +718,8 @@ closed_in_the_middle(void)
         notes[i] = fresh_note();
         if (i % 8 == 0) {
             env_side(env, &notes[i].op, take_a_moment, NULL);
+        } else if (i % 8 == 1) {
+            env_spare(env, &notes[i].op, take_a_moment, NULL);
         } else {
             env_write(env, &notes[i].op, file, written[i], BYTES, i * BYTES);
         }
