@@ -307,6 +307,32 @@ decay(struct shard *shard)
     shard->decayed = steps > 0 ? shard->now : shard->decayed;
 }
 
+static int
+touch(void *page)
+{
+    region_touch(page);
+    return 0;
+}
+
+static void
+touch_done(struct env_op *op, int result)
+{
+    (void)result; /* then it is touched when it is used */
+    op->done = NULL;
+}
+
+/* The first touch of a page may take longer than all else that a turn does. */
+static void
+touch_ahead(struct shard *shard)
+{
+    void *page = shard->ahead.done == NULL ? region_ahead(&shard->region) : NULL;
+
+    if (page != NULL) {
+        shard->ahead = (struct env_op){.done = touch_done};
+        env_spare(shard->env, &shard->ahead, touch, page);
+    }
+}
+
 static void
 note_state(struct shard *shard)
 {
@@ -380,6 +406,7 @@ shard_turn(struct shard *shard)
     }
     scatter_flush(shard);
     decay(shard);
+    touch_ahead(shard);
     note_state(shard);
     mesh_publish(&shard->node->mesh, shard->id);
     return is_busy;

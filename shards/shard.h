@@ -41,6 +41,7 @@ struct shard {
     struct env *env;
     struct metrics *metrics; /* may be NULL */
     struct region region;
+    struct env_op ahead;       /* memory of the region is made resident; `done` is NULL: it is not */
     struct arena_pool arenas;  /* of requests */
     struct arena_pool answers; /* to questions: lent to coordinators */
     struct timers timers;

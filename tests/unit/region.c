@@ -2,6 +2,8 @@
 #include "core/region.h"
 
 #include <errno.h>
+#include <pthread.h>
+#include <sys/mman.h>
 
 #include "tests/check.h"
 
@@ -121,6 +123,68 @@ TEST(what_was_touched_stays_touched)
     CHECK(touched >= 4096);
     region_put(&region, piece, 4096);
     CHECK(region_touched(&region) == touched || region_touched(&region) == region_used(&region));
+    region_deinit(&region);
+}
+
+#define HUGE_PAGE_BYTES (UINT64_C(2) << 20)
+
+static void *
+count_up(void *context)
+{
+    uint64_t *counter = context;
+
+    for (uint32_t i = 0; i < 1000000; i++) {
+        __atomic_store_n(counter, *counter + 1, __ATOMIC_RELAXED);
+    }
+    return NULL;
+}
+
+TEST(the_next_huge_pages_are_given_once_and_stay_what_they_are)
+{
+    uint8_t resident[512];
+    pthread_t owner;
+    uint8_t *page;
+    uint8_t *last;
+    uint64_t *counter;
+    uint32_t count = 0;
+
+    given_a_region(UINT64_C(40) << 20);
+    CHECK(region_ahead(&region) == NULL);
+    if (region.base == NULL) {
+        return; /* checked: each piece is a malloc of its own */
+    }
+    (void)must_take(16 << 20);
+    page = region_ahead(&region);
+    CHECK(page == region.base + (16 << 20));
+    CHECK(region_ahead(&region) == NULL);
+    region_touch(page);
+    CHECK_EQ(mincore(page, HUGE_PAGE_BYTES, resident), 0);
+    for (uint32_t i = 0; i < COUNT_OF(resident); i++) {
+        CHECK(resident[i] & 1);
+    }
+
+    /* Its owner does not notice that it is touched. */
+    counter = must_take(8 << 20);
+    CHECK((uint8_t *)counter == page);
+    *counter = 0;
+    CHECK_EQ(pthread_create(&owner, NULL, count_up, counter), 0);
+    for (uint32_t i = 0; i < 100; i++) {
+        region_touch(page);
+    }
+    CHECK_EQ(pthread_join(owner, NULL), 0);
+    CHECK_EQ(*counter, 1000000);
+
+    /* What was used meanwhile is left out, and so is what lies beyond the end. */
+    last = region_ahead(&region);
+    CHECK(last == region.base + (24 << 20));
+    (void)must_take(8 << 20);
+    (void)must_take(4 << 20);
+    while ((page = region_ahead(&region)) != NULL) {
+        last = page;
+        count++;
+    }
+    CHECK_EQ(count, 2);
+    CHECK(last + HUGE_PAGE_BYTES == region.base + (40 << 20));
     region_deinit(&region);
 }
 
