@@ -248,7 +248,7 @@ log_store_prefetch(const struct log_store *store, struct store_key key)
 }
 
 void
-log_store_prefetch_record(const struct log_store *store, struct store_key key)
+log_store_prefetch_record(struct log_store *store, struct store_key key)
 {
     REQUIRE(!log_store_has_places(store));
     struct log_probe probe = log_index_probe(&store->index, log_index_hash(&store->index, key));
@@ -258,6 +258,8 @@ log_store_prefetch_record(const struct log_store *store, struct store_key key)
         const struct log_record *record = log_record_at(store, log_index_address(*entry));
         if (record != NULL) {
             prefetch_lines(record, sizeof(*record) + store->options.prefetch_bytes);
+        } else {
+            log_reads_ahead(store, key, log_index_address(*entry));
         }
     }
 }

@@ -118,9 +118,10 @@ uint32_t log_store_record_bytes_max(uint64_t page_bytes);
 /* Home. 0 and the record, ABSENT, or LATER: the waiter is borrowed until it is called. Several may wait for a key. */
 MUST_USE int log_store_find(struct log_store *store, struct store_key key, struct log_store_waiter *waiter,
                             void **out_record, uint32_t *out_bytes);
-/* Home. A look-up of this key will follow soon: its index page; then, when that has come, its record. */
+/* Home. A look-up of this key will follow soon: its index page; then, when that has come, its record, from disk too. Many
+   asked for at once are read at once, and who looks them up one after the other waits for all of them once. */
 void log_store_prefetch(const struct log_store *store, struct store_key key);
-void log_store_prefetch_record(const struct log_store *store, struct store_key key);
+void log_store_prefetch_record(struct log_store *store, struct store_key key);
 /* Home. The record if it is in memory, to be read only, else NULL. */
 const void *log_store_peek(const struct log_store *store, struct store_key key, uint32_t *out_bytes);
 /* A record, and the memory into which it was read, if it was. */

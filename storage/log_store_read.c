@@ -4,7 +4,7 @@
  * The way of a waiter whose record is on disk:
  *
  *   log_reads_wait --+--> waits at the read of that address --read_done--> settle --+--> arrived()
- *                    |                   ^                                          |
+ *   log_reads_ahead -+                   ^                                          |
  *                    +--> waits for its turn, in order --log_reads_step             +--> waits again: it was
  *                                                                                        another key's record
  *
@@ -156,6 +156,17 @@ read_of_key(const struct log_store *store, const struct store_key *key)
     return NULL;
 }
 
+static struct log_read *
+read_of_address(const struct log_store *store, uint64_t address)
+{
+    struct log_read *read = store->reads;
+
+    while (read != NULL && read->address != address) {
+        read = read->next;
+    }
+    return read;
+}
+
 /* Where others of its key wait, or at the read of this address, a new one if need be. False: there is no room for one
    now. */
 static bool
@@ -164,10 +175,7 @@ attach(struct log_store *store, struct log_store_waiter *waiter, uint64_t addres
     struct log_read *read = read_of_key(store, &waiter->key);
 
     if (read == NULL) {
-        read = store->reads;
-        while (read != NULL && read->address != address) {
-            read = read->next;
-        }
+        read = read_of_address(store, address);
     }
     if (read == NULL) {
         read = begin_read(store, address, typical_bytes(store));
@@ -228,6 +236,21 @@ log_reads_wait(struct log_store *store, struct log_store_waiter *waiter, struct 
     }
 }
 
+void
+log_reads_ahead(struct log_store *store, struct store_key key, uint64_t address)
+{
+    if (store->waiting_first != NULL || read_of_key(store, &key) != NULL ||
+        read_of_address(store, address) != NULL) {
+        return;
+    }
+    struct log_read *read = begin_read(store, address, typical_bytes(store));
+
+    if (read != NULL) {
+        read->ahead = (struct log_store_waiter){.key = key};
+        log_waiter_add(&read->first, &read->last, &read->ahead);
+    }
+}
+
 /* It can be called now. */
 static bool
 is_answered(struct log_store *store, const struct log_store_waiter *waiter, uint64_t *out_cold)
@@ -271,6 +294,9 @@ call(struct log_store *store, struct log_store_waiter *waiter)
 static void
 settle(struct log_store *store, struct log_read *read)
 {
+    if (read->first == &read->ahead) {
+        (void)log_waiter_take(&read->first, &read->last);
+    }
     struct log_store_waiter *first = read->first;
     struct log_store_waiter *last = read->last;
     struct log_store_waiter *ready[2] = {0}; /* first and last, as the next */

@@ -109,6 +109,8 @@ struct log_read {
     uint64_t from; /* in the page, of the buffer */
     uint64_t bytes;
     bool is_stuck;
+    struct log_store_waiter
+        ahead; /* the first one, of a read that nobody waited for when it began; never called */
 };
 
 enum log_collect_state {
@@ -304,6 +306,8 @@ log_waiter_take(struct log_store_waiter **first, struct log_store_waiter **last)
 /* Reads the record at this address, or lets the waiter wait for its turn to. */
 void log_reads_wait(struct log_store *store, struct log_store_waiter *waiter, struct store_key key,
                     uint64_t address);
+/* Reads the record at this address for who will look it up, if a read may begin now. */
+void log_reads_ahead(struct log_store *store, struct store_key key, uint64_t address);
 void log_reads_step(struct log_store *store);
 void log_reads_deinit(struct log_store *store);
 

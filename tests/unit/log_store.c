@@ -391,6 +391,49 @@ TEST(no_more_reads_are_under_way_than_allowed_and_all_are_answered)
     world_end();
 }
 
+TEST(records_that_are_asked_for_ahead_are_read_side_by_side)
+{
+    enum { FIRST = WORLD_STRANGER_COUNT };
+
+    given_more_than_fits(2000);
+    for (uint32_t i = 0; i < 100; i++) {
+        log_store_prefetch_record(world.store, world_key(FIRST + i / 2));
+    }
+    CHECK_EQ(env_sim_pending(world.env), 32); /* the others are read when they are looked up */
+    world_look(FIRST, UINT32_MAX);
+    world_look(FIRST, 77);
+    CHECK_EQ(world.waiting_count, 2);
+    CHECK_EQ(env_sim_pending(world.env), 32);
+    world_drain();
+    CHECK_EQ(world.waiting_count, 0);
+    CHECK_EQ(world.map[FIRST].bytes, 77);
+    CHECK_EQ(log_store_counts(world.store).cold_reads, 32);
+    for (uint32_t i = 0; i < 32; i++) {
+        world_look(FIRST + i, UINT32_MAX);
+    }
+    CHECK_EQ(world.waiting_count, 0);
+    CHECK(log_store_is_idle(world.store));
+    world_end();
+}
+
+TEST(what_is_read_ahead_may_be_a_stranger_or_have_moved_or_never_be_wanted)
+{
+    given_more_than_fits(2000);
+    for (uint32_t round = 0; round < 50; round++) {
+        for (uint32_t key = 0; key < 40; key++) {
+            log_store_prefetch_record(world.store, world_key((key * 7 + round * 31) % 2000));
+        }
+        for (uint32_t key = 0; key < 40; key += 3) {
+            world_look((key * 7 + round * 31) % 2000, round % 2 == 0 ? UINT32_MAX : 40 + key);
+        }
+        if (round % 5 == 4) {
+            world_drain();
+        }
+    }
+    log_store_prefetch_record(world.store, world_key(1)); /* it is closed while it reads */
+    world_end();
+}
+
 TEST(a_cold_record_longer_than_most_is_read_whole)
 {
     world_begin(1);
