@@ -294,7 +294,10 @@ keep_part(struct slice_restore *restore, struct store_key key, const void *recor
     if (r != 0) {
         memory_exhausted(&restore->keeper->memory);
     }
-    slice_state_place_part(&restore->keeper->slices[restore->slice].state, key, place);
+    if (slice_state_place_part(&restore->keeper->slices[restore->slice].state, key,
+                               ((const struct slice_part *)record)->part, place) != 0) {
+        restore->is_bad = true;
+    }
 }
 
 static void

@@ -108,8 +108,12 @@ slice_record_read_part(const void *record, uint32_t bytes_max, void *whole)
     }
 }
 
-/* The version (4 bits) and variant (2 bits) of a UUID say the number, but for those of version 5. */
+/* The version (4 bits) and variant (2 bits) of a UUID, but for those of version 5, say the number, and where they do not
+   suffice, another byte differs from the canonical's. */
 #define VERSION_5_CODE (5u << 2 | 2u)
+#define CODE_COUNT 63u /* without that one */
+#define MORE_AT 15u
+static_assert(SLICE_PART_COUNT_MAX == 1 + CODE_COUNT * 256, "more is a byte");
 
 static uint32_t
 key_code(struct store_key key)
@@ -117,36 +121,62 @@ key_code(struct store_key key)
     return (uint32_t)(key.byte[6] >> 4) << 2 | key.byte[8] >> 6;
 }
 
+static struct store_key
+with_code(struct store_key key, uint32_t code)
+{
+    key.byte[6] = (uint8_t)((key.byte[6] & 0x0f) | code >> 2 << 4);
+    key.byte[8] = (uint8_t)((key.byte[8] & 0x3f) | (code & 3) << 6);
+    return key;
+}
+
 struct store_key
 slice_record_part_key(struct store_key canonical, uint32_t number)
 {
-    uint32_t code = number <= VERSION_5_CODE ? number - 1 : number;
+    uint32_t code = (number - 1) % CODE_COUNT;
 
     REQUIRE(number < SLICE_PART_COUNT_MAX);
     REQUIRE(key_code(canonical) == VERSION_5_CODE);
     if (number == 0) {
         return canonical;
     }
-    canonical.byte[6] = (uint8_t)((canonical.byte[6] & 0x0f) | code >> 2 << 4);
-    canonical.byte[8] = (uint8_t)((canonical.byte[8] & 0x3f) | (code & 3) << 6);
-    return canonical;
-}
-
-struct store_key
-slice_record_canonical(struct store_key part_key, uint32_t *out_number)
-{
-    uint32_t code = key_code(part_key);
-
-    *out_number = code < VERSION_5_CODE ? code + 1 : code;
-    part_key.byte[6] = (uint8_t)((part_key.byte[6] & 0x0f) | (VERSION_5_CODE >> 2) << 4);
-    part_key.byte[8] = (uint8_t)((part_key.byte[8] & 0x3f) | (VERSION_5_CODE & 3) << 6);
-    return part_key;
+    canonical.byte[MORE_AT] ^= (uint8_t)((number - 1) / CODE_COUNT);
+    return with_code(canonical, code < VERSION_5_CODE ? code : code + 1);
 }
 
 bool
 slice_record_is_part_key(struct store_key key)
 {
     return key_code(key) != VERSION_5_CODE;
+}
+
+struct store_key
+slice_record_common_key(struct store_key key)
+{
+    key.byte[MORE_AT] = 0;
+    return with_code(key, VERSION_5_CODE);
+}
+
+uint32_t
+slice_record_part_number(struct store_key canonical, struct store_key part_key)
+{
+    uint32_t more = canonical.byte[MORE_AT] ^ part_key.byte[MORE_AT];
+    uint32_t code = key_code(part_key);
+
+    if (code == VERSION_5_CODE) {
+        return 0;
+    }
+    return more * CODE_COUNT + (code < VERSION_5_CODE ? code : code - 1) + 1;
+}
+
+bool
+slice_record_part_canonical(struct store_key part_key, uint32_t number, struct store_key *out_canonical)
+{
+    *out_canonical = with_code(part_key, VERSION_5_CODE);
+    if (number == 0 || number >= SLICE_PART_COUNT_MAX) {
+        return false;
+    }
+    out_canonical->byte[MORE_AT] ^= (uint8_t)((number - 1) / CODE_COUNT);
+    return slice_record_part_number(*out_canonical, part_key) == number;
 }
 
 uint8_t

@@ -20,7 +20,7 @@
 #include "storage/store.h"
 
 #define SLICE_RECORD_VERSION 1u
-#define SLICE_PART_COUNT_MAX 64u
+#define SLICE_PART_COUNT_MAX 16129u
 #define TENANT_NAME_BYTES_MAX 64u
 
 enum slice_record_kind {
@@ -121,7 +121,10 @@ void slice_record_read_part(const void *record, uint32_t bytes_max, void *whole)
 /* Any thread. Keys of a person's parts: canonicals are UUIDs of version 5, these are of none. 0 is the canonical. */
 struct store_key slice_record_part_key(struct store_key canonical, uint32_t number);
 bool slice_record_is_part_key(struct store_key key);
-/* Any thread. Whose part this is the key of, and which one. */
-struct store_key slice_record_canonical(struct store_key part_key, uint32_t *out_number);
+/* Any thread. What a canonical and the keys of all its parts have in common, and next to no two canonicals have. */
+struct store_key slice_record_common_key(struct store_key key);
+/* Any thread. Which part of somebody this is the key of; and whose: true if it can be a key of the number-th part. */
+uint32_t slice_record_part_number(struct store_key canonical, struct store_key part_key);
+bool slice_record_part_canonical(struct store_key part_key, uint32_t number, struct store_key *out_canonical);
 /* Home. The kind of a record, of a version that is known, with no more or less than may be of it here; 0: it is none. */
 uint8_t slice_record_kind(const void *record, uint32_t bytes);

@@ -18,10 +18,12 @@
 #define PEOPLE_NUMBER 0x10000u
 #define JOURNAL_NUMBER 0x20000u
 
-/* By canonical. */
+/* By the key that their parts have in common. */
 struct large_places {
     struct store_key key;
-    log_store_place places[SLICE_PART_COUNT_MAX]; /* of the parts; the first one's is in the row */
+    struct store_key canonical;
+    log_store_place *places; /* of the parts; the first one's is in the row */
+    uint32_t count_max;
 };
 
 static void
@@ -36,9 +38,9 @@ place_of(void *context, struct store_key key)
     struct slice_state *state = context;
 
     if (UNLIKELY(slice_record_is_part_key(key))) {
-        uint32_t number;
-        struct large_places *large = store_peek(&state->large, slice_record_canonical(key, &number));
-        return large != NULL ? &large->places[number] : NULL;
+        const struct large_places *large = store_peek(&state->large, slice_record_common_key(key));
+        uint32_t number = large != NULL ? slice_record_part_number(large->canonical, key) : UINT32_MAX;
+        return large != NULL && number < large->count_max ? &large->places[number] : NULL;
     }
     struct person *person = store_peek(state->persons, key);
 
@@ -157,7 +159,10 @@ slice_state_verify(struct disk *disk, struct uuid store_id, uint16_t slice,
 static void
 free_large(void *context, void *record)
 {
-    memory_put(context, record, sizeof(struct large_places));
+    struct large_places *large = record;
+
+    memory_put(context, large->places, (uint64_t)large->count_max * sizeof(large->places[0]));
+    memory_put(context, large, sizeof(*large));
 }
 
 static void
@@ -202,40 +207,70 @@ list(struct slice_state *state, struct person *person)
     person->changed_in = state->generation;
 }
 
-static struct large_places *
-large_places(struct slice_state *state, struct store_key canonical)
+static void
+make_places(struct slice_state *state, struct large_places *large, uint32_t count)
 {
-    struct large_places *large = store_peek(&state->large, canonical);
+    uint32_t before = large->count_max;
+
+    while (large->count_max < count) {
+        large->places = memory_grow(state->memory, large->places, &large->count_max, large->count_max,
+                                    sizeof(large->places[0]));
+    }
+    memset(large->places + before, 0, (large->count_max - before) * sizeof(large->places[0]));
+}
+
+/* NULL: somebody else has what their keys would have in common. */
+static log_store_place *
+large_places(struct slice_state *state, struct store_key canonical, uint32_t count)
+{
+    struct store_key key = slice_record_common_key(canonical);
+    struct large_places *large = store_peek(&state->large, key);
 
     if (large == NULL) {
         large = memory_take_zero(state->memory, sizeof(*large));
-        large->key = canonical;
+        large->key = key;
+        large->canonical = canonical;
         if (store_add(&state->large, large) != 0) {
             memory_exhausted(state->memory);
         }
     }
-    return large;
+    if (memcmp(&large->canonical, &canonical, sizeof(canonical)) != 0) {
+        return NULL;
+    }
+    if (large->count_max < count) {
+        make_places(state, large, count);
+    }
+    return large->places;
 }
 
-void
-slice_state_place_part(struct slice_state *state, struct store_key part_key, log_store_place place)
+int
+slice_state_place_part(struct slice_state *state, struct store_key part_key, uint32_t number,
+                       log_store_place place)
 {
-    uint32_t number;
-    struct large_places *large = large_places(state, slice_record_canonical(part_key, &number));
+    struct store_key canonical;
 
-    large->places[number] = place;
+    if (!slice_record_part_canonical(part_key, number, &canonical)) {
+        return fault_new(-EUCLEAN);
+    }
+    log_store_place *places = large_places(state, canonical, number + 1);
+
+    if (places == NULL) {
+        return fault_new(-EUCLEAN);
+    }
+    places[number] = place;
+    return 0;
 }
 
 /* Parts that this person does not need any more stay, and nobody asks for them. */
 static int
 save_large(struct slice_state *state, struct person *person, struct store_key key, uint32_t bytes)
 {
-    struct large_places *large = large_places(state, key);
     uint32_t count = slice_record_part_count(bytes, record_bytes_max());
+    log_store_place *places = count <= SLICE_PART_COUNT_MAX ? large_places(state, key, count) : NULL;
     struct slice_person *whole = region_take(state->memory->region, bytes);
-    int r = whole != NULL && count <= SLICE_PART_COUNT_MAX ? 0 : fault_new(-ENOMEM);
+    int r = whole != NULL && places != NULL ? 0 : fault_new(-ENOMEM);
 
-    if (count > SLICE_PART_COUNT_MAX) {
+    if (places == NULL) {
         log_warn_seldom("somebody is too large to be saved: no checkpoint is made", LOG_UINT("bytes", bytes));
     }
     if (r == 0) {
@@ -244,7 +279,7 @@ save_large(struct slice_state *state, struct person *person, struct store_key ke
     for (uint32_t i = 0; r == 0 && i < count; i++) {
         uint32_t part_bytes = slice_record_write_part(whole, bytes, record_bytes_max(), i, NULL);
         void *part = log_store_put(state->people, slice_record_part_key(key, i),
-                                   i == 0 ? &person->place : &large->places[i], part_bytes);
+                                   i == 0 ? &person->place : &places[i], part_bytes);
         if (part == NULL) {
             r = fault_new(-ENOMEM);
         } else {
@@ -316,7 +351,7 @@ is_split(const struct slice_state *state, const struct person *person)
     struct store_key key;
 
     memcpy(&key, &person->canonical, sizeof(key));
-    return state->large.count > 0 && store_peek(&state->large, key) != NULL;
+    return state->large.count > 0 && store_peek(&state->large, slice_record_common_key(key)) != NULL;
 }
 
 /* The cut to come may not have what changed after it. */

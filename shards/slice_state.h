@@ -19,7 +19,7 @@
  * a few pages in memory; where somebody's record is stands in their row, so that it is replaced without being read.
  *
  * Threads  Home shard only.
- * Memory   Pages and lists from the region. Of who is too large for a page, which never leaves, half a kilobyte of places.
+ * Memory   Pages and lists from the region. Of who is too large for a page, and never leaves, where each part is.
  * Errors   Without memory to encode somebody the cut is spoiled: slice_state_save() says so, and nothing is lost.
  *          Without memory for the journal the node ends, as for everything that was admitted.
  */
@@ -119,8 +119,9 @@ MUST_USE int slice_state_fetch(struct slice_state *state, const struct person *p
 /* Home, blocking: for tests. As log_store_read_now() of state->people. */
 MUST_USE int slice_state_fetch_now(struct slice_state *state, const struct person *person,
                                    struct log_piece *out_piece);
-/* Boot. Where a part of somebody's record is, which was visited. */
-void slice_state_place_part(struct slice_state *state, struct store_key part_key, log_store_place place);
+/* Boot. Where the number-th part of somebody's record is, which was visited. -EUCLEAN: it has not this key. */
+MUST_USE int slice_state_place_part(struct slice_state *state, struct store_key part_key, uint32_t number,
+                                    log_store_place place);
 /* Home. More came, or was let go, than the disk takes, though it has room: change nobody until it is false. */
 bool slice_state_is_behind(const struct slice_state *state);
 

@@ -356,3 +356,33 @@ TEST(people_longer_than_a_page_come_back_where_the_others_are_away)
     play_people_longer_than_a_page();
     world_people_bytes = 0;
 }
+
+static void
+then_a_start_has_the_same_state(void)
+{
+    struct world before = world;
+    uint64_t hash = state_hash();
+
+    (void)die_and_start(3, (struct day){0});
+    memcpy(world.positions, before.positions, sizeof(world.positions));
+    memcpy(world.watermarks, before.watermarks, sizeof(world.watermarks));
+    CHECK_EQ(state_hash(), hash);
+}
+
+/* 40 MB, in a node that answers no question of so much. */
+TEST(somebody_of_hundreds_of_parts_comes_back)
+{
+    given_a_disk(1);
+    given_a_world(2, 4096, 2);
+    send_event(1, T0, "click", (struct extra){0});
+    send_many_types(4, 0, 300000);
+    send_progress(0);
+    save_whole();
+    then_a_start_has_the_same_state();
+    send_many_types(4, 300000, 1);
+    send_progress(0);
+    save_whole();
+    then_a_start_has_the_same_state();
+    then_the_world_ends();
+    then_the_disk_ends();
+}

@@ -23,7 +23,7 @@
 #define WORLD_PARTITIONS 2u
 #define WORLD_SLICES 4u
 #define WORLD_PEOPLE_MAX 64u
-#define WORLD_PAYLOADS_MAX 60000u
+#define WORLD_PAYLOADS 65536u /* at a time */
 #define MINUTE INT64_C(60000)
 #define T0 INT64_C(1780315200000) /* 2026-06-01T12:00:00Z */
 
@@ -35,7 +35,7 @@ struct world {
     uint64_t positions[WORLD_PARTITIONS];
     struct event_ms watermarks[WORLD_PARTITIONS]; /* one tenant in each */
     struct settings_record settings;
-    void *payloads[WORLD_PAYLOADS_MAX];
+    void **payloads;
     uint32_t payload_count;
     uint64_t dice;
     uint32_t late_permille;
@@ -104,7 +104,11 @@ world_payload(uint64_t bytes)
     void *payload = calloc(1, bytes);
 
     CHECK(payload != NULL);
-    CHECK(world.payload_count < WORLD_PAYLOADS_MAX);
+    if (world.payload_count % WORLD_PAYLOADS == 0) {
+        world.payloads =
+            realloc(world.payloads, (world.payload_count + WORLD_PAYLOADS) * sizeof(*world.payloads));
+        CHECK(world.payloads != NULL);
+    }
     world.payloads[world.payload_count++] = payload;
     return payload;
 }
@@ -201,6 +205,8 @@ then_the_world_ends_early(void)
     while (world.payload_count > 0) {
         free(world.payloads[--world.payload_count]);
     }
+    free(world.payloads);
+    world.payloads = NULL;
 }
 
 __attribute__((unused)) static void

@@ -152,16 +152,29 @@ TEST(a_record_is_split_into_parts_that_fit_and_have_keys_of_their_own)
         }
         CHECK_EQ(done, bytes);
     }
+}
 
-    struct store_key canonical = {.byte = {[6] = 0x5a, [8] = 0xb7}};
-    struct store_key keys[SLICE_PART_COUNT_MAX];
+/* Each key says which part it is of, so no two are the same; the first 63 are as they always were. */
+TEST(a_part_has_a_key_that_says_whose_and_which_it_is)
+{
+    const struct store_key canonical = {.byte = {[0] = 7, [6] = 0x5a, [8] = 0xb7, [15] = 0xc3}};
+    const struct store_key common = slice_record_common_key(canonical);
+    struct store_key said;
 
-    for (uint32_t i = 0; i < SLICE_PART_COUNT_MAX; i++) {
-        keys[i] = slice_record_part_key(canonical, i);
-        CHECK_EQ(slice_record_is_part_key(keys[i]), i > 0);
-        for (uint32_t k = 0; k < i; k++) {
-            CHECK(memcmp(&keys[i], &keys[k], sizeof(keys[i])) != 0);
-        }
+    CHECK(!slice_record_is_part_key(slice_record_part_key(canonical, 0)));
+    for (uint32_t i = 1; i < SLICE_PART_COUNT_MAX; i++) {
+        struct store_key key = slice_record_part_key(canonical, i);
+        struct store_key its_common = slice_record_common_key(key);
+        CHECK(slice_record_is_part_key(key));
+        CHECK_BYTES(&its_common, &common, sizeof(common));
+        CHECK_EQ(slice_record_part_number(canonical, key), i);
+        CHECK(slice_record_part_canonical(key, i, &said));
+        CHECK_BYTES(&said, &canonical, sizeof(said));
+        CHECK(!slice_record_part_canonical(key, i - 1, &said));
+        CHECK(!slice_record_part_canonical(key, i + 1, &said));
+        CHECK(i > 63 || key.byte[15] == canonical.byte[15]);
     }
+    CHECK(!slice_record_part_canonical(slice_record_part_key(canonical, 1), SLICE_PART_COUNT_MAX, &said));
+    CHECK(!slice_record_part_canonical(slice_record_part_key(canonical, 1), UINT32_MAX, &said));
     CHECK_DIES(slice_record_part_key(canonical, SLICE_PART_COUNT_MAX));
 }
