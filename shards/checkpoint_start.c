@@ -35,12 +35,41 @@ verify(struct disk *disk, const struct manifest *manifest, const struct manifest
 
 /* What was wrong with the newest comes first. */
 static void
-add_reason(char *out_reason, const char *reason)
+add_reason(char *out_reason, const char *link, const char *reason)
 {
     size_t bytes = strlen(out_reason);
 
-    snprintf(out_reason + bytes, MANIFEST_REASON_BYTES - bytes, "%s%s",
-             bytes > 0 ? "; and in the checkpoint before, " : "", reason);
+    snprintf(out_reason + bytes, MANIFEST_REASON_BYTES - bytes, "%s%s", bytes > 0 ? link : "", reason);
+}
+
+/* Nothing was given back. (An earlier start that wrote nothing is none, but then it did not even write its settings.) */
+static bool
+is_log_whole(const struct manifest *manifest)
+{
+    uint64_t begins = 0;
+
+    for (uint32_t i = 0; i < manifest->epoch_count; i++) {
+        for (uint32_t k = 0; k < manifest->epochs[i].stream_count; k++) {
+            begins |= manifest->epochs[i].stream_begins[k];
+        }
+    }
+    return begins == 0 && (manifest->epoch_count == 0 || manifest->epochs[0].epoch == 1);
+}
+
+static bool
+has_its_log(const struct manifest *manifest, const struct manifest_checkpoint *checkpoint)
+{
+    const struct manifest_epoch *epoch = manifest_find_epoch(manifest, checkpoint->epoch);
+
+    if (epoch == NULL || epoch->stream_count != checkpoint->stream_count) {
+        return true; /* it was empty, and was dropped */
+    }
+    for (uint32_t i = 0; i < epoch->stream_count; i++) {
+        if (epoch->stream_begins[i] > checkpoint->stream_begins[i]) {
+            return false;
+        }
+    }
+    return true;
 }
 
 int
@@ -48,8 +77,6 @@ checkpoint_choose(struct disk *disk, struct manifest *manifest, uint32_t rules_v
                   checkpoint_verify_fn *verify_pages, char *out_reason)
 {
     const struct manifest_checkpoint *newest;
-    /* Two: what came before the older one was given back. */
-    bool is_log_whole = manifest->checkpoint_count < MANIFEST_CHECKPOINT_COUNT_MAX;
     char reason[MANIFEST_REASON_BYTES] = "";
 
     out_reason[0] = '\0';
@@ -62,11 +89,20 @@ checkpoint_choose(struct disk *disk, struct manifest *manifest, uint32_t rules_v
     while ((newest = manifest_newest_checkpoint(manifest)) != NULL) {
         int r = verify(disk, manifest, newest, accept_loss ? verify_pages : NULL, reason);
 
-        if (r == 0) {
+        if (r == 0 && has_its_log(manifest, newest)) {
             break;
         }
-        add_reason(out_reason, reason);
-        if (r != -EUCLEAN || !accept_loss || (manifest->checkpoint_count == 1 && !is_log_whole)) {
+        if (r == 0) {
+            snprintf(reason, sizeof(reason), "checkpoint %llu needs log that was given back",
+                     (unsigned long long)newest->number);
+            r = fault_new(-EUCLEAN);
+        }
+        add_reason(out_reason, "; and in the checkpoint before, ", reason);
+        if (r != -EUCLEAN || !accept_loss) {
+            return fault_up(r);
+        }
+        if (manifest->checkpoint_count == 1 && !is_log_whole(manifest)) {
+            add_reason(out_reason, "; ", "and the log before it was given back");
             return fault_up(r);
         }
         manifest_drop_newest_checkpoint(manifest);

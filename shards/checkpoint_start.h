@@ -16,7 +16,8 @@ typedef int checkpoint_verify_fn(struct disk *disk, const struct manifest *manif
 
 /* Boot. Chooses what a start begins with: nothing if there is no checkpoint, the newest, or, with accept_loss, the one
    before when the newest is damaged and that one is whole (then it drops the newest from the manifest). Pages are
-   verified here for who accepts a loss; others find them damaged when they restore them. Called before the log is
+   verified here for who accepts a loss; others find them damaged when they restore them. One whose log was given
+   back is as good as damaged; and if there is none left, all of the log must be there. Called before the log is
    settled. out_reason has MANIFEST_REASON_BYTES. -EUCLEAN, -ENOTSUP. */
 MUST_USE int checkpoint_choose(struct disk *disk, struct manifest *manifest, uint32_t rules_version,
                                bool accept_loss, checkpoint_verify_fn *verify_pages, char *out_reason);

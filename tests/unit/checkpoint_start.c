@@ -51,7 +51,8 @@ write_file(const char *name, uint64_t number)
 static void
 given_a_checkpoint(uint64_t number)
 {
-    uint64_t zeros[2] = {0};
+    uint64_t begins[1] = {number * 10};
+    uint64_t positions[2] = {0};
     struct manifest_file files[3];
     char name[STATE_NAME_BYTES];
 
@@ -66,8 +67,8 @@ given_a_checkpoint(uint64_t number)
                                                                               .position_count = 2,
                                                                               .file_count = 3,
                                                                               .rules_version = RULES,
-                                                                              .stream_begins = zeros,
-                                                                              .positions = zeros,
+                                                                              .stream_begins = begins,
+                                                                              .positions = positions,
                                                                               .files = files}),
              0);
 }
@@ -221,6 +222,43 @@ TEST(a_single_damaged_one_leaves_the_whole_log_to_who_accepts_that)
     CHECK_EQ(choose(false), -EUCLEAN);
     CHECK_EQ(choose(true), 0);
     CHECK_EQ(manifest.checkpoint_count, 0);
+    end();
+}
+
+TEST(the_one_before_is_refused_too_when_it_is_damaged_later_for_the_log_before_it_was_given_back)
+{
+    given_a_store(2);
+    CHECK(sim_disk_flip(sim, manifest.checkpoints[1].files[1].name, 50, 3));
+    CHECK_EQ(choose(true), 0);
+    CHECK_EQ(manifest.checkpoint_count, 1);
+    CHECK(sim_disk_flip(sim, manifest.checkpoints[0].files[1].name, 50, 3));
+    CHECK_EQ(choose(true), -EUCLEAN);
+    CHECK(strstr(reason, "given back") != NULL);
+    CHECK_EQ(manifest.checkpoint_count, 1);
+    end();
+}
+
+TEST(a_log_without_its_first_start_is_not_whole)
+{
+    uint64_t epoch;
+
+    given_a_store(1);
+    CHECK_EQ(manifest_add_epoch(&manifest, 1, &epoch), 0);
+    manifest_drop_epoch(&manifest, 0);
+    CHECK(sim_disk_flip(sim, manifest.checkpoints[0].files[1].name, 50, 3));
+    CHECK_EQ(choose(true), -EUCLEAN);
+    CHECK(strstr(reason, "given back") != NULL);
+    end();
+}
+
+TEST(one_whose_log_was_given_back_is_refused_whatever_is_accepted)
+{
+    given_a_store(2);
+    manifest.epochs[0].stream_begins[0] = 51; /* one block too much */
+    CHECK_EQ(choose(false), -EUCLEAN);
+    CHECK_EQ(choose(true), -EUCLEAN);
+    CHECK(strstr(reason, "checkpoint 5") != NULL);
+    CHECK(strstr(reason, "given back") != NULL);
     end();
 }
 
