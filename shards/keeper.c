@@ -107,6 +107,7 @@ keeper_slice_options(struct keeper *keeper, uint16_t slice)
         .seed = {keeper->seed[0], keeper->seed[1]},
         .persons = &keeper->persons[slice],
         .slice = slice,
+        .people_page_bytes = keeper->options.people_page_bytes,
         .journal_bytes_max = journal_bytes_of_slice(keeper),
         .on_fatal = storage_failed,
         .context = keeper,

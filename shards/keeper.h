@@ -52,6 +52,7 @@ struct keeper_options {
     void (*answered)(void *context, struct question *question);
     /* Simulation: true makes this look-up answer later, when keeper_look_ups_arrive() is called. NULL: never. */
     bool (*is_late)(void *context);
+    uint64_t people_page_bytes; /* simulation: small ones, so that they die and serve again. 0: as usual */
     uint32_t run_events; /* simulation: few, so that there are runs; see history.h. 0: as many as usual */
     void *context;
 };

@@ -109,6 +109,7 @@ shard_open(struct shard *shard, struct shard_options options)
             .now = shard_now,
             .answered = question_answered,
             .is_late = options.is_late,
+            .people_page_bytes = options.people_page_bytes,
             .run_events = options.run_events,
             .context = shard,
         },

@@ -92,6 +92,7 @@ struct shard_options {
     uint32_t block_bytes;
     struct wall_ms wall_floor;
     bool (*is_late)(void *context); /* simulation: see keeper.h, */
+    uint64_t people_page_bytes;     /* likewise */
     uint32_t run_events;            /* likewise */
 };
 

@@ -67,8 +67,8 @@ store_options(struct slice_state *state, const struct slice_state_options *optio
         .store_id = options->store_id,
         .number = (is_people ? PEOPLE_NUMBER : JOURNAL_NUMBER) + options->slice,
         .seed = {options->seed[0], options->seed[1]},
-        .page_bytes = SLICE_PAGE_BYTES,
-        .memory_bytes = is_people ? PEOPLE_PAGES * SLICE_PAGE_BYTES : options->journal_bytes_max,
+        .page_bytes = is_people ? state->people_page_bytes : SLICE_PAGE_BYTES,
+        .memory_bytes = is_people ? PEOPLE_PAGES * state->people_page_bytes : options->journal_bytes_max,
         .is_indexed = is_people,
         .place_of = is_people ? place_of : NULL,
         .on_fatal = storage_failed,
@@ -82,6 +82,7 @@ init(struct slice_state *state, const struct slice_state_options *options)
     *state = (struct slice_state){
         .memory = options->memory,
         .persons = options->persons,
+        .people_page_bytes = options->people_page_bytes > 0 ? options->people_page_bytes : SLICE_PAGE_BYTES,
         .on_fatal = options->on_fatal,
         .context = options->context,
         .generation = 1,
@@ -190,8 +191,15 @@ slice_state_close(struct slice_state *state)
 
 /* People. */
 
+/* Of a record. */
 static uint32_t
-record_bytes_max(void)
+people_bytes_max(const struct slice_state *state)
+{
+    return log_store_record_bytes_max(state->people_page_bytes) / 8 * 8;
+}
+
+static uint32_t
+journal_bytes_max(void)
 {
     return log_store_record_bytes_max(SLICE_PAGE_BYTES) / 8 * 8;
 }
@@ -265,7 +273,7 @@ slice_state_place_part(struct slice_state *state, struct store_key part_key, uin
 static int
 save_large(struct slice_state *state, struct person *person, struct store_key key, uint32_t bytes)
 {
-    uint32_t count = slice_record_part_count(bytes, record_bytes_max());
+    uint32_t count = slice_record_part_count(bytes, people_bytes_max(state));
     log_store_place *places = count <= SLICE_PART_COUNT_MAX ? large_places(state, key, count) : NULL;
     struct slice_person *whole = region_take(state->memory->region, bytes);
     int r = whole != NULL && places != NULL ? 0 : fault_new(-ENOMEM);
@@ -277,13 +285,13 @@ save_large(struct slice_state *state, struct person *person, struct store_key ke
         (void)slice_record_write_person(person, whole, bytes);
     }
     for (uint32_t i = 0; r == 0 && i < count; i++) {
-        uint32_t part_bytes = slice_record_write_part(whole, bytes, record_bytes_max(), i, NULL);
+        uint32_t part_bytes = slice_record_write_part(whole, bytes, people_bytes_max(state), i, NULL);
         void *part = log_store_put(state->people, slice_record_part_key(key, i),
                                    i == 0 ? &person->place : &places[i], part_bytes);
         if (part == NULL) {
             r = fault_new(-ENOMEM);
         } else {
-            (void)slice_record_write_part(whole, bytes, record_bytes_max(), i, part);
+            (void)slice_record_write_part(whole, bytes, people_bytes_max(state), i, part);
         }
     }
     region_put(state->memory->region, whole, bytes);
@@ -298,7 +306,7 @@ save_person(struct slice_state *state, struct person *person)
     uint32_t bytes = slice_record_write_person(person, (void *)small, sizeof(small));
 
     memcpy(&key, &person->canonical, sizeof(key));
-    if (UNLIKELY(bytes > record_bytes_max())) {
+    if (UNLIKELY(bytes > people_bytes_max(state))) {
         int r = save_large(state, person, key, bytes);
         if (r != 0) {
             return fault_up(r);
@@ -361,7 +369,7 @@ may_be_saved(const struct slice_state *state, const struct person *person)
     bool is_of_next_cut =
         state->is_saving && !state->has_all_people && person->changed_in == state->generation;
 
-    return !is_of_next_cut && person->profile_bytes <= record_bytes_max() && !is_behind(state->people) &&
+    return !is_of_next_cut && person->profile_bytes <= people_bytes_max(state) && !is_behind(state->people) &&
            !log_store_is_disk_full(state->people);
 }
 
@@ -436,17 +444,17 @@ slice_state_keep_session(struct slice_state *state, const struct share *share, s
     uint32_t bytes = slice_record_session_bytes(at);
     uint64_t address = 0;
 
-    if (LIKELY(bytes <= record_bytes_max())) {
+    if (LIKELY(bytes <= journal_bytes_max())) {
         slice_record_write_session(share, at, slice_state_append(state, key_of_address(0), bytes, &address));
         return address;
     }
     struct slice_session *whole = memory_take(state->memory, bytes);
 
     slice_record_write_session(share, at, whole);
-    for (uint32_t i = 0; i < slice_record_part_count(bytes, record_bytes_max()); i++) {
-        uint32_t part_bytes = slice_record_write_part(whole, bytes, record_bytes_max(), i, NULL);
+    for (uint32_t i = 0; i < slice_record_part_count(bytes, journal_bytes_max()); i++) {
+        uint32_t part_bytes = slice_record_write_part(whole, bytes, journal_bytes_max(), i, NULL);
         void *part = slice_state_append(state, key_of_address(address), part_bytes, &address);
-        (void)slice_record_write_part(whole, bytes, record_bytes_max(), i, part);
+        (void)slice_record_write_part(whole, bytes, journal_bytes_max(), i, part);
     }
     memory_put(state->memory, whole, bytes);
     return address;
@@ -476,13 +484,13 @@ slice_parts_add(struct slice_state *state, struct slice_parts *parts, const void
     REQUIRE(parts->next != 0);
     if (parts->whole == NULL) {
         parts->bytes = is_first ? sizeof(*session) + (uint64_t)session->session_bytes
-                                : slice_record_whole_bytes(record, record_bytes_max());
+                                : slice_record_whole_bytes(record, journal_bytes_max());
         parts->whole = memory_take(state->memory, parts->bytes);
     }
-    if (is_first && parts->bytes <= record_bytes_max()) {
+    if (is_first && parts->bytes <= journal_bytes_max()) {
         memcpy(parts->whole, record, parts->bytes);
     } else {
-        slice_record_read_part(record, record_bytes_max(), parts->whole);
+        slice_record_read_part(record, journal_bytes_max(), parts->whole);
     }
     parts->next = 0;
     if (!is_first) {

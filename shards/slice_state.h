@@ -40,6 +40,7 @@ struct slice_state {
     struct memory *memory;
     const struct store *persons;
     struct store large; /* struct large_places: of those who do not fit into a page */
+    uint64_t people_page_bytes;
     void (*on_fatal)(void *context, int fault, const char *what);
     void *context;
     struct log_store *people;  /* NULL: nothing is saved, and the journal is in memory alone */
@@ -69,6 +70,7 @@ struct slice_state_options {
     struct uuid store_id;
     uint64_t seed[2];
     uint16_t slice;
+    uint64_t people_page_bytes; /* 0: SLICE_PAGE_BYTES; the same whenever it is restored */
     uint64_t journal_bytes_max; /* of memory for its pages; 0: no limit */
     void (*on_fatal)(void *context, int fault, const char *what);
     void *context;

@@ -40,7 +40,7 @@
 #include "core/region.h"
 #include "storage/store.h" /* struct store_key */
 
-#define LOG_STORE_PAGE_BYTES_MIN (UINT64_C(64) << 10)
+#define LOG_STORE_PAGE_BYTES_MIN (UINT64_C(16) << 10)
 #define LOG_STORE_PAGE_BYTES_MAX (UINT64_C(4) << 20)
 #define LOG_STORE_REASON_BYTES 256u
 
@@ -74,7 +74,7 @@ struct log_store_options {
     struct uuid store_id;  /* of the data directory: a page of another one is not ours */
     uint32_t number;       /* of this store in the directory; in every run's header */
     uint64_t seed[2];      /* secret, so that nobody can make keys that fall together */
-    uint64_t page_bytes;   /* a power of two, 64 KiB to 4 MiB */
+    uint64_t page_bytes;   /* a power of two, 16 KiB to 4 MiB */
     uint64_t memory_bytes; /* see log_store_set_memory(); 0: no limit */
     bool is_indexed;
     /* The owner's word for a key that was put or visited, NULL: it has none. Else NULL: the index is the store's own. */

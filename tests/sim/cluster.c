@@ -113,6 +113,7 @@ cluster_init_copy(struct cluster *cluster, const struct cluster *of, struct sim_
         .segment_bytes = of->segment_bytes,
         .partition_count = of->partition_count,
         .slice_count = of->slice_count,
+        .people_page_bytes = of->people_page_bytes,
         .late_percent = of->late_percent,
         .people_bytes_max = of->people_bytes_max,
         .journal_bytes_max = of->journal_bytes_max,
@@ -200,6 +201,7 @@ cluster_start(struct cluster *cluster, uint32_t shard_count)
                            .block_bytes = BLOCK_BYTES,
                            .wall_floor = report.wall_floor,
                            .is_late = look_up_is_late,
+                           .people_page_bytes = cluster->people_page_bytes,
                            .run_events = RUN_EVENTS,
                        });
         if (r != 0) {

@@ -42,8 +42,9 @@ struct cluster {
     uint32_t slice_count;
     uint64_t checkpoint_interval_ns; /* 0: none are made */
     uint64_t checkpoint_events;
-    uint64_t people_bytes_max; /* of a shard's profiles in memory */
-    uint64_t people_left;      /* as in keeper_counts, of all that have stopped */
+    uint64_t people_page_bytes; /* 0: as usual */
+    uint64_t people_bytes_max;  /* of a shard's profiles in memory */
+    uint64_t people_left;       /* as in keeper_counts, of all that have stopped */
     uint64_t people_read;
     bool accept_loss;
     uint64_t journal_bytes_max; /* of memory for kept events of a shard; 0: no limit */

@@ -19,6 +19,7 @@
  */
 
 #include "core/log_line.h"
+#include "storage/log_store.h"
 #include "tests/sim/check_run.h"
 #include "tests/sim/clients.h"
 #include "tests/sim/damage.h"
@@ -302,6 +303,7 @@ main(int argc, char **argv)
     run.cluster.segment_bytes = SEGMENT_BYTES;
     run.cluster.partition_count = PARTITION_COUNT;
     run.cluster.slice_count = SLICE_COUNT;
+    run.cluster.people_page_bytes = LOG_STORE_PAGE_BYTES_MIN;
     run.cluster.checkpoint_interval_ns = UINT64_MAX / 4;
     run.cluster.checkpoint_events = CHECKPOINT_EVENTS;
     run.dice.state = seed * 2;

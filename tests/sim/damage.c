@@ -377,7 +377,9 @@ check_damaged(struct cluster *cluster, const char *name, uint64_t offset, uint32
     if (starts_as_if_whole(cluster)) {
         return true;
     }
-    has_refused = strstr(cluster->failure, "in the checkpoint before") != NULL;
+    /* Pages may be of both; of what only the newest has, nothing is in the one before. */
+    has_refused =
+        strstr(name, ".state") == NULL && strstr(cluster->failure, "in the checkpoint before") != NULL;
     if (!has_refused) {
         snprintf(out_why, WHY_BYTES, "a damaged checkpoint, and its loss is accepted: %.200s",
                  cluster->failure);

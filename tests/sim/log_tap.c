@@ -92,12 +92,17 @@ compare_blocks(const void *a, const void *b)
     return (left->sequence > right->sequence) - (left->sequence < right->sequence);
 }
 
+/* One that went from the manifest without having ended was found to be empty by the start after it. */
 static const struct manifest_epoch *
 find_epoch(const struct log_tap *tap, uint64_t epoch)
 {
     const struct manifest_epoch *row = manifest_find_epoch(&tap->manifest, epoch);
 
-    return row != NULL ? row : manifest_find_epoch(&tap->archive->manifest, epoch);
+    if (row == NULL) {
+        row = manifest_find_epoch(&tap->archive->manifest, epoch);
+        row = row != NULL && row->is_ended ? row : NULL;
+    }
+    return row;
 }
 
 uint32_t
