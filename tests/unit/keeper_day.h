@@ -96,7 +96,8 @@ note_events(struct digest *digest, struct question question)
         note_number(digest, row->person);
         note_number(digest, row->is_late);
         note_number(digest, row->is_in_session);
-        note(digest, row->record, row->record->header.bytes);
+        struct text said = record_said(row->record);
+        note(digest, said.data, said.bytes);
     }
     release(&question);
 }

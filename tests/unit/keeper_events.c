@@ -40,8 +40,7 @@ digest(const struct events_answer *answer)
 
     for (uint32_t i = 0; i < answer->count; i++) {
         const struct event_row *row = &answer->rows[i];
-        struct text bytes = {.data = (const char *)row->record, .bytes = row->record->header.bytes};
-        sum = hash64(sum ^ row->position, bytes);
+        sum = hash64(sum ^ row->position, record_said(row->record));
     }
     return sum;
 }

@@ -59,7 +59,7 @@ TEST(when_the_region_is_full_nothing_changes_and_all_is_still_found)
 {
     uint64_t count = 0;
 
-    given_an_index(64 << 10);
+    given_an_index(256 << 10);
     while (add(hash_of(count), count + 1) == 0) {
         count++;
     }

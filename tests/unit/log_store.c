@@ -4,6 +4,7 @@
 #include "tests/unit/log_store_world.h"
 
 #define BYTES 300u
+#define FULL_REGION_BYTES (1u << 20)
 #define PAGE_RECORDS 180u /* of BYTES, about, in a page */
 
 static void
@@ -168,7 +169,7 @@ TEST(a_region_that_is_full_says_no_and_keeps_what_there_is)
 
     world_begin_disk((struct sim_disk_options){.seed = 1});
     region_deinit(&world.region);
-    CHECK_EQ(region_init(&world.region, 512 << 10), 0);
+    CHECK_EQ(region_init(&world.region, FULL_REGION_BYTES), 0);
     CHECK_EQ(log_store_open(world.options, &world.store), 0);
     while ((record = log_store_add(world.store, world_key(count), BYTES)) != NULL) {
         world.map[count] = world_next(BYTES);
@@ -579,7 +580,7 @@ TEST(no_memory_for_a_replacement_leaves_what_was_there)
     world_begin_disk((struct sim_disk_options){.seed = 1});
     world.options.place_of = world_place_of;
     region_deinit(&world.region);
-    CHECK_EQ(region_init(&world.region, 512 << 10), 0);
+    CHECK_EQ(region_init(&world.region, FULL_REGION_BYTES), 0);
     CHECK_EQ(log_store_open(world.options, &world.store), 0);
     while ((record = log_store_put(world.store, world_key(count), &world.places[count], BYTES)) != NULL) {
         world.map[count] = world_next(BYTES);

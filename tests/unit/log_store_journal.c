@@ -194,11 +194,11 @@ TEST(a_journal_comes_back_in_order_and_where_it_was)
 TEST(what_has_no_room_at_a_start_stays_on_disk)
 {
     given_a_journal(0);
-    append_many(3000);
+    append_many(5000);
     log_store_cut(world.store, 1);
     world_drain();
-    when_it_starts_again(0, 8 * WORLD_PAGE_BYTES);
-    CHECK_EQ(visited, 3000);
+    when_it_starts_again(0, 12 * WORLD_PAGE_BYTES);
+    CHECK_EQ(visited, 5000);
     CHECK_EQ(log_store_counts(world.store).cold_reads, 0);
     log_store_set_memory(world.store, 4 * WORLD_PAGE_BYTES);
     then_all_are_found();
