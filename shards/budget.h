@@ -4,8 +4,8 @@
 /*
  * budget - how much may stay in memory of what can leave it
  *
- * Much of a node's state may be on disk alone: profiles that were not used lately, pages of identifiers. All else only
- * grows. So memory that is nearly full is not yet a reason to refuse events: what can leave makes room until seven
+ * Much of a node's state may be on disk alone: profiles that were not used lately, kept events and the older parts of their
+ * tenants' orders, pages of identifiers. All else only grows. So memory that is nearly full is not yet a reason to refuse events: what can leave makes room until seven
  * eighths are in use, and only when that is not enough it is tight.
  *
  * Each shard says so for its own part, from what all of them use: of the excess its share, by what it uses itself, and

@@ -16,7 +16,8 @@
  * IDs can look alike, and events can have one ID (duplicates that came too late to be known as such).
  *
  * Threads  Home shard only.
- * Memory   Region: an entry in each of two orders, and 2.24 bytes of filters; of the events behind the last filter 8.
+ * Memory   Region: an entry in each of two orders (the tenant's may be on disk, shelf.h), and 2.24 bytes of filters; of the
+ *          events behind the last filter 8.
  */
 
 #include "shards/message.h"

@@ -191,6 +191,9 @@ keeper_end_pages(struct keeper *keeper)
     for (uint32_t i = keeper->options.home.n; i < node->slice_count; i += node->shard_count) {
         log_store_end_page(keeper->slices[i].state.journal);
     }
+    if (keeper->options.run_events > 0) {
+        keeper_shelve_little(keeper, keeper->options.run_events);
+    }
 }
 
 /* What it kept goes with the region. */
@@ -578,6 +581,7 @@ keeper_step(struct keeper *keeper, struct mono_ns until)
         wake_questions(keeper);
         keeper_wake_recalling(keeper);
         has_more = keeper_relieve(keeper) || has_more;
+        has_more = keeper_shelve(keeper) || has_more;
     } while (has_more && !is_over(keeper, until));
     has_more = run_queue_run(&keeper->tasks) == STEP_MORE || has_more;
     has_more = go_round(keeper, keeper->event_count != event_count) || has_more;
@@ -662,6 +666,7 @@ keeper_counts(const struct keeper *keeper)
         .people_bytes = keeper->people_bytes,
         .people_left = keeper->people_left,
         .people_read = keeper->people_read,
+        .history_bytes = keeper_order_bytes(keeper),
     };
 
     for (const struct share *share = keeper->shares; share != NULL; share = share->next) {
@@ -748,22 +753,46 @@ hash_person(void *context, void *record)
 }
 
 static void
+hash_event(struct hashing *hashing, const struct share *share, uint64_t address)
+{
+    struct log_piece piece;
+
+    REQUIRE(log_store_read_at_now(share->state->journal, address, &piece) == 0);
+    const struct kept_event *event = piece.record;
+    uint64_t seed = hash_piece(seed_of(share, 3), event, sizeof(*event));
+
+    hashing->sum += hash_piece(seed, kept_event_record(event), kept_event_record(event)->header.bytes);
+    log_piece_put(share->state->journal, &piece);
+}
+
+static void
+hash_stretch(struct hashing *hashing, const struct share *share, uint64_t address)
+{
+    struct log_piece piece;
+
+    REQUIRE(log_store_read_at_now(share->state->journal, address, &piece) == 0);
+    const struct slice_stretch *stretch = piece.record;
+
+    for (uint32_t i = 0; i < stretch->count; i++) {
+        hash_event(hashing, share, stretch->entries[i].item);
+    }
+    log_piece_put(share->state->journal, &piece);
+}
+
+static void
 hash_events(struct hashing *hashing, const struct share *share)
 {
     struct order_place place = {0};
 
+    for (uint32_t i = 0; i < share->shelf.stretch_count; i++) {
+        hash_stretch(hashing, share, share->shelf.stretches[i].address);
+    }
     for (;;) {
         const struct order_entry *entry = order_next(&share->events, &place);
         if (entry == NULL) {
             break;
         }
-        struct log_piece piece;
-
-        REQUIRE(log_store_read_at_now(share->state->journal, entry->item, &piece) == 0);
-        const struct kept_event *event = piece.record;
-        uint64_t seed = hash_piece(seed_of(share, 3), event, sizeof(*event));
-        hashing->sum += hash_piece(seed, kept_event_record(event), kept_event_record(event)->header.bytes);
-        log_piece_put(share->state->journal, &piece);
+        hash_event(hashing, share, entry->item);
     }
 }
 

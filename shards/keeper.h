@@ -90,7 +90,7 @@ void keeper_keep_to(struct keeper *keeper, const struct budget *budget);
 void keeper_pause(struct keeper *keeper);
 void keeper_resume(struct keeper *keeper);
 
-/* Simulation. What was kept so far may leave memory, though it fills no pages. */
+/* Simulation. What was kept so far may leave memory, though it fills no pages, and a little of the orders does. */
 void keeper_end_pages(struct keeper *keeper);
 /* Simulation. Lets up to `count` late look-ups arrive; returns how many are still out. */
 uint32_t keeper_look_ups_arrive(struct keeper *keeper, uint32_t count);

@@ -89,9 +89,10 @@ static void
 keep_history(struct keeper *keeper, struct kept *kept)
 {
     struct share *share = kept->person->share;
+    uint32_t full_before = order_full_count(&share->events);
 
-    (void)keeper;
     history_add(share->history, &share->events, &kept->person->events, kept->event, kept->is_in_session);
+    keeper_note_order(keeper, share, full_before);
 }
 
 static void

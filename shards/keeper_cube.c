@@ -328,42 +328,50 @@ find_place(const struct cube_work *work, const struct cube_scan *ask, const stru
     return entry != NULL && entry->time == work->time && entry->key == work->key ? next : place;
 }
 
-/* The entry is on disk: it is read, with those behind it. */
 static enum step
-read_ahead(struct keeper *keeper, struct asked *asked, const struct cube_scan *ask, const struct share *share,
-           struct order_place behind, const struct order_entry *entry)
+read_events_ahead(struct keeper *keeper, struct asked *asked, const struct cube_scan *ask,
+                  const struct share *share, uint64_t missing)
 {
-    uint64_t addresses[RECALL_COUNT_MAX];
-    uint32_t count = 0;
-
-    do {
-        addresses[count++] = entry->item;
-        entry = order_next(&share->events, &behind);
-    } while (count < RECALL_COUNT_MAX && entry != NULL && entry->time < ask->to.ms);
-    return keeper_read_records(keeper, asked, share->history, addresses, count);
+    return keeper_read_ahead(keeper, asked, share->history,
+                             &(struct read_ahead){.missing = missing,
+                                                  .from_ms = ask->from.ms,
+                                                  .wanted = RECALL_COUNT_MAX,
+                                                  .address_of = keeper_event_address});
 }
 
 static enum step
 sum_events(struct keeper *keeper, struct asked *asked, struct cube_work *work, const struct cube_scan *ask,
            const struct share *share, const struct time_slice *time)
 {
-    const struct order *order = &share->events;
-    struct order_place place = find_place(work, ask, order);
-
+    if (asked->scan == NULL) {
+        if (!keeper_scan_events(asked, share)) {
+            work->stage = CUBE_FINISH;
+            return STEP_DONE;
+        }
+        scan_start_at(asked->scan, ask->to.ms, 0);
+    }
+    scan_resume(asked->scan);
     for (uint32_t count = 1; !is_too_big(work); count++) {
-        const struct order_entry *entry = order_next(order, &place);
-        if (entry == NULL || entry->time >= ask->to.ms) {
+        int64_t before_time = asked->scan->time;
+        uint64_t before_key = asked->scan->key;
+        struct order_entry entry;
+        if (!scan_next(asked->scan, &entry) || entry.time < ask->from.ms) {
             break;
         }
-        const struct kept_event *event = keeper_record_at(asked, share->history, entry->item);
-        if (event == NULL) {
-            return read_ahead(keeper, asked, ask, share, place, entry);
+        if (entry.item == 0) {
+            if (keeper_read_stretch(keeper, asked, share->history) == STEP_LATER) {
+                return STEP_LATER;
+            }
+            continue;
         }
-        work->has_place = true;
-        work->time = entry->time;
-        work->key = entry->key;
+        const struct kept_event *event = keeper_record_at(asked, share->history, entry.item);
+        if (event == NULL) {
+            enum step step = read_events_ahead(keeper, asked, ask, share, entry.item);
+            scan_start_at(asked->scan, before_time, before_key);
+            return step;
+        }
         if (takes_code(ask, event->code)) {
-            uint32_t row = find_row(keeper, work, ask, entry->time, event->code);
+            uint32_t row = find_row(keeper, work, ask, entry.time, event->code);
             work->rows[row].events++;
             if (ask->wants_users) {
                 add_user(keeper, work, row, event->person);
@@ -373,7 +381,6 @@ sum_events(struct keeper *keeper, struct asked *asked, struct cube_work *work, c
             return STEP_MORE;
         }
     }
-    work->has_place = false;
     work->stage = ask->wants_sessions ? CUBE_SESSIONS : CUBE_SORT_USERS;
     return STEP_DONE;
 }

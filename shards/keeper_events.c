@@ -50,23 +50,39 @@ start_events(struct scan *scan, const struct event_scan *ask)
     }
 }
 
+bool
+keeper_scan_events(struct asked *asked, const struct share *share)
+{
+    struct arena *arena = &asked->question->arena;
+    struct scan *scan = scan_create(arena, 2);
+
+    if (scan == NULL || !scan_add_shelf(scan, arena, &share->shelf)) {
+        return false;
+    }
+    scan_add_order(scan, &share->events);
+    asked->scan = scan;
+    return true;
+}
+
 /* False: the arena is full. */
 static bool
 begin_events(struct keeper *keeper, struct asked *asked, const struct share *share)
 {
     struct question *question = asked->question;
     const struct event_scan *ask = question->ask.events;
-    uint32_t count = ask->members != NULL ? ask->member_count : 1;
 
-    asked->scan = scan_create(&question->arena, count > 0 ? count : 1);
+    if (ask->members == NULL) {
+        if (!keeper_scan_events(asked, share)) {
+            return false;
+        }
+        start_events(asked->scan, ask);
+        return true;
+    }
+    asked->scan = scan_create(&question->arena, ask->member_count > 0 ? ask->member_count : 1);
     if (asked->scan == NULL) {
         return false;
     }
     start_events(asked->scan, ask);
-    if (ask->members == NULL) {
-        scan_add_order(asked->scan, &share->events);
-        return true;
-    }
     for (uint32_t i = 0; i < ask->member_count; i++) {
         const struct person *person = keeper_person_of(keeper, question, &ask->members[i]);
         if (person != NULL) {
@@ -174,7 +190,7 @@ keeper_read_ahead(struct keeper *keeper, struct asked *asked, const struct histo
     struct order_entry next;
 
     for (uint32_t i = 1; i < most && i < RECALL_COUNT_MAX; i++) {
-        if (!scan_next(asked->scan, &next) || next.time < ahead->from_ms) {
+        if (!scan_next(asked->scan, &next) || next.time < ahead->from_ms || next.item == 0) {
             break;
         }
         uint64_t address = ahead->address_of(&next);
@@ -185,8 +201,20 @@ keeper_read_ahead(struct keeper *keeper, struct asked *asked, const struct histo
     return keeper_read_records(keeper, asked, history, addresses, count);
 }
 
-static uint64_t
-address_of(const struct order_entry *entry)
+enum step
+keeper_read_stretch(struct keeper *keeper, struct asked *asked, const struct history *history)
+{
+    const struct slice_stretch *stretch = keeper_record_at(asked, history, asked->scan->missing);
+
+    if (stretch == NULL) {
+        return keeper_read_records(keeper, asked, history, &asked->scan->missing, 1);
+    }
+    scan_give(asked->scan, stretch);
+    return STEP_DONE;
+}
+
+uint64_t
+keeper_event_address(const struct order_entry *entry)
 {
     return entry->item;
 }
@@ -210,6 +238,12 @@ keeper_answer_events(struct keeper *keeper, struct asked *asked, const struct ti
             finish_events(keeper, asked, false);
             return STEP_DONE;
         }
+        if (entry.item == 0) {
+            if (keeper_read_stretch(keeper, asked, share->history) == STEP_LATER) {
+                return STEP_LATER;
+            }
+            continue;
+        }
         const struct kept_event *event = keeper_record_at(asked, share->history, entry.item);
         if (event == NULL) {
             enum step step =
@@ -217,7 +251,7 @@ keeper_answer_events(struct keeper *keeper, struct asked *asked, const struct ti
                                   &(struct read_ahead){.missing = entry.item,
                                                        .from_ms = ask->from.ms,
                                                        .wanted = ask->count_max - asked->row_count,
-                                                       .address_of = address_of});
+                                                       .address_of = keeper_event_address});
             scan_start_at(asked->scan, before_time, before_key);
             return step;
         }

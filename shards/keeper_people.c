@@ -191,7 +191,7 @@ uint64_t
 keeper_leavable_bytes(const struct keeper *keeper)
 {
     const struct node *node = keeper->options.node;
-    uint64_t bytes = keeper->people_bytes;
+    uint64_t bytes = keeper->people_bytes + keeper_order_bytes(keeper);
 
     if (keeper->options.env == NULL) {
         return 0;
@@ -211,6 +211,7 @@ keeper_keep_to(struct keeper *keeper, const struct budget *budget)
         return;
     }
     keeper_set_people_memory(keeper, budget_limit(budget, keeper->people_bytes));
+    keeper->order_bytes_max = budget_limit(budget, keeper_order_bytes(keeper));
     for (uint32_t i = keeper->options.home.n; i < node->slice_count; i += node->shard_count) {
         struct log_store *journal = keeper->slices[i].state.journal;
 

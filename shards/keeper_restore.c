@@ -36,6 +36,12 @@ struct archived {
     uint32_t person;
 };
 
+/* Of a stretch of the shelf. */
+struct stretched {
+    uint32_t events_before; /* that came before it: those that lie in it and came later are not in it */
+    uint32_t count;
+};
+
 /* A share while it is read. */
 struct restoring {
     struct restoring *next;
@@ -46,6 +52,9 @@ struct restoring {
     struct archived *archived;
     uint32_t archived_count;
     uint32_t archived_capacity;
+    struct stretched *stretched; /* [share->shelf.stretch_count] */
+    uint32_t stretched_count;
+    uint32_t stretched_capacity;
     struct entries sessions; /* as share.h has them: those that can still change, in the end all */
 };
 
@@ -503,6 +512,22 @@ go_on_with_session(struct slice_restore *restore, struct restoring *restoring, c
     }
 }
 
+static void
+read_stretch(struct slice_restore *restore, struct restoring *restoring, const struct slice_stretch *record,
+             uint64_t address)
+{
+    struct memory *memory = &restore->keeper->memory;
+
+    if (!shelf_restore(memory, &restoring->share->shelf, record, address)) {
+        restore->is_bad = true;
+        return;
+    }
+    restoring->stretched = memory_grow(memory, restoring->stretched, &restoring->stretched_capacity,
+                                       restoring->stretched_count, sizeof(*restoring->stretched));
+    restoring->stretched[restoring->stretched_count++] =
+        (struct stretched){.events_before = restoring->events.count, .count = record->count};
+}
+
 void
 keeper_restore_kept(struct slice_restore *restore, const void *record, uint32_t bytes, uint64_t address)
 {
@@ -514,6 +539,8 @@ keeper_restore_kept(struct slice_restore *restore, const void *record, uint32_t 
     } else if (kind == SLICE_LIST) {
         struct history *history = &restore->keeper->slices[restore->slice].history;
         restore->is_bad = !history_restore_list(history, record, address) || restore->is_bad;
+    } else if (kind == SLICE_STRETCH) {
+        read_stretch(restore, restoring, record, address);
     } else if (kind == SLICE_EVENT) {
         read_event(restore, restoring, record, address);
     } else if (kind == SLICE_PART) {
@@ -646,10 +673,51 @@ deal_events(struct memory *memory, const struct restoring *restoring, const uint
     memory_put(memory, dealt, (uint64_t)events->count * sizeof(*dealt));
 }
 
+/* Whether an event lies in a stretch, which then has one less to come. */
+static bool
+take_from_stretch(struct restoring *restoring, const struct order_entry *entry, uint32_t index)
+{
+    const struct shelf *shelf = &restoring->share->shelf;
+    uint32_t begun = shelf_seek(shelf, entry->time, entry->key + 1);
+
+    if (begun == 0) {
+        return false;
+    }
+    struct stretched *stretched = &restoring->stretched[begun - 1];
+    struct shelf_place last = shelf->stretches[begun - 1].last;
+
+    if (stretched->events_before <= index ||
+        order_is_before(&(struct order_entry){.time = last.time, .key = last.key}, entry->time, entry->key)) {
+        return false;
+    }
+    stretched->count--;
+    return true;
+}
+
+/* Those that are on the shelf are not in the order. False: a stretch has other events than these. */
+static bool
+drop_shelved(struct restoring *restoring)
+{
+    struct entries *events = &restoring->events;
+    uint32_t count = 0;
+    bool is_sound = true;
+
+    for (uint32_t i = 0; i < events->count; i++) {
+        if (!take_from_stretch(restoring, &events->rows[i], i)) {
+            events->rows[count++] = events->rows[i];
+        }
+    }
+    events->count = count;
+    for (uint32_t i = 0; i < restoring->stretched_count; i++) {
+        is_sound = is_sound && restoring->stretched[i].count == 0;
+    }
+    return is_sound;
+}
+
 static bool
 make_history(struct memory *memory, struct restoring *restoring, const struct numbers *numbers)
 {
-    const struct entries *events = &restoring->events;
+    struct entries *events = &restoring->events;
     struct share *share = restoring->share;
     uint64_t owner_bytes = (uint64_t)events->count * sizeof(uint32_t);
     uint64_t count_bytes = (uint64_t)share->person_count * sizeof(uint32_t);
@@ -662,6 +730,7 @@ make_history(struct memory *memory, struct restoring *restoring, const struct nu
     }
     memory_put(memory, counts, count_bytes);
     memory_put(memory, owners, owner_bytes);
+    is_sound = drop_shelved(restoring) && is_sound;
     order_sort(memory, events->rows, events->count);
     order_fill(memory, &share->events, events->rows, events->count);
     return is_sound;
@@ -698,6 +767,7 @@ make_share(struct slice_restore *restore, struct restoring *restoring)
         !make_sessions(&keeper->memory, restoring, &numbers)) {
         restore->is_bad = true;
     }
+    keeper_note_order(keeper, restoring->share, 0);
     free_numbers(&keeper->memory, &numbers);
 }
 
@@ -722,6 +792,8 @@ keeper_restore_end(struct slice_restore *restore)
         free_entries(&keeper->memory, &restoring->events);
         memory_put(&keeper->memory, restoring->persons,
                    (uint64_t)restoring->person_capacity * sizeof(*restoring->persons));
+        memory_put(&keeper->memory, restoring->stretched,
+                   (uint64_t)restoring->stretched_capacity * sizeof(*restoring->stretched));
         memory_put(&keeper->memory, restoring->archived,
                    (uint64_t)restoring->archived_capacity * sizeof(*restoring->archived));
         free_entries(&keeper->memory, &restoring->sessions);

@@ -5,7 +5,8 @@
  * keeper_state - what the files of the keeper share
  *
  * keeper.c runs the step: lanes, partitions, rounds. keeper_prefetch.c fetches what messages will touch from memory.
- * keeper_wait.c holds what waits for a key. keeper_people.c lets profiles leave memory and come back. keeper_apply.c
+ * keeper_wait.c holds what waits for a key. keeper_people.c lets profiles leave memory and come back, keeper_orders.c the
+ * older parts of orders. keeper_apply.c
  * applies a job to a person. keeper_answer.c, keeper_events.c, keeper_sessions.c, keeper_cube.c and keeper_profiles.c
  * answer questions.
  * keeper_save.c is a slice as a part of a checkpoint, keeper_restore.c makes one from its records.
@@ -213,7 +214,10 @@ struct keeper {
     uint32_t hand;
     uint64_t people_bytes; /* of their profiles */
     uint64_t people_bytes_max;
-    uint64_t people_left; /* as in keeper_counts */
+    uint64_t order_chunks; /* of tenants' events, but for each order's last one */
+    uint64_t order_bytes_max;
+    struct share *shelving; /* the share to look at next; NULL: the first one */
+    uint64_t people_left;   /* as in keeper_counts */
     uint64_t people_read;
 
     struct cube_queue cube_queue; /* of all shares */
@@ -292,6 +296,17 @@ bool keeper_await(struct keeper *keeper, struct asked *asked, struct person *per
 bool keeper_relieve(struct keeper *keeper);
 /* Profiles leave faster than the disk takes them: nobody is changed meanwhile. */
 bool keeper_is_behind(const struct keeper *keeper);
+
+/* keeper_orders.c */
+
+/* Boot or home. An order of events had so many full chunks before it changed. */
+void keeper_note_order(struct keeper *keeper, const struct share *share, uint32_t full_before);
+/* Bytes of memory that orders of tenants' events may leave. */
+uint64_t keeper_order_bytes(const struct keeper *keeper);
+/* Puts the oldest parts of orders on disk, some at a time. True: there are more that should go. */
+bool keeper_shelve(struct keeper *keeper);
+/* Simulation. Puts something of each there, however little it is. */
+void keeper_shelve_little(struct keeper *keeper, uint32_t count);
 
 /* keeper_apply.c */
 
@@ -378,6 +393,11 @@ struct read_ahead {
 };
 enum step keeper_read_ahead(struct keeper *keeper, struct asked *asked, const struct history *history,
                             const struct read_ahead *ahead);
+/* A scan of all events of a tenant here. False: the arena is full. */
+MUST_USE bool keeper_scan_events(struct asked *asked, const struct share *share);
+/* The scan has come to a stretch that must be given to it. STEP_LATER: it is read, else it goes on. */
+enum step keeper_read_stretch(struct keeper *keeper, struct asked *asked, const struct history *history);
+uint64_t keeper_event_address(const struct order_entry *entry);
 enum step keeper_answer_events(struct keeper *keeper, struct asked *asked, const struct time_slice *time);
 enum step keeper_answer_event(struct keeper *keeper, struct asked *asked);
 

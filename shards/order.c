@@ -6,6 +6,10 @@
 #define DIGIT_BITS 11u /* the counts of a digit fit the first cache */
 #define DIGIT_COUNT (1u << DIGIT_BITS)
 
+static_assert(sizeof(struct order_chunk) + ORDER_CHUNK_COUNT * sizeof(struct order_entry) <=
+                  ORDER_CHUNK_BYTES,
+              "it fits");
+
 static uint64_t
 chunk_bytes(uint32_t capacity)
 {
@@ -348,22 +352,33 @@ order_replace(struct order *order, struct order_entry entry, uint64_t other)
     }
 }
 
-void
-order_remove(struct memory *memory, struct order *order, struct order_entry entry)
+const struct order_entry *
+order_entries(const struct order *order, struct order_place *place, uint32_t *out_count)
 {
-    struct order_place place = find_item(order, &entry);
+    struct order_place next = *place;
 
-    if (order_count(order) == 1) {
+    if (order_next(order, &next) == NULL) {
+        return NULL;
+    }
+    *place = (struct order_place){.chunk = next.chunk, .index = next.index - 1};
+    *out_count = count_at(order, place->chunk) - place->index;
+    return &entries_at(order, place->chunk)[place->index];
+}
+
+void
+order_take(struct memory *memory, struct order *order, struct order_place place, uint32_t count)
+{
+    REQUIRE(place.index + count <= count_at(order, place.chunk));
+    if (order_count(order) == count) {
         order_clear(memory, order);
         return;
     }
     struct order_chunk *chunk = chunk_at(order, place.chunk);
-    uint32_t index = place.index - 1;
 
-    memmove(&chunk->entries[index], &chunk->entries[index + 1],
-            (chunk->count - index - 1) * sizeof(*chunk->entries));
-    chunk->count--;
-    order->count--;
+    memmove(&chunk->entries[place.index], &chunk->entries[place.index + count],
+            (chunk->count - place.index - count) * sizeof(*chunk->entries));
+    chunk->count -= count;
+    order->count -= count;
     if (chunk->count > 0) {
         return;
     }
@@ -371,6 +386,15 @@ order_remove(struct memory *memory, struct order *order, struct order_entry entr
     order->chunk_count--;
     memmove(&order->of.chunks[place.chunk], &order->of.chunks[place.chunk + 1],
             (order->chunk_count - place.chunk) * sizeof(struct order_chunk *));
+}
+
+void
+order_remove(struct memory *memory, struct order *order, struct order_entry entry)
+{
+    struct order_place place = find_item(order, &entry);
+
+    place.index--;
+    order_take(memory, order, place, 1);
 }
 
 void

@@ -19,7 +19,8 @@
 
 #include "shards/memory.h"
 
-#define ORDER_CHUNK_COUNT 255u /* of which a chunk fills its piece of the region, 6 KiB */
+#define ORDER_CHUNK_COUNT 255u /* of which a chunk fills its piece of the region: */
+#define ORDER_CHUNK_BYTES UINT64_C(6144)
 
 struct order_entry {
     int64_t time;
@@ -69,6 +70,13 @@ order_count(const struct order *order)
     return order_has_chunks(order) ? order->count - ORDER_HAS_CHUNKS : order->one.item != 0;
 }
 
+/* Chunks that are there, but the last one. */
+static inline uint32_t
+order_full_count(const struct order *order)
+{
+    return order_has_chunks(order) ? order->chunk_count - 1 : 0;
+}
+
 /* Of items that are in memory. */
 static inline uint64_t
 order_item(const void *item)
@@ -98,6 +106,12 @@ void order_clear(struct memory *memory, struct order *order);
 
 /* Home. Puts entries in the order of (time, key); equals stay as they are. */
 void order_sort(struct memory *memory, struct order_entry *entries, uint64_t count);
+/* Home. The entries behind the place, as many as lie one after the other; lent until the next change. NULL: none. */
+const struct order_entry *order_entries(const struct order *order, struct order_place *place,
+                                        uint32_t *out_count);
+/* Home. Removes so many of these. */
+void order_take(struct memory *memory, struct order *order, struct order_place place, uint32_t count);
+
 /* Home. The first items of an empty order, ascending: much quicker than one after the other. */
 void order_fill(struct memory *memory, struct order *order, const struct order_entry *entries,
                 uint64_t count);

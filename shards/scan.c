@@ -2,6 +2,7 @@
 #include "shards/scan.h"
 
 #include "shards/profile.h"
+#include "shards/shelf.h"
 
 struct scan *
 scan_create(struct arena *arena, uint32_t cursor_count_max)
@@ -52,16 +53,49 @@ scan_add_order(struct scan *scan, const struct order *order)
     add_cursor(scan)->order = order;
 }
 
+bool
+scan_add_shelf(struct scan *scan, struct arena *arena, const struct shelf *shelf)
+{
+    REQUIRE(scan->stretch == NULL);
+    scan->stretch = arena_take(arena, ORDER_CHUNK_COUNT * sizeof(*scan->stretch));
+    if (scan->stretch == NULL) {
+        return false;
+    }
+    add_cursor(scan)->shelf = shelf;
+    return true;
+}
+
 void
 scan_add_person(struct scan *scan, const struct person *person)
 {
     add_cursor(scan)->person = person;
 }
 
+/* `place` has how many stretches begin there or before, and of the last one how many entries are there. */
+static bool
+step_shelf(const struct scan *scan, struct scan_cursor *cursor)
+{
+    for (; cursor->place.chunk > 0; cursor->place.chunk--) {
+        const struct shelf_stretch *stretch = &cursor->shelf->stretches[cursor->place.chunk - 1];
+        if (stretch->address != scan->stretch_address) {
+            cursor->entry = (struct order_entry){.time = stretch->last.time, .key = stretch->last.key};
+            return true;
+        }
+        if (cursor->place.index > 0) {
+            cursor->entry = scan->stretch[--cursor->place.index];
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Steps back to the next older entry; false at the end. */
 static bool
-step_cursor(struct scan_cursor *cursor)
+step_cursor(const struct scan *scan, struct scan_cursor *cursor)
 {
+    if (cursor->shelf != NULL) {
+        return step_shelf(scan, cursor);
+    }
     if (cursor->order != NULL) {
         const struct order_entry *entry = order_previous(cursor->order, &cursor->place);
         if (entry == NULL) {
@@ -80,15 +114,31 @@ step_cursor(struct scan_cursor *cursor)
     return true;
 }
 
+static uint32_t
+count_before(const struct scan *scan)
+{
+    uint32_t count = scan->stretch_count;
+
+    while (count > 0 && !order_is_before(&scan->stretch[count - 1], scan->time, scan->key)) {
+        count--;
+    }
+    return count;
+}
+
 static bool
 seek_cursor(const struct scan *scan, struct scan_cursor *cursor)
 {
     if (cursor->order != NULL) {
         cursor->place = order_seek(cursor->order, scan->time, scan->key);
-        return step_cursor(cursor);
+        return step_cursor(scan, cursor);
+    }
+    if (cursor->shelf != NULL) {
+        cursor->place = (struct order_place){.chunk = shelf_seek(cursor->shelf, scan->time, scan->key),
+                                             .index = count_before(scan)};
+        return step_cursor(scan, cursor);
     }
     cursor->place = (struct order_place){.index = cursor->person->profile->sessions.rows.count};
-    while (step_cursor(cursor)) {
+    while (step_cursor(scan, cursor)) {
         if (order_is_before(&cursor->entry, scan->time, scan->key)) {
             return true;
         }
@@ -148,11 +198,25 @@ scan_next(struct scan *scan, struct order_entry *out_entry)
     struct scan_cursor *cursor = &scan->cursors[scan->heap[0]];
     struct order_entry entry = cursor->entry;
 
-    if (!step_cursor(cursor)) {
+    *out_entry = entry;
+    if (UNLIKELY(entry.item == 0)) {
+        scan->missing = cursor->shelf->stretches[cursor->place.chunk - 1].address;
+        return true;
+    }
+    if (!step_cursor(scan, cursor)) {
         scan->heap[0] = scan->heap[--scan->heap_count];
     }
     sift(scan, 0);
     scan_start_at(scan, entry.time, entry.key);
-    *out_entry = entry;
     return true;
+}
+
+void
+scan_give(struct scan *scan, const struct slice_stretch *stretch)
+{
+    REQUIRE(stretch->count <= ORDER_CHUNK_COUNT);
+    memcpy(scan->stretch, stretch->entries, stretch->count * sizeof(*scan->stretch));
+    scan->stretch_count = stretch->count;
+    scan->stretch_address = scan->missing;
+    scan_resume(scan);
 }

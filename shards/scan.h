@@ -5,7 +5,8 @@
  * scan - several orders read as one, newest first, in pieces
  *
  * Between two pieces the orders may change; the scan remembers the last item it gave by (time, key) and goes on
- * behind it. Sessions of people's profiles can take part too.
+ * behind it. Sessions of people's profiles can take part too, and one order's older part that is on disk: when the scan
+ * comes there, somebody must read what is next of it.
  *
  * Threads  Home shard only.
  * Memory   From an arena; orders are borrowed and must stay where they are.
@@ -16,12 +17,16 @@
 #include "shards/share.h"
 
 struct person;
+struct shelf;
+struct slice_stretch;
 
 struct scan_cursor {
     const struct order *order;   /* or */
-    const struct person *person; /* whose profile's sessions */
+    const struct person *person; /* whose profile's sessions, or */
+    const struct shelf *shelf;
     struct order_place place;
-    struct order_entry entry; /* the one that is next */
+    struct order_entry
+        entry; /* the one that is next; of a stretch that is not here its last one, with item 0 */
 };
 
 struct scan {
@@ -30,6 +35,10 @@ struct scan {
     uint32_t cursor_count_max;
     uint32_t *heap; /* cursors by their entry, the newest first */
     uint32_t heap_count;
+    struct order_entry *stretch; /* [ORDER_CHUNK_COUNT]: a copy of the one that was given last */
+    uint32_t stretch_count;
+    uint64_t stretch_address;
+    uint64_t missing; /* the address of the one that must be given next */
     /* Wanted is what is strictly older than this. */
     int64_t time;
     uint64_t key;
@@ -42,9 +51,13 @@ void scan_start_at(struct scan *scan, int64_t time, uint64_t key);
 /* Home. Takes no part any more: orders are added anew. */
 void scan_clear(struct scan *scan);
 void scan_add_order(struct scan *scan, const struct order *order);
+/* Home. False: the arena is full. At most one. */
+MUST_USE bool scan_add_shelf(struct scan *scan, struct arena *arena, const struct shelf *shelf);
 /* Home. Somebody with a profile. */
 void scan_add_person(struct scan *scan, const struct person *person);
 /* Home. To be called before the first scan_next() of each piece. */
 void scan_resume(struct scan *scan);
-/* Home. False at the end. */
+/* Home. False at the end. An entry with item 0 was not given yet: the stretch at scan->missing is, before it goes on. */
 MUST_USE bool scan_next(struct scan *scan, struct order_entry *out_entry);
+/* Home. What was missing. */
+void scan_give(struct scan *scan, const struct slice_stretch *stretch);

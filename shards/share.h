@@ -24,6 +24,7 @@
 #include "shards/cube.h"
 #include "shards/history.h"
 #include "shards/session.h"
+#include "shards/shelf.h"
 
 struct person;
 struct restoring;
@@ -41,7 +42,8 @@ struct share {
     struct history *history;   /* likewise: what the items of `events` are in */
     uint64_t session_count;    /* entered */
     uint64_t open_count;       /* of those, that are not counted as closed */
-    struct order events;       /* kept_events by (event_time, position) */
+    struct order events;       /* kept_events by (event_time, position), */
+    struct shelf shelf;        /* and those of them that are not in that order any more */
     struct order sessions;     /* by (start, session_id); share_entry_...() say what an item is */
     struct cube cube;
     /* Every canonical that was ever kept here, in the order in which they came: an index names a place to go on

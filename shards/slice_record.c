@@ -4,8 +4,8 @@
 #include "shards/profile_codec.h"
 #include "shards/share.h"
 
-static struct slice_head
-head_of(const struct share *share, enum slice_record_kind kind)
+struct slice_head
+slice_record_head(const struct share *share, enum slice_record_kind kind)
 {
     return (struct slice_head){
         .kind = (uint8_t)kind,
@@ -23,7 +23,8 @@ slice_record_write_person(const struct person *person, struct slice_person *to, 
     uint64_t bytes = 0;
 
     REQUIRE(room >= sizeof(*to));
-    *to = (struct slice_person){.head = head_of(person->share, SLICE_PERSON), .number = person->number};
+    *to = (struct slice_person){.head = slice_record_head(person->share, SLICE_PERSON),
+                                .number = person->number};
     ASSERT(!person->is_away);
     if (person->profile != NULL) {
         bytes = profile_codec_encode(person->profile, label, to->profile, room - sizeof(*to));
@@ -46,7 +47,7 @@ void
 slice_record_write_session(const struct share *share, struct session_at at, struct slice_session *to)
 {
     *to = (struct slice_session){
-        .head = head_of(share, SLICE_SESSION),
+        .head = slice_record_head(share, SLICE_SESSION),
         .session_bytes = (uint32_t)profile_codec_session_bytes(at),
     };
     profile_codec_encode_session(at, to->session);
@@ -187,6 +188,7 @@ slice_record_kind(const void *record, uint32_t bytes)
     const struct slice_session *session = record;
     const struct slice_part *part = record;
     const struct slice_list *list = record;
+    const struct slice_stretch *stretch = record;
     const struct kept_event *event = record;
     bool is_sound = false;
 
@@ -206,6 +208,10 @@ slice_record_kind(const void *record, uint32_t bytes)
         break;
     case SLICE_PART:
         is_sound = bytes > sizeof(*part) && bytes - sizeof(*part) == part->bytes && part->part > 0;
+        break;
+    case SLICE_STRETCH:
+        is_sound = bytes > sizeof(*stretch) && stretch->count <= ORDER_CHUNK_COUNT &&
+                   bytes - sizeof(*stretch) == stretch->count * sizeof(stretch->entries[0]);
         break;
     case SLICE_LIST:
         is_sound = bytes > sizeof(*list) &&

@@ -5,7 +5,7 @@
  * slice_record - what stands on disk of a slice
  *
  * Of each person the newest state, by canonical; in a journal, in the order in which they came, what never changes: kept
- * events (history.h has their form), lists of their IDs, and archived sessions; and with each checkpoint a few rows of what the keeper knows
+ * events (history.h has their form), lists of their IDs, parts of their orders, and archived sessions; and with each checkpoint a few rows of what the keeper knows
  * of partitions and tenants. All else that a slice answers from is made of these.
  *
  * Records of people and of the journal begin with a head that says what they are and of which tenant. One that is too
@@ -17,6 +17,7 @@
  * Limits   SLICE_PART_COUNT_MAX parts of a person, the first one included.
  */
 
+#include "shards/order.h"
 #include "storage/store.h"
 
 #define SLICE_RECORD_VERSION 1u
@@ -29,6 +30,7 @@ enum slice_record_kind {
     SLICE_SESSION = 3,
     SLICE_PART = 4,
     SLICE_LIST = 5, /* belongs to no tenant */
+    SLICE_STRETCH = 6,
 };
 
 struct slice_head {
@@ -67,6 +69,14 @@ struct slice_list {
     uint64_t entries[];
 };
 
+/* A part of the order of a tenant's events (shelf.h). */
+struct slice_stretch {
+    struct slice_head head;
+    uint32_t count;
+    uint32_t reserved;
+    struct order_entry entries[]; /* ascending */
+};
+
 /* How far a partition is applied, and its rules. The same in every slice. */
 struct slice_partition {
     uint32_t partition;
@@ -95,6 +105,8 @@ static_assert(sizeof(struct slice_person) == 16, "on disk");
 static_assert(sizeof(struct slice_session) == 16, "on disk");
 static_assert(sizeof(struct slice_part) == 16, "on disk");
 static_assert(sizeof(struct slice_list) == 16, "on disk");
+static_assert(sizeof(struct slice_stretch) == 16, "on disk");
+static_assert(sizeof(struct order_entry) == 24, "on disk");
 static_assert(sizeof(struct slice_partition) == 48, "on disk");
 static_assert(sizeof(struct slice_tenant) == 104, "on disk");
 
@@ -104,7 +116,8 @@ struct person;
 struct session_at;
 struct share;
 
-/* Home. */
+/* Home. The head of a record of the share's tenant. */
+struct slice_head slice_record_head(const struct share *share, enum slice_record_kind kind);
 /* Home. How many bytes somebody's record has; it is whole when there was room for them. */
 uint32_t slice_record_write_person(const struct person *person, struct slice_person *to, uint32_t room);
 uint32_t slice_record_session_bytes(struct session_at at);

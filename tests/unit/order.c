@@ -174,6 +174,41 @@ TEST(any_order_of_insertions_and_removals_ascends)
     free(times);
 }
 
+TEST(entries_behind_a_place_are_lent_and_taken)
+{
+    struct order_place place = {0};
+    uint32_t count;
+    uint64_t left = 600;
+
+    given_memory();
+    order = (struct order){0};
+    CHECK(order_entries(&order, &place, &count) == NULL);
+    for (uint64_t i = 0; i < left; i++) {
+        order_insert(&memory, &order, entry_of(T0 + (int64_t)i, i));
+    }
+    CHECK_EQ(order_full_count(&order), 2);
+    place = (struct order_place){.chunk = 0, .index = ORDER_CHUNK_COUNT}; /* the next chunk */
+    CHECK_EQ(order_entries(&order, &place, &count)->key, ORDER_CHUNK_COUNT);
+    CHECK_EQ(count, ORDER_CHUNK_COUNT);
+    place.index = 5;
+    CHECK_DIES(order_take(&memory, &order, place, ORDER_CHUNK_COUNT));
+    order_take(&memory, &order, place, 10);
+    left -= 10;
+    then_it_ascends(left);
+    for (place = (struct order_place){0}; order_entries(&order, &place, &count) != NULL;
+         place = (struct order_place){0}) {
+        order_take(&memory, &order, place, count);
+        left -= count;
+        then_it_ascends(left);
+    }
+    CHECK_EQ(left, 0);
+    order_insert(&memory, &order, entry_of(T0, 1)); /* one needs no chunk */
+    place = (struct order_place){0};
+    CHECK_EQ(order_entries(&order, &place, &count)->key, 1);
+    order_take(&memory, &order, place, count);
+    then_nothing_is_left();
+}
+
 /* Many at once. */
 
 static struct order_entry entries[3000];

@@ -4,6 +4,8 @@
 
 #include "shards/history.h"
 #include "shards/scan.h"
+#include "shards/shelf.h"
+#include "shards/slice_state.h"
 
 static struct arena_pool pool;
 static struct arena arena;
@@ -111,4 +113,147 @@ TEST(a_scan_in_pieces_misses_nothing_that_was_there)
     }
     CHECK_EQ(seen, 1000);
     then_it_ends();
+}
+
+/* An order whose older part is on disk, and the rest. */
+
+static struct slice_state state;
+static struct shelf shelf;
+
+/* The oldest `count` of what is behind the shelf go there. */
+static void
+shelve(uint32_t count)
+{
+    static const struct slice_head head = {.kind = SLICE_STRETCH, .version = SLICE_RECORD_VERSION};
+    struct order_place place = shelf_end(&shelf, &orders[0]);
+    uint32_t here_count;
+    const struct order_entry *entries = order_entries(&orders[0], &place, &here_count);
+
+    CHECK(here_count >= count);
+    shelf_add(&memory, &shelf, &state, head, entries, count);
+    order_take(&memory, &orders[0], place, count);
+}
+
+static struct scan *
+given_a_shelf(void)
+{
+    struct scan *scan;
+
+    given_memory();
+    memset(orders, 0, sizeof(orders));
+    shelf = (struct shelf){0};
+    CHECK_EQ(slice_state_open(&state, (struct slice_state_options){.memory = &memory}), 0);
+    arena_pool_init(&pool, 1 << 20);
+    arena_init(&arena, &pool, 0);
+    scan = scan_create(&arena, 3);
+    CHECK(scan != NULL);
+    scan_add_order(scan, &orders[0]);
+    CHECK(scan_add_shelf(scan, &arena, &shelf));
+    return scan;
+}
+
+/* The stretch that is missing is given, and counted. */
+static uint32_t given_count;
+
+static bool
+next_time(struct scan *scan, int64_t *out_time)
+{
+    struct order_entry entry;
+
+    while (scan_next(scan, &entry)) {
+        if (entry.item != 0) {
+            *out_time = entry.time;
+            return true;
+        }
+        uint32_t bytes;
+        struct order_entry again;
+        CHECK(scan_next(scan, &again)); /* nothing has changed */
+        CHECK_EQ(again.item, 0);
+        scan_give(scan, log_store_at(state.journal, scan->missing, &bytes));
+        given_count++;
+    }
+    return false;
+}
+
+TEST(nothing_is_read_of_a_shelf_while_there_is_something_newer)
+{
+    struct scan *scan = given_a_shelf();
+    int64_t time;
+
+    for (uint32_t i = 0; i < 20; i++) {
+        add(i, 0, i);
+    }
+    shelve(10);
+    given_count = 0;
+    scan_resume(scan);
+    for (int64_t i = 19; i >= 10; i--) {
+        CHECK(next_time(scan, &time));
+        CHECK_EQ(time, i);
+    }
+    CHECK_EQ(given_count, 0);
+    CHECK(next_time(scan, &time));
+    CHECK_EQ(time, 9);
+    CHECK_EQ(given_count, 1);
+    then_it_ends();
+}
+
+TEST(a_shelf_and_an_order_are_read_as_one_wherever_a_piece_begins)
+{
+    for (uint32_t piece = 1; piece < 50; piece += 6) {
+        struct scan *scan = given_a_shelf();
+        uint32_t count = 0;
+        int64_t time;
+
+        /* Every seventh comes when its place is on the shelf. */
+        for (uint32_t i = 0; i < 300; i++) {
+            if (i % 7 != 3) {
+                add(i, 0, i);
+            }
+        }
+        shelve(1);
+        shelve(30);
+        shelve(100);
+        for (uint32_t i = 3; i < 300; i += 7) {
+            add(i, 0, i);
+        }
+        given_count = 0;
+        scan_resume(scan);
+        while (next_time(scan, &time)) {
+            count++;
+            CHECK_EQ(time, 300 - count);
+            if (count % piece == 0) {
+                scan_resume(scan);
+            }
+            if (count == 200) {
+                shelve(10); /* what was in the order is on the shelf */
+                scan_resume(scan);
+            }
+        }
+        CHECK_EQ(count, 300);
+        CHECK_EQ(given_count, 3); /* each once */
+        then_it_ends();
+    }
+}
+
+TEST(a_scan_may_begin_within_a_stretch)
+{
+    for (int64_t start = -1; start <= 61; start++) {
+        struct scan *scan = given_a_shelf();
+        int64_t time;
+
+        for (uint32_t i = 0; i < 30; i++) {
+            add(i, 0, 2 * i);
+        }
+        shelve(10);
+        shelve(10);
+        scan_start_at(scan, start, 0);
+        scan_resume(scan);
+        bool is_there = next_time(scan, &time);
+        CHECK_EQ(is_there, start > 0);
+        if (is_there) {
+            int64_t wanted = start > 59 ? 58 : (start - 1) / 2 * 2;
+            CHECK_EQ(time, wanted);
+        }
+        then_it_ends();
+    }
 }

@@ -107,6 +107,22 @@ TEST(a_list_has_as_many_entries_as_it_says)
     CHECK_EQ(slice_record_kind(list, sizeof(*list)), 0);
 }
 
+TEST(a_stretch_has_as_many_entries_as_it_says)
+{
+    uint64_t bytes[2 + 2 * 3] = {0};
+    struct slice_stretch *stretch = (struct slice_stretch *)(void *)bytes;
+
+    *stretch =
+        (struct slice_stretch){.head = {.kind = SLICE_STRETCH, .version = SLICE_RECORD_VERSION}, .count = 2};
+    CHECK_EQ(slice_record_kind(stretch, sizeof(bytes)), SLICE_STRETCH);
+    CHECK_EQ(slice_record_kind(stretch, sizeof(bytes) - 8), 0);
+    stretch->count = 1;
+    CHECK_EQ(slice_record_kind(stretch, sizeof(bytes)), 0);
+    CHECK_EQ(slice_record_kind(stretch, sizeof(bytes) - 24), SLICE_STRETCH);
+    stretch->count = 0;
+    CHECK_EQ(slice_record_kind(stretch, sizeof(*stretch)), 0);
+}
+
 TEST(who_was_merged_away_leaves_a_number_only)
 {
     struct slice_person record;
