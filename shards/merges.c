@@ -73,14 +73,6 @@ add_party(struct merges *merges, uint32_t person)
     return merges->parties.count - 1;
 }
 
-static inline bool
-has_lost(const struct merges *merges, uint32_t person)
-{
-    uint32_t word = person / 64;
-
-    return word < merges->lost_count && (merges->lost[word] >> person % 64 & 1) != 0;
-}
-
 /* Room for this person's bit. */
 static int
 reserve_lost(struct merges *merges, uint32_t person)
@@ -145,16 +137,14 @@ merges_add(struct merges *merges, struct merge merge)
 uint32_t
 merges_living(const struct merges *merges, uint32_t person)
 {
-    return has_lost(merges, person) ? living_party(merges, party_of(merges, person))->person : person;
+    return merges_has_lost(merges, person) ? living_party(merges, party_of(merges, person))->person : person;
 }
 
 struct who
-merges_winner(const struct merges *merges, struct who who)
+merges_last_winner(const struct merges *merges, uint32_t loser)
 {
-    if (LIKELY(!has_lost(merges, who.person))) {
-        return who;
-    }
-    const struct party *winner = living_party(merges, party_of(merges, who.person));
+    const struct party *winner = living_party(merges, party_of(merges, loser));
+
     return (struct who){.person = winner->person, .uuid = merges_at(merges, winner->newest)->winner_uuid};
 }
 

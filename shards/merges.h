@@ -19,8 +19,8 @@
 
 /* A canonical, or nobody: MERGES_NONE. */
 struct who {
+    struct uuid uuid; /* first: copies then read what was just written in the pieces in which it was */
     uint32_t person;
-    struct uuid uuid;
 };
 
 struct merge {
@@ -58,6 +58,19 @@ merges_at(const struct merges *merges, uint32_t number)
 }
 /* Home. Who this one is now. */
 uint32_t merges_living(const struct merges *merges, uint32_t person);
-struct who merges_winner(const struct merges *merges, struct who who);
+struct who merges_last_winner(const struct merges *merges, uint32_t loser);
+
+static inline bool
+merges_has_lost(const struct merges *merges, uint32_t person)
+{
+    uint32_t word = person / 64;
+
+    return word < merges->lost_count && (merges->lost[word] >> person % 64 & 1) != 0;
+}
+static inline struct who
+merges_winner(const struct merges *merges, struct who who)
+{
+    return LIKELY(!merges_has_lost(merges, who.person)) ? who : merges_last_winner(merges, who.person);
+}
 /* Home. The newest merge that it won, or MERGES_NONE. */
 uint32_t merges_newest(const struct merges *merges, uint32_t person);
