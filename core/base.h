@@ -49,6 +49,7 @@ prefetch_lines(const void *object, uint64_t bytes)
 {
     const char *at = (const char *)object;
 
+#pragma GCC unroll 16
     for (uint64_t i = 0; i < bytes; i += CACHE_LINE_BYTES) {
         prefetch_line(at + i);
     }

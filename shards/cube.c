@@ -4,6 +4,7 @@
 #include "core/hash.h"
 
 #define FEW 8u           /* found by looking at all of them */
+#define STEP_ROWS 2u     /* additions from one step of fetching to the next */
 #define MAPPED_COUNT 48u /* newest hours, whose pairs events look for all the time */
 
 uint32_t
@@ -202,6 +203,10 @@ struct ahead {
     const struct cube_hour *hour; /* where it probably belongs; NULL: nothing is known */
     uint64_t code_hash;
     uint64_t pair_hash;
+    uint32_t cell; /* what the maps said; MAP_NONE: it was not there */
+    uint32_t user;
+    uint32_t cell_count; /* how many were in the maps then */
+    uint32_t user_count;
 };
 
 static struct ahead
@@ -212,13 +217,41 @@ look_ahead(const struct cube_addition *row)
     return (struct ahead){.code_hash = code_hash, .pair_hash = hash_of_pair(code_hash, row->person)};
 }
 
+/* As find_cell(), which it is spared nearly always. */
+static uint32_t
+find_cell_again(struct memory *memory, struct cube_hour *hour, const uint32_t *code,
+                const struct ahead *ahead)
+{
+    if (LIKELY(ahead->hour == hour && ahead->cell_count == hour->cell_count)) {
+        if (ahead->cell == MAP_NONE) {
+            return add_cell(memory, hour, code);
+        }
+        if (LIKELY(has_code(&hour->cells[ahead->cell], code))) {
+            return ahead->cell;
+        }
+    }
+    return find_cell(memory, hour, code, ahead->code_hash);
+}
+
+/* As find_pair(), likewise. */
+static uint32_t
+find_pair_again(const struct cube_hour *hour, const struct pair *pair, const struct ahead *ahead)
+{
+    if (LIKELY(ahead->hour == hour && ahead->user_count == hour->user_count)) {
+        if (ahead->user == MAP_NONE || LIKELY(pair_equal(hour, ahead->user, pair))) {
+            return ahead->user;
+        }
+    }
+    return find_pair(hour, pair, ahead->pair_hash);
+}
+
 static void
 add(struct memory *memory, const struct cube_addition *row, const struct ahead *ahead)
 {
     struct cube_hour *hour = find_hour(memory, row->cube, row->at);
 
     if (row->is_session) {
-        uint32_t index = find_cell(memory, hour, row->code, ahead->code_hash); /* may move the cells */
+        uint32_t index = find_cell_again(memory, hour, row->code, ahead); /* may move the cells */
 
         hour->cells[index].sessions++;
         return;
@@ -228,13 +261,13 @@ add(struct memory *memory, const struct cube_addition *row, const struct ahead *
     if (hour->user_count > FEW && UNLIKELY(hour->user_map.count < hour->user_count)) {
         map_users(memory, hour);
     }
-    uint32_t known = find_pair(hour, &pair, ahead->pair_hash);
+    uint32_t known = find_pair_again(hour, &pair, ahead);
 
     if (known != MAP_NONE) {
         hour->cells[hour->users[known].cell].events++;
         return;
     }
-    uint32_t index = find_cell(memory, hour, row->code, ahead->code_hash);
+    uint32_t index = find_cell_again(memory, hour, row->code, ahead);
 
     hour->cells[index].events++;
     add_user(memory, hour, (struct cube_user){.cell = index, .person = row->person});
@@ -264,21 +297,22 @@ fetch_maps(const struct cube_addition *row, struct ahead *ahead)
 }
 
 static void
-fetch_rows(const struct ahead *ahead)
+fetch_rows(struct ahead *ahead)
 {
     const struct cube_hour *hour = ahead->hour;
 
     if (hour == NULL) {
         return;
     }
-    uint32_t cell = map_guess(&hour->cell_map, ahead->code_hash);
-    uint32_t user = map_guess(&hour->user_map, ahead->pair_hash);
-
-    if (cell != MAP_NONE) {
-        prefetch_lines(&hour->cells[cell], offsetof(struct cube_cell, sessions));
+    ahead->cell = map_guess(&hour->cell_map, ahead->code_hash);
+    ahead->user = map_guess(&hour->user_map, ahead->pair_hash);
+    ahead->cell_count = hour->cell_map.count;
+    ahead->user_count = hour->user_map.count;
+    if (ahead->cell != MAP_NONE) {
+        prefetch_lines(&hour->cells[ahead->cell], offsetof(struct cube_cell, sessions));
     }
     if (hour->user_count > 0) {
-        prefetch_line_to_write(&hour->users[user != MAP_NONE ? user : hour->user_count]);
+        prefetch_line_to_write(&hour->users[ahead->user != MAP_NONE ? ahead->user : hour->user_count]);
     }
 }
 
@@ -287,20 +321,23 @@ cube_queue_run(struct memory *memory, struct cube_queue *queue)
 {
     struct ahead ahead[CUBE_QUEUE_COUNT];
 
-    for (uint32_t i = 0; i < queue->count; i++) {
-        prefetch_line(queue->rows[i].cube);
-    }
-    for (uint32_t i = 0; i < queue->count; i++) {
-        fetch_hour(&queue->rows[i]);
-    }
-    for (uint32_t i = 0; i < queue->count; i++) {
-        fetch_maps(&queue->rows[i], &ahead[i]);
-    }
-    for (uint32_t i = 0; i < queue->count; i++) {
-        fetch_rows(&ahead[i]);
-    }
-    for (uint32_t i = 0; i < queue->count; i++) {
-        add(memory, &queue->rows[i], &ahead[i]);
+    for (uint32_t turn = 0; turn < queue->count + 3 * STEP_ROWS; turn++) {
+        uint32_t maps = turn - STEP_ROWS; /* beyond all when there is none */
+        uint32_t rows = turn - 2 * STEP_ROWS;
+        uint32_t last = turn - 3 * STEP_ROWS;
+
+        if (turn < queue->count) {
+            fetch_hour(&queue->rows[turn]);
+        }
+        if (maps < queue->count) {
+            fetch_maps(&queue->rows[maps], &ahead[maps]);
+        }
+        if (rows < queue->count) {
+            fetch_rows(&ahead[rows]);
+        }
+        if (last < queue->count) {
+            add(memory, &queue->rows[last], &ahead[last]);
+        }
     }
     queue->count = 0;
 }

@@ -56,7 +56,7 @@ struct cube {
     struct cube_queue *queue; /* borrowed as long as it is there; NULL: what comes is added at once */
 };
 
-#define CUBE_QUEUE_COUNT 32u
+#define CUBE_QUEUE_COUNT 64u
 
 /* An event, or a session by its start. */
 struct cube_addition {

@@ -456,7 +456,7 @@ read_lane(struct keeper *keeper, struct lane *lane, uint16_t from)
         ahead->person = NULL;
         ahead->share = NULL;
     }
-    while (count > 0 && turn < KEEPER_STEP_COUNT - 1) {
+    while (count > 0 && turn < KEEPER_STEP_COUNT) {
         keeper_prefetch(keeper, batch, count, turn++);
     }
     while (taken < count && keeper_has_room(keeper, from)) {

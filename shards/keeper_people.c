@@ -137,7 +137,8 @@ prefetch(const struct keeper *keeper)
     if (keeper->hand + 8 < keeper->resident_count) {
         const struct person *person = keeper->residents[keeper->hand + 8];
         if (!person->is_used && person_profile(person) != NULL) {
-            profile_prefetch(person->profile, person->profile_bytes);
+            profile_prefetch(person->profile, person->profile_bytes, 0);
+            profile_prefetch(person->profile, person->profile_bytes, 1);
         }
     }
 }

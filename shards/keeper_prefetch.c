@@ -15,8 +15,8 @@
  *   1     page of the person             -                          its record
  *   2     person                         share
  *   3     its events                     its events and history
- *   4     all of the profile; its events ..
- *   5     its events                     ..
+ *   4     the profile; its events        ..
+ *   5     the rest of both               ..
  */
 
 #define STEP_OF_SHARE 3u /* the first step of what is in it */
@@ -57,8 +57,8 @@ fetch_person(const struct person *person, uint32_t step)
         return;
     }
     order_prefetch(&person->events, step);
-    if (step == 1 && person_profile(person) != NULL) {
-        profile_prefetch(person->profile, person->profile_bytes);
+    if (step > 0 && person_profile(person) != NULL) {
+        profile_prefetch(person->profile, person->profile_bytes, step - 1);
     }
 }
 
@@ -81,14 +81,17 @@ fetch(const struct keeper *keeper, struct keeper_ahead *ahead, uint32_t step)
         store_prefetch(persons, key_of(event));
         return;
     case 2:
-        store_prefetch_record(persons, key_of(event), sizeof(struct person));
+        ahead->person = store_prefetch_record(persons, key_of(event), sizeof(struct person));
         ahead->share = find_share(keeper, message, event);
         if (ahead->share != NULL) {
             prefetch_lines(ahead->share, sizeof(*ahead->share));
         }
         return;
     case STEP_OF_SHARE:
-        ahead->person = store_peek(persons, key_of(event));
+        if (ahead->person != NULL &&
+            memcmp(&ahead->person->canonical, &event->canonical, sizeof(event->canonical)) != 0) {
+            ahead->person = store_peek(persons, key_of(event));
+        }
         break;
     default:
         break;

@@ -257,7 +257,7 @@ struct keeper_ahead {
     const struct share *share; /* likewise */
 };
 
-/* To be called for turns 0, 1, 2 ..: message `i` comes after turn i + KEEPER_STEP_COUNT - 1. */
+/* To be called for turns 0, 1, 2 ..: message `i` comes after turn i + KEEPER_STEP_COUNT. */
 void keeper_prefetch(const struct keeper *keeper, struct keeper_ahead *batch, uint32_t count, uint32_t turn);
 
 /* keeper_wait.c */

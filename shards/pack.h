@@ -74,14 +74,14 @@ pack_text(const struct pack *pack, const struct pack_text *of)
 static inline bool
 pack_text_equal(const struct pack *pack, const struct pack_text *a, const struct pack_text *b)
 {
-    return short_text_same(a, pack_text(pack, a), b, pack_text(pack, b));
+    return short_text_may_be_same(a, b) && short_text_same(a, pack_text(pack, a), b, pack_text(pack, b));
 }
 
 /* Home. */
 static inline bool
 pack_text_is(const struct pack *pack, const struct pack_text *a, const struct short_text *lent)
 {
-    return short_text_same(a, pack_text(pack, a), lent, short_text(lent));
+    return short_text_may_be_same(a, lent) && short_text_same(a, pack_text(pack, a), lent, short_text(lent));
 }
 
 /* Home. Room is there for `bytes` more; else the owner makes it anew. */

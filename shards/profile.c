@@ -3,8 +3,9 @@
 
 #include "shards/sort.h"
 
-#define AHEAD_BYTES 1024u /* fetched ahead of an event: the fixed part, and as much of what follows */
-#define ROOM_BYTES 256u   /* left free at least when one is made anew */
+#define PART_BYTES 768u /* fetched at once: more are lost, for a core waits for some twenty lines at a time */
+#define ROOM_BYTES 256u /* left free at least when one is made anew */
+#define YOUNG_BYTES 1024u /* what is dead in one of so few is not worth looking for: it is copied as it is */
 
 static struct profile *
 create(struct memory *memory, uint64_t bytes)
@@ -32,6 +33,23 @@ profile_destroy(struct memory *memory, struct profile *profile)
     }
 }
 
+static struct profile *
+copy(struct memory *memory, const struct profile *from, uint64_t room)
+{
+    struct profile *profile = create(memory, from->pack.used + room);
+    uint32_t capacity = profile->pack.capacity;
+
+    memcpy(profile, from, from->pack.used);
+    profile->pack.capacity = capacity;
+    return profile;
+}
+
+struct profile *
+profile_copy(struct memory *memory, const struct profile *from)
+{
+    return copy(memory, from, 0);
+}
+
 /* Everything that is alive, to a piece with room for it: what an event touches first, and together. */
 static void
 move(struct profile *to, struct profile *from)
@@ -56,27 +74,23 @@ profile_renew(struct memory *memory, struct profile *from, uint64_t bytes)
 {
     uint64_t used = from->pack.used - from->pack.left;
     uint64_t room = bytes + ROOM_BYTES > used / 2 ? bytes + ROOM_BYTES : used / 2;
+
+    if (from->pack.left == 0 && used <= YOUNG_BYTES) {
+        return copy(memory, from, room);
+    }
     struct profile *profile = create(memory, used + room);
 
     move(profile, from);
     return profile;
 }
 
-struct profile *
-profile_copy(struct memory *memory, const struct profile *from)
-{
-    struct profile *profile = create(memory, from->pack.used);
-    uint32_t capacity = profile->pack.capacity;
-
-    memcpy(profile, from, from->pack.used);
-    profile->pack.capacity = capacity;
-    return profile;
-}
-
 void
-profile_prefetch(const struct profile *profile, uint32_t bytes)
+profile_prefetch(const struct profile *profile, uint32_t bytes, uint32_t part)
 {
-    prefetch_lines(profile, bytes < AHEAD_BYTES ? bytes : AHEAD_BYTES);
+    /* As much always: to look where it ends costs more than the lines behind it. */
+    if (part == 0 || bytes > part * PART_BYTES) {
+        prefetch_lines((const char *)profile + (uint64_t)part * PART_BYTES, PART_BYTES);
+    }
 }
 
 /* Room for so much in the person's profile. What a list had to spare may be gone, so that more is needed than before;
@@ -136,19 +150,19 @@ count_name(struct profile *profile, struct text name, uint64_t by)
 static void
 count_kind(struct profile *profile, struct text name)
 {
-    static const struct text names[PROFILE_KIND_COUNT] = {
-        [PROFILE_PAGE_VIEWS] = {.data = "page_view", .bytes = 9},
-        [PROFILE_CLICKS] = {.data = "click", .bytes = 5},
-        [PROFILE_SIGNUPS] = {.data = "signup", .bytes = 6},
-        [PROFILE_LOGINS] = {.data = "login", .bytes = 5},
-        [PROFILE_FEATURE_USES] = {.data = "feature_used", .bytes = 12},
+    static const struct short_text names[PROFILE_KIND_COUNT] = {
+        [PROFILE_PAGE_VIEWS] = {.bytes = 9, .room = "page_view"},
+        [PROFILE_CLICKS] = {.bytes = 5, .room = "click"},
+        [PROFILE_SIGNUPS] = {.bytes = 6, .room = "signup"},
+        [PROFILE_LOGINS] = {.bytes = 5, .room = "login"},
+        [PROFILE_FEATURE_USES] = {.bytes = 12,
+                                  .room = {'f', 'e', 'a', 't', 'u', 'r', 'e', '_', 'u', 's', 'e', 'd'}},
     };
+    struct short_text lent = short_text_lend(name);
 
+    /* All of them: which one it is, no processor can foresee. */
     for (uint32_t i = 0; i < PROFILE_KIND_COUNT; i++) {
-        if (text_equal(name, names[i])) {
-            profile->kinds[i]++;
-            return;
-        }
+        profile->kinds[i] += short_text_is(&lent, &names[i]);
     }
 }
 

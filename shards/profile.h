@@ -122,8 +122,9 @@ void profile_destroy(struct memory *memory, struct profile *profile);
 MUST_USE struct profile *profile_renew(struct memory *memory, struct profile *from, uint64_t bytes);
 /* Home. A profile of the bytes of one. */
 MUST_USE struct profile *profile_copy(struct memory *memory, const struct profile *from);
-/* Home. An event will be applied soon: fetches what it touches from memory, without a look at it. */
-void profile_prefetch(const struct profile *profile, uint32_t bytes);
+/* Home. It will be read soon: fetches a part of it from memory, without a look at it. The first two, 0 and 1, are all of
+   most. */
+void profile_prefetch(const struct profile *profile, uint32_t bytes, uint32_t part);
 /* Home. True when the event took part in sessions. */
 bool profile_apply(struct person *person, struct profile_change *change, const struct applied_event *event);
 /* Home. The loser's is added to the person's, and destroyed. Its sessions are in no share. */

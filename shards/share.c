@@ -214,7 +214,7 @@ prefetch_entry(const struct order_entry *sessions, uint64_t count, uint64_t inde
         if (person->is_away) {
             prefetch_line(person->away);
         } else if (person->profile != NULL) {
-            profile_prefetch(person->profile, person->profile_bytes);
+            profile_prefetch(person->profile, person->profile_bytes, 0);
         }
     }
 }

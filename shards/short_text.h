@@ -85,6 +85,18 @@ short_text_lend(struct text text)
     return lent;
 }
 
+/* Home. Of two structs of this form: false for nearly all that are not the same, without a look at where texts lie. */
+static inline bool
+short_text_may_be_same(const void *a, const void *b)
+{
+    uint64_t word_a;
+    uint64_t word_b;
+
+    memcpy(&word_a, a, sizeof(word_a));
+    memcpy(&word_b, b, sizeof(word_b));
+    return word_a == word_b;
+}
+
 /* Home. Of two structs of this form, whose longer texts may lie anywhere: `text_a` and `text_b` are what they say. */
 static inline bool
 short_text_same(const void *a, struct text text_a, const void *b, struct text text_b)
@@ -100,6 +112,18 @@ short_text_same(const void *a, struct text text_a, const void *b, struct text te
     return text_a.bytes <= SHORT_TEXT_ROOM
                ? word_a[1] == word_b[1]
                : text_a.data == text_b.data || memcmp(text_a.data, text_b.data, text_a.bytes) == 0;
+}
+
+/* Home. `b` is known to be short. */
+static inline bool
+short_text_is(const struct short_text *a, const struct short_text *b)
+{
+    uint64_t word_a[2];
+    uint64_t word_b[2];
+
+    memcpy(word_a, a, sizeof(word_a));
+    memcpy(word_b, b, sizeof(word_b));
+    return ((word_a[0] ^ word_b[0]) | (word_a[1] ^ word_b[1])) == 0;
 }
 
 /* Home. */

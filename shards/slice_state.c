@@ -557,7 +557,8 @@ prefetch(const struct slice_state *state)
     if (at + AHEAD_COUNT < state->saving.count) {
         const struct person *person = state->saving.rows[at + AHEAD_COUNT];
         if (person_profile(person) != NULL) {
-            profile_prefetch(person->profile, person->profile_bytes);
+            profile_prefetch(person->profile, person->profile_bytes, 0);
+            profile_prefetch(person->profile, person->profile_bytes, 1);
         }
     }
 }

@@ -206,11 +206,11 @@ store_prefetch(const struct store *store, struct store_key key)
     prefetch_line(&page->entries[log_index_home(tag_of(hash, store->depth), log_index_capacity(word & 15))]);
 }
 
-void
+void *
 store_prefetch_record(const struct store *store, struct store_key key, uint32_t bytes)
 {
     if (store->directory == NULL) {
-        return;
+        return NULL;
     }
     uint64_t hash = hash_of(store, &key);
     uint64_t word = word_at(store, hash);
@@ -222,7 +222,10 @@ store_prefetch_record(const struct store *store, struct store_key key, uint32_t 
     while (page->entries[at] != 0 && page->entries[at] >> TAG_SHIFT != tag) {
         at = after(at, capacity);
     }
-    prefetch_lines(record_of(page->entries[at]), bytes);
+    void *record = record_of(page->entries[at]);
+
+    prefetch_lines(record, bytes);
+    return record;
 }
 
 int

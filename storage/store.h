@@ -71,9 +71,10 @@ MUST_USE int store_find_known(struct store *store, struct store_key key, void *k
                               struct store_waiter *waiter, void **out_record);
 /* Home. Only what is in memory: NULL for none. For keys whose look-up has answered, and for what is never late. */
 void *store_peek(const struct store *store, struct store_key key);
-/* Home. A look-up of this key will follow soon: its page; when that has come, so many bytes of its record. */
+/* Home. A look-up of this key will follow soon: its page; when that has come, so many bytes of its record. Says where that
+   is, or that of another key that looks like it; NULL: the key is not there. */
 void store_prefetch(const struct store *store, struct store_key key);
-void store_prefetch_record(const struct store *store, struct store_key key, uint32_t bytes);
+void *store_prefetch_record(const struct store *store, struct store_key key, uint32_t bytes);
 /* Home. Adds a record whose key is not there. */
 MUST_USE int store_add(struct store *store, void *record);
 /* Home. Adds a record unless its key is there: STORE_THERE and that record. */

@@ -38,10 +38,13 @@ TEST(texts_of_any_length_are_equal_only_to_themselves)
 
         CHECK(text_equal(short_text(&lent), text));
         CHECK(short_text_equal(&known, &lent));
+        CHECK(short_text_may_be_same(&known, &lent));
+        CHECK_EQ(short_text_is(&lent, &known), bytes <= SHORT_TEXT_ROOM);
         for (uint32_t i = 0; i < bytes; i++) {
             exact[i] ^= 1;
             lent = short_text_lend(text);
             CHECK(!short_text_equal(&known, &lent));
+            CHECK(!short_text_is(&lent, &known));
             exact[i] ^= 1;
         }
         if (bytes > 0) {
