@@ -82,7 +82,8 @@ hash_of_code(const uint32_t *code)
         hash = (hash ^ word[i]) * UINT64_C(0x9e3779b97f4a7c15);
         hash ^= hash >> 32;
     }
-    return hash;
+    return hash_mix(
+        hash); /* a map folds it once more, and would have less than half of the last product without */
 }
 
 /* Of a cell's codes and a person, so that a pair is found without its cell. */

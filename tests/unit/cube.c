@@ -51,6 +51,40 @@ TEST(cells_and_users_come_once_however_many)
     then_memory_ends();
 }
 
+/* How far an entry lies at most behind where it is sought first. */
+static uint32_t
+longest_way(const struct map *map)
+{
+    uint32_t longest = 0;
+
+    for (uint32_t i = 0; i < map->capacity; i++) {
+        uint32_t way = (i - map->entries[i].tag) & (map->capacity - 1);
+
+        longest = map->entries[i].value != 0 && way > longest ? way : longest;
+    }
+    return longest;
+}
+
+TEST(cells_that_differ_in_one_dimension_alone_are_not_in_each_others_way)
+{
+    enum { CELLS = 3000 };
+
+    for (uint32_t dimension = 0; dimension < DIMENSION_COUNT; dimension++) {
+        given_memory();
+        cube = (struct cube){0};
+        for (uint32_t i = 0; i < CELLS; i++) {
+            uint32_t codes[DIMENSION_COUNT] = {3, 5, 2, 4, 3, 2};
+
+            codes[dimension] = i;
+            cube_add_event(&memory, &cube, (struct event_ms){.ms = T0}, codes, i % 50);
+        }
+        CHECK_EQ(cube.hours[0]->cell_count, CELLS);
+        CHECK(longest_way(&cube.hours[0]->cell_map) < 200);
+        CHECK(longest_way(&cube.hours[0]->user_map) < 200);
+        then_memory_ends();
+    }
+}
+
 static uint32_t
 sum_sessions(const struct cube_hour *hour)
 {
