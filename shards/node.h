@@ -132,6 +132,16 @@ struct node_options {
 #define NODE_QUERY_SLOTS 1024u
 #define NODE_REPLY_SLOTS 1024u
 
+#define NODE_START_PART 8u /* of memory_bytes_max */
+
+/* Boot. What a shard's profiles, its kept events, its identifiers may each take of memory when it starts: rows and orders
+   come, too, and then there is a budget. 0: no limit. */
+static inline uint64_t
+node_bytes_at_start(const struct node *node)
+{
+    return node->has_checkpoints ? node->memory_bytes_max / NODE_START_PART / node->shard_count : 0;
+}
+
 struct recovery_report;
 
 /*

@@ -28,6 +28,17 @@ partition_store_name(uint16_t number, char name[DISK_NAME_BYTES_MAX])
     snprintf(name, DISK_NAME_BYTES_MAX, PARTITION_FOLDER "/%03u.pages", number);
 }
 
+/* Of identifiers, at a start: what all partitions of the shard may have then, less what those before this one took. The
+   next turn knows how much is free. */
+static uint64_t
+bytes_at_start(const struct partition *partition)
+{
+    uint64_t most = node_bytes_at_start(partition->options.node);
+    uint64_t used = region_used(partition->region);
+
+    return most == 0 ? 0 : most > used ? most - used : 1;
+}
+
 struct log_store_options
 partition_store_options(const struct partition *partition, char name[DISK_NAME_BYTES_MAX])
 {
@@ -39,6 +50,7 @@ partition_store_options(const struct partition *partition, char name[DISK_NAME_B
         .store_id = options->store_id,
         .number = partition->number,
         .page_bytes = IDENTITY_PAGE_BYTES,
+        .memory_bytes = bytes_at_start(partition),
         .is_indexed = true,
         .prefetch_bytes = sizeof(struct identifier),
         .on_fatal = options->on_fatal,

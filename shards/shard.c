@@ -14,7 +14,6 @@
 #define MESSAGES_A_TURN 256u
 #define DECAY_NS (10 * NS_PER_MS)
 #define DECAYS_A_TURN 8u
-#define START_PART 8u   /* of storage.memory */
 #define BUDGET_TURNS 8u /* between two looks at what may stay in memory */
 #define STALL_SAMPLE_NS (10 * NS_PER_MS)
 #define GRACE_NS (8 * NS_PER_S)
@@ -54,22 +53,10 @@ share_of(const struct node *node, uint64_t bytes)
     return share > SHARD_ARENAS_BYTES_MIN ? share : SHARD_ARENAS_BYTES_MIN;
 }
 
-/* A start keeps no more in memory than this of what can be on disk alone, a part of it in profiles, one in kept events:
-   rows and orders come, too. */
-static uint64_t
-bytes_at_start(const struct shard_options *options, uint64_t asked_for)
-{
-    const struct node *node = options->node;
-
-    if (asked_for > 0 || !node->has_checkpoints) {
-        return asked_for;
-    }
-    return node->memory_bytes_max / START_PART / node->shard_count;
-}
-
 int
 shard_open(struct shard *shard, struct shard_options options)
 {
+    const uint64_t at_start = node_bytes_at_start(options.node);
     int r;
 
     *shard = (struct shard){
@@ -104,8 +91,8 @@ shard_open(struct shard *shard, struct shard_options options)
             .region = &shard->region,
             .arenas = &shard->answers,
             .metrics = options.metrics,
-            .people_bytes_max = bytes_at_start(&options, options.people_bytes_max),
-            .journal_bytes_max = bytes_at_start(&options, options.journal_bytes_max),
+            .people_bytes_max = options.people_bytes_max > 0 ? options.people_bytes_max : at_start,
+            .journal_bytes_max = options.journal_bytes_max > 0 ? options.journal_bytes_max : at_start,
             .now = shard_now,
             .answered = question_answered,
             .is_late = options.is_late,

@@ -292,6 +292,29 @@ TEST(a_restored_partition_goes_on_as_one_that_read_the_whole_log)
     }
 }
 
+TEST(a_start_fills_memory_with_identifiers_only_as_far_as_it_may)
+{
+    given_a_log(5);
+    while (log_count < 300) {
+        sequence_something();
+    }
+    apply_up_to(log_count);
+    CHECK_EQ(partition_state_ops.cut(&partition, 1), 0);
+    struct manifest_file file = write_state(0);
+    partition_state_ops.end(&partition, 1, false);
+
+    given_a_new_partition();
+    CHECK_EQ(restore(&file), 0);
+    CHECK(log_store_counts(partition.identities).resident_bytes > 0);
+    node.has_checkpoints = true;
+    node.memory_bytes_max = NODE_START_PART * 1000;
+    given_a_new_partition();
+    CHECK_EQ(restore(&file), 0);
+    CHECK_EQ(log_store_counts(partition.identities).resident_bytes, 0);
+    node.has_checkpoints = false;
+    then_all_is_left();
+}
+
 TEST(a_cut_that_is_given_up_leaves_nothing_behind)
 {
     given_a_log(7);
