@@ -54,5 +54,6 @@ void side_init(struct side *side, struct env *env, uint32_t thread_count, enum s
 void side_deinit(struct side *side);
 /* Home. */
 void side_put(struct side *side, struct env_op *op);
-/* Home. All that is done, linked by `next`, in the order it ended; NULL when nothing is. */
+/* Home. All that is done, linked by `next`, in the order it ended; NULL when nothing is, or, of a SIDE_SPARE, when it
+   would have to wait for it. */
 MUST_USE struct env_op *side_take(struct side *side);
