@@ -105,6 +105,7 @@ keeper_finish(struct keeper *keeper, struct asked *asked, int fault)
 
     cube_work_destroy(keeper, asked->cube_work);
     recall_destroy(&keeper->memory, asked->recall);
+    keeper_end_stretch(keeper, asked);
     keeper->recall_count -= asked->may_recall;
     slice_parts_end(&keeper->memory, &asked->parts);
     memory_put(&keeper->memory, asked, sizeof(*asked));

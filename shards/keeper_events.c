@@ -10,6 +10,8 @@
  * again. So each wait is a step on, whatever leaves memory in between.
  */
 
+#define STRETCH_BYTES (ORDER_CHUNK_COUNT * sizeof(struct order_entry))
+
 static void
 add_event_row(struct asked *asked, const struct kept_event *event, uint32_t texts)
 {
@@ -53,14 +55,12 @@ start_events(struct scan *scan, const struct event_scan *ask)
 bool
 keeper_scan_events(struct asked *asked, const struct share *share)
 {
-    struct arena *arena = &asked->question->arena;
-    struct scan *scan = scan_create(arena, 2);
-
-    if (scan == NULL || !scan_add_shelf(scan, arena, &share->shelf)) {
+    asked->scan = scan_create(&asked->question->arena, 2);
+    if (asked->scan == NULL) {
         return false;
     }
-    scan_add_order(scan, &share->events);
-    asked->scan = scan;
+    scan_add_shelf(asked->scan, &share->shelf);
+    scan_add_order(asked->scan, &share->events);
     return true;
 }
 
@@ -201,6 +201,12 @@ keeper_read_ahead(struct keeper *keeper, struct asked *asked, const struct histo
     return keeper_read_records(keeper, asked, history, addresses, count);
 }
 
+void
+keeper_end_stretch(struct keeper *keeper, struct asked *asked)
+{
+    memory_put(&keeper->memory, asked->stretch, STRETCH_BYTES);
+}
+
 enum step
 keeper_read_stretch(struct keeper *keeper, struct asked *asked, const struct history *history)
 {
@@ -209,7 +215,10 @@ keeper_read_stretch(struct keeper *keeper, struct asked *asked, const struct his
     if (stretch == NULL) {
         return keeper_read_records(keeper, asked, history, &asked->scan->missing, 1);
     }
-    scan_give(asked->scan, stretch);
+    if (asked->stretch == NULL) {
+        asked->stretch = memory_take(&keeper->memory, STRETCH_BYTES);
+    }
+    scan_give(asked->scan, stretch, asked->stretch);
     return STEP_DONE;
 }
 

@@ -146,6 +146,7 @@ struct asked {
     bool may_recall;                     /* one of KEEPER_RECALL_COUNT_MAX */
     struct person *awaited;              /* whose profile that is: pinned until the next piece has run */
     struct recall *recall;               /* records of the journal that were read for it */
+    struct order_entry *stretch;         /* that was given to its scan; NULL: none */
     struct slice_parts parts;            /* of the long session it looks at */
     struct history_search search;        /* for an event's ID; */
     uint64_t candidate;                  /* the event to look at next, 0: the search goes on; */
@@ -397,6 +398,8 @@ enum step keeper_read_ahead(struct keeper *keeper, struct asked *asked, const st
 MUST_USE bool keeper_scan_events(struct asked *asked, const struct share *share);
 /* The scan has come to a stretch that must be given to it. STEP_LATER: it is read, else it goes on. */
 enum step keeper_read_stretch(struct keeper *keeper, struct asked *asked, const struct history *history);
+/* The question ends. */
+void keeper_end_stretch(struct keeper *keeper, struct asked *asked);
 uint64_t keeper_event_address(const struct order_entry *entry);
 enum step keeper_answer_events(struct keeper *keeper, struct asked *asked, const struct time_slice *time);
 enum step keeper_answer_event(struct keeper *keeper, struct asked *asked);

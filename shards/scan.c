@@ -53,16 +53,10 @@ scan_add_order(struct scan *scan, const struct order *order)
     add_cursor(scan)->order = order;
 }
 
-bool
-scan_add_shelf(struct scan *scan, struct arena *arena, const struct shelf *shelf)
+void
+scan_add_shelf(struct scan *scan, const struct shelf *shelf)
 {
-    REQUIRE(scan->stretch == NULL);
-    scan->stretch = arena_take(arena, ORDER_CHUNK_COUNT * sizeof(*scan->stretch));
-    if (scan->stretch == NULL) {
-        return false;
-    }
     add_cursor(scan)->shelf = shelf;
-    return true;
 }
 
 void
@@ -212,10 +206,11 @@ scan_next(struct scan *scan, struct order_entry *out_entry)
 }
 
 void
-scan_give(struct scan *scan, const struct slice_stretch *stretch)
+scan_give(struct scan *scan, const struct slice_stretch *stretch, struct order_entry *room)
 {
     REQUIRE(stretch->count <= ORDER_CHUNK_COUNT);
-    memcpy(scan->stretch, stretch->entries, stretch->count * sizeof(*scan->stretch));
+    memcpy(room, stretch->entries, stretch->count * sizeof(*room));
+    scan->stretch = room;
     scan->stretch_count = stretch->count;
     scan->stretch_address = scan->missing;
     scan_resume(scan);

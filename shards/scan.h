@@ -35,7 +35,7 @@ struct scan {
     uint32_t cursor_count_max;
     uint32_t *heap; /* cursors by their entry, the newest first */
     uint32_t heap_count;
-    struct order_entry *stretch; /* [ORDER_CHUNK_COUNT]: a copy of the one that was given last */
+    const struct order_entry *stretch; /* a copy of the one that was given last */
     uint32_t stretch_count;
     uint64_t stretch_address;
     uint64_t missing; /* the address of the one that must be given next */
@@ -51,13 +51,13 @@ void scan_start_at(struct scan *scan, int64_t time, uint64_t key);
 /* Home. Takes no part any more: orders are added anew. */
 void scan_clear(struct scan *scan);
 void scan_add_order(struct scan *scan, const struct order *order);
-/* Home. False: the arena is full. At most one. */
-MUST_USE bool scan_add_shelf(struct scan *scan, struct arena *arena, const struct shelf *shelf);
+/* Home. At most one. */
+void scan_add_shelf(struct scan *scan, const struct shelf *shelf);
 /* Home. Somebody with a profile. */
 void scan_add_person(struct scan *scan, const struct person *person);
 /* Home. To be called before the first scan_next() of each piece. */
 void scan_resume(struct scan *scan);
 /* Home. False at the end. An entry with item 0 was not given yet: the stretch at scan->missing is, before it goes on. */
 MUST_USE bool scan_next(struct scan *scan, struct order_entry *out_entry);
-/* Home. What was missing. */
-void scan_give(struct scan *scan, const struct slice_stretch *stretch);
+/* Home. What was missing; it is copied to `room`, [ORDER_CHUNK_COUNT], which the scan borrows. */
+void scan_give(struct scan *scan, const struct slice_stretch *stretch, struct order_entry *room);
