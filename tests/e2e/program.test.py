@@ -9,7 +9,7 @@ import socket
 import tempfile
 import threading
 
-from node import (STOP_SECONDS, Client, Died, Node, check, check_equal, event, free_port, lines, main, millrace, now_ms,
+from node import (MILLRACE, STOP_SECONDS, Client, Died, Node, check, check_equal, event, free_port, lines, main, millrace, now_ms,
                   test, until)
 
 SUBCOMMANDS = ['serve', 'produce', 'import', 'config', 'version']
@@ -26,6 +26,14 @@ def exits(want, *arguments, says=(), **options):
     for word in says:
         check(word in (err if want else out), f'no {word}: {told}')
     return out if want == 0 else err
+
+
+@test()
+def memory_is_given_back_as_the_program_says():
+    with Node() as node:
+        with open(f'/proc/{node.process.pid}/maps', encoding='utf-8') as maps, open(MILLRACE, 'rb') as program:
+            is_checked = b'__asan_init' in program.read()
+            check(is_checked or 'libjemalloc' in maps.read(), 'no jemalloc')
 
 
 @test()
